@@ -1,0 +1,3 @@
+"""qiqa: quantitative-imaging quality assurance."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,110 @@
+"""Protocols as data: what must be acquired, what is judged, against which limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+__all__ = ["Entry", "ExpectedSeries", "Limit", "Protocol"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedSeries:
+    """One series of the protocol and how to recognize it from its acquisition, never its name."""
+
+    role: str
+    orientation: Literal["axial_stack", "localizer"]
+    required: bool
+    recognize_tr_ms: tuple[float, float] | None = None
+    """Repetition times that make a stack this series, on protocol or not."""
+    recognize_te_ms: tuple[float, float] | None = None
+    tr_ms: tuple[float, float] | None = None
+    """Lowest and highest repetition time that is on protocol; likewise below."""
+    te_ms: tuple[float, float] | None = None
+    fov_mm: tuple[float, float] | None = None
+    matrix: tuple[int, int] | None = None
+    slice_thickness_mm: tuple[float, float] | None = None
+    slice_spacing_mm: tuple[float, float] | None = None
+    n_slices: int | None = None
+    averages: tuple[float, float] | None = None
+    echo_train_length: int | None = None
+    source: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Levels for one or more measurements.
+
+    Inside `tolerance` is pass, inside `action` is tolerance, outside is action. A one-level
+    limit has only `action`. With `compares = "deviation"` the levels hold for value minus
+    reference value, with `"magnitude"` for the absolute value, with `"value"` for the value.
+    """
+
+    id: str
+    measurements: tuple[str, ...]
+    compares: Literal["value", "deviation", "magnitude"]
+    unit: str
+    action: tuple[float, float]
+    tolerance: tuple[float, float] | None = None
+    roles: tuple[str, ...]
+    """Series it is judged on."""
+    off_protocol: Literal["judge", "record"]
+    """Whether it is still judged when the acquisition deviates from the protocol."""
+    field_strength_t: tuple[float, float] | None = None
+    """Field strengths it holds for, low end included, high end not."""
+    accuracy: bool = False
+    """True for a limit on a deviation from a certified value: needs U at most a third of it."""
+    source: str
+    confidence: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Something a person must enter: it is not in the images."""
+
+    id: str
+    question: str
+    type: Literal["number", "text", "choice"]
+    required: bool = False
+    unit: str | None = None
+    choices: tuple[str, ...] = ()
+    range: tuple[float, float] | None = None
+    measurement: str | None = None
+    """Name of the measurement that the entered number is, for readings by eye."""
+    role: str | None = None
+    """Series that the reading was made on, with `measurement`."""
+    note: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """A quality-control protocol, read from one TOML."""
+
+    schema: str
+    id: str
+    name: str
+    family: str
+    """Acquisition family: editions of one family may share a chart."""
+    edition: str
+    phantom: str
+    source: str
+    note: str | None = None
+    series: tuple[ExpectedSeries, ...]
+    measured: tuple[str, ...]
+    """Families of tests to run, names of modules in qiqa.measure."""
+    limit: tuple[Limit, ...]
+    entry: tuple[Entry, ...] = ()
+    path: str = ""
+    sha256: str = ""
+
+    def limits_for(self, name: str, role: str | None, field_t: float | None) -> tuple[Limit, ...]:
+        """Return the limits that hold for a measurement on a series at a field strength."""
+        found = []
+        for limit in self.limit:
+            if name not in limit.measurements or role not in limit.roles:
+                continue
+            band = limit.field_strength_t
+            if band is not None and (field_t is None or not band[0] <= field_t < band[1]):
+                continue
+            found.append(limit)
+        return tuple(found)

@@ -1,0 +1,59 @@
+"""Plug-in files found by name without a central list and without importing them."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import importlib.metadata
+import importlib.util
+import pkgutil
+from types import ModuleType
+
+from qiqa.core.errors import UsageError
+
+__all__ = ["Registry"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Registry:
+    """The modules of one package, plus those that other distributions announce.
+
+    A module is a member if its name does not begin with an underscore. Third parties add one by
+    an entry point in the group of the package's name, for instance
+    `[project.entry-points."qiqa.measure"]`.
+    """
+
+    package: str
+    exclude: tuple[str, ...] = ()
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all members, sorted; imports none of them."""
+        spec = importlib.util.find_spec(self.package)
+        paths = list(spec.submodule_search_locations or []) if spec else []
+        own = {m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")}
+        foreign = {e.name for e in importlib.metadata.entry_points(group=self.package)}
+        return tuple(sorted((own | foreign) - set(self.exclude)))
+
+    def load(self, name: str) -> ModuleType:
+        """Import and return one member.
+
+        Raises
+        ------
+        UsageError
+            If there is none of that name; the message gives the nearest one.
+        """
+        names = self.names()
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else None
+            raise UsageError(
+                f"{name!r} is not in {self.package}; there are {', '.join(names)}", hint=hint
+            )
+        for entry in importlib.metadata.entry_points(group=self.package):
+            if entry.name == name:
+                module = entry.load()
+                if not isinstance(module, ModuleType):
+                    raise UsageError(f"entry point {name!r} of {self.package} must name a module")
+                return module
+        return importlib.import_module(f"{self.package}.{name}")

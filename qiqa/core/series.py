@@ -1,0 +1,117 @@
+"""Images: a header without pixels, and a series with them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.scanner import Acquisition, Scanner
+
+__all__ = ["Encoding", "FrameSource", "Series", "SeriesHeader", "SourceFile"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FrameSource:
+    """Where one image plane is stored."""
+
+    path: str
+    """File, or zip archive."""
+    member: str | None = None
+    """Name inside the archive."""
+    frame: int = 0
+    """Frame of a multi-frame object, tile of a mosaic, or slice of a NIfTI volume, from 0."""
+    sop_instance_uid: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file that numbers came from, with the hash that proves which."""
+
+    path: str
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """What distinguishes the n volumes of a series.
+
+    `name` is `none`, `echo_time`, `inversion_time`, `b_value`, `flip_angle` or `repeat`;
+    `values` holds one number a volume in `unit` (ms, s/mm², degree; 1 for repeats).
+    """
+
+    name: str = "none"
+    values: tuple[float, ...] = (0.0,)
+    unit: str = ""
+    directions: tuple[tuple[float, float, float], ...] | None = None
+    """Diffusion directions, RAS unit vectors, (0, 0, 0) where none; only for `b_value`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesHeader:
+    """One stack of slices, n volumes deep, as the headers describe it; no pixels.
+
+    `affine` maps (i, j, k) to RAS+ mm; i runs along a row, j down a column, k through the
+    slices in the direction of the cross product of the row and column vectors in DICOM.
+    """
+
+    series_uid: str
+    study_uid: str | None = None
+    frame_of_reference_uid: str | None = None
+    description: str | None = None
+    modality: str | None = None
+    scanner: Scanner
+    acquisition: Acquisition
+    affine: NDArray[np.float64]
+    shape: tuple[int, int, int, int]
+    encoding: Encoding = Encoding()
+    frames: tuple[tuple[FrameSource, ...], ...]
+    """One tuple of k sources a volume: frames[n][k]."""
+    slice_positions_mm: tuple[float, ...]
+    """Positions along the slice normal, rising; equals what the affine says when regular."""
+    dialect: str = "generic"
+    """Which vendor module read it."""
+    derived: bool = False
+    """True for maps and other images computed by the scanner (ADC, trace, FA, ...)."""
+
+    @property
+    def key(self) -> str:
+        """Name that tells this stack from others that share its series UID."""
+        first, last = self.slice_positions_mm[0], self.slice_positions_mm[-1]
+        return f"{self.series_uid}:{first:.2f}..{last:.2f}:{self.shape[2]}"
+
+    @property
+    def voxel_size_mm(self) -> tuple[float, float, float]:
+        """Voxel size along i, j, k [mm]."""
+        size = np.linalg.norm(self.affine[:3, :3], axis=0)
+        return (float(size[0]), float(size[1]), float(size[2]))
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every file behind this stack, once, in order of first use."""
+        return tuple(dict.fromkeys(source.path for volume in self.frames for source in volume))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Series:
+    """A series with pixels.
+
+    `signal` has shape (i, j, k, n), float32, Fortran order, so that the view (n, voxels) costs
+    nothing; it is in the scanner's units after rescaling and is read-only.
+    """
+
+    header: SeriesHeader
+    signal: NDArray[np.float32]
+    sources: tuple[SourceFile, ...] = ()
+    stored_range: tuple[float, float] | None = None
+    """Smallest and largest value that the stored pixel type can hold, after rescaling."""
+    quantization: float = 1.0
+    """Step between neighboring stored values, after rescaling; the largest of all slices."""
+    decoder: str = "none"
+    """Library and version that unpacked compressed pixels; `none` for plain ones."""
+
+    def __post_init__(self) -> None:
+        if self.signal.shape != self.header.shape:
+            raise ValueError(f"signal {self.signal.shape} does not fit header {self.header.shape}")
+        self.signal.flags.writeable = False
