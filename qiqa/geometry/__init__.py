@@ -1,0 +1,1 @@
+"""Planes, circles, edges and areas: what locating, measuring and drawing share."""
