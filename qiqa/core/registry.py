@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import importlib
 import importlib.metadata
 import importlib.util
@@ -13,6 +14,12 @@ from types import ModuleType
 from qiqa.core.errors import UsageError
 
 __all__ = ["Registry"]
+
+
+@functools.cache
+def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Return what other distributions announce; reading their metadata is slow, so once."""
+    return tuple(importlib.metadata.entry_points(group=group))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ class Registry:
         spec = importlib.util.find_spec(self.package)
         paths = list(spec.submodule_search_locations or []) if spec else []
         own = {m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")}
-        foreign = {e.name for e in importlib.metadata.entry_points(group=self.package)}
+        foreign = {entry.name for entry in _entry_points(self.package)}
         return tuple(sorted((own | foreign) - set(self.exclude)))
 
     def load(self, name: str) -> ModuleType:
@@ -50,7 +57,7 @@ class Registry:
             raise UsageError(
                 f"{name!r} is not in {self.package}; there are {', '.join(names)}", hint=hint
             )
-        for entry in importlib.metadata.entry_points(group=self.package):
+        for entry in _entry_points(self.package):
             if entry.name == name:
                 module = entry.load()
                 if not isinstance(module, ModuleType):

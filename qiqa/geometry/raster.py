@@ -41,7 +41,8 @@ def expected_signal(
     z_mm
         Planes to average over: a coarse slice profile.
     """
-    total = np.zeros(np.broadcast(x, y).shape)
+    x, y = np.broadcast_arrays(x, y)
+    total = np.zeros(x.shape)
     for z in z_mm:
         layer = np.zeros_like(total)
         if phantom.body.z_mm[0] <= z <= phantom.body.z_mm[1]:
@@ -54,8 +55,47 @@ def expected_signal(
 
 def _paint(layer: _Points, insert: Insert, x: _Points, y: _Points, z: float) -> None:
     low, high = _z_span(insert.shape)
-    if low <= z <= high:
-        layer[inside(insert.shape, x, y, z)] = insert.signal
+    if not low <= z <= high:
+        return
+    x_span, y_span = _xy_span(insert.shape)
+    near = _between(x, x_span) & _between(y, y_span)
+    if near.any():
+        values = layer[near]
+        values[inside(insert.shape, x[near], y[near], z)] = insert.signal
+        layer[near] = values
+
+
+def _xy_span(shape: ShapeOf) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return a box around the shape, so that only points near it are tested."""
+    match shape:
+        case Box() | Slot():
+            return shape.x_mm, shape.y_mm
+        case Bars():
+            return shape.x_mm, (shape.y_top_mm, shape.y_limit_mm[1])
+        case Tube():
+            return _around(shape.center_mm, shape.outer_diameter_mm / 2)
+        case Disk():
+            return _around(shape.center_mm, shape.diameter_mm / 2)
+        case LineGrid():
+            reach = max(len(shape.cells_per_row), *shape.cells_per_row) / 2 * shape.pitch_mm
+            return _around(shape.center_mm, reach + shape.line_width_mm)
+        case PerforatedPlate():
+            return _around(shape.center_mm, shape.half_width_mm)
+        case Spokes():
+            return _around(shape.center_mm, shape.sheet_radius_mm)
+        case HoleArray():
+            first, column, row = shape.first_mm, shape.column_step_mm, shape.row_step_mm
+            n, m, r = shape.columns - 1, shape.rows - 1, shape.diameter_mm / 2
+            spans = [
+                (first[a] - r, first[a] + n * column[a] + m * row[a] + r) for a in (0, 1)
+            ]
+            return spans[0], spans[1]
+
+
+def _around(
+    center: tuple[float, float], reach: float
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    return (center[0] - reach, center[0] + reach), (center[1] - reach, center[1] + reach)
 
 
 def _z_span(shape: ShapeOf) -> tuple[float, float]:

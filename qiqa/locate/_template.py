@@ -74,12 +74,14 @@ def _normalized(polar: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.where(norm > 1e-6 * (mean + 1e-30), centered / (norm + 1e-30), 0.0))
 
 
-def _templates(phantom: Phantom, variant: str | None) -> NDArray[np.float64]:
+def _templates(
+    phantom: Phantom, variant: str | None, numbers: tuple[int, ...]
+) -> NDArray[np.float64]:
     angle = np.deg2rad(np.arange(N_ANGLES) * 360 / N_ANGLES)
     x, y = RADII_MM[:, None] * np.cos(angle), RADII_MM[:, None] * np.sin(angle)
     half = phantom.stack.thickness_mm / 2
     planes = []
-    for number in range(1, phantom.stack.n_slices + 1):
+    for number in numbers:
         z = phantom.stack.z_mm(number)
         planes.append(expected_signal(phantom, variant, x, y, (z - half / 2, z, z + half / 2)))
     return np.stack(planes)
@@ -102,7 +104,7 @@ def match_slices(
     images = np.fft.rfft(_normalized(polar), axis=2)
     matches = []
     for variant in phantom.variants or (None,):
-        plain = _templates(phantom, variant)
+        plain = _templates(phantom, variant, tuple(range(1, phantom.stack.n_slices + 1)))
         for mirrored in (False, True):
             polar_template = np.roll(plain[:, :, ::-1], 1, axis=2) if mirrored else plain
             templates = np.fft.rfft(_normalized(polar_template), axis=2)
@@ -121,19 +123,18 @@ def variant_scores(
     Other slices weigh in too little there to tell, and too much where shading is strong.
     """
     scores: dict[str | None, float] = {}
+    numbers = [n for n in match.numbers if n is not None]
+    telling = [TELLING_SLICE] if TELLING_SLICE in numbers else numbers
     for variant in phantom.variants or (None,):
-        templates = _normalized(_templates(phantom, variant))
+        templates = _normalized(_templates(phantom, variant, tuple(telling)))
         values = []
-        for k, number in enumerate(match.numbers):
-            if number is None:
-                continue
-            image = _normalized(polar[k : k + 1])[0]
-            turned = np.roll(image, -round(match.angle_deg), axis=1)
+        for number, template in zip(telling, templates, strict=True):
+            k = match.numbers.index(number)
+            turned = np.roll(_normalized(polar[k : k + 1])[0], -round(match.angle_deg), axis=1)
             if match.mirrored:
                 turned = np.roll(turned[:, ::-1], 1, axis=1)
-            values.append((number, float((turned * templates[number - 1]).sum())))
-        telling = [value for number, value in values if number == TELLING_SLICE]
-        scores[variant] = telling[0] if telling else float(np.mean([v for _, v in values]))
+            values.append(float((turned * template).sum()))
+        scores[variant] = float(np.mean(values))
     return scores
 
 

@@ -1,0 +1,64 @@
+"""Measurements on located series: one file a family of tests. No verdicts, no drawing."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from qiqa.core.errors import NotMeasurable
+from qiqa.core.finding import Finding, Severity
+from qiqa.core.measurement import Measurement
+from qiqa.core.registry import Registry
+from qiqa.measure.outcome import Outcome, not_measured
+from qiqa.measure.view import View
+
+__all__ = ["FAMILIES", "Outcome", "View", "measure"]
+
+FAMILIES = Registry("qiqa.measure", exclude=("outcome", "view", "wall", "pictures"))
+"""Modules of test families. Each has NAMES (name, quantity, unit, slice or None), KIND
+(`axial_stack`, `localizer` or `any`), ALGORITHM and `measure(view, siblings) -> Outcome`."""
+
+
+def measure(view: View, families: tuple[str, ...], siblings: tuple[View, ...]) -> list[Outcome]:
+    """Run families of tests on one series; a family that fails takes no other down.
+
+    Parameters
+    ----------
+    view
+        The series.
+    families
+        Names of modules.
+    siblings
+        Other series of the exam, for tests that need a pair.
+    """
+    outcomes = []
+    for name in families:
+        module = FAMILIES.load(name)
+        if module.KIND in ("any", view.pose.kind):
+            outcomes.append(_guarded(module, view, siblings))
+    return outcomes
+
+
+def _guarded(module: ModuleType, view: View, siblings: tuple[View, ...]) -> Outcome:
+    try:
+        outcome: Outcome = module.measure(view, siblings)
+        return outcome
+    except NotMeasurable as reason:
+        return Outcome(measurements=_empty(module, view, reason.message))
+    except Exception as error:  # noqa: BLE001 - one faulty test must not take the exam down; it is reported
+        text = f"the test failed: {type(error).__name__}: {error}"
+        finding = Finding(
+            code="test_failed",
+            severity=Severity.ERROR,
+            message=f"{module.__name__.rsplit('.', 1)[-1]}: {text}",
+            where=view.series.header.description,
+            hint="please report this with the images; the other tests stand",
+            series_uid=view.series.header.series_uid,
+        )
+        return Outcome(measurements=_empty(module, view, text), findings=(finding,))
+
+
+def _empty(module: ModuleType, view: View, reason: str) -> tuple[Measurement, ...]:
+    return tuple(
+        not_measured(view, name, quantity, unit, reason, number)
+        for name, quantity, unit, number in module.NAMES
+    )

@@ -1,0 +1,209 @@
+"""Percent signal ghosting (PSG) on slice 7."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from qiqa.core.errors import NotMeasurable
+from qiqa.core.evidence import Evidence, Shape
+from qiqa.core.measurement import BudgetLine, Interval
+from qiqa.geometry.plane import SlicePlane
+from qiqa.measure.outcome import Outcome, finish
+from qiqa.measure.pictures import disk
+from qiqa.measure.uniformity import REGION_CENTER_MM, REGION_RADIUS_MM
+from qiqa.measure.view import UNIFORM_SLICE, View
+from qiqa.metrology.budget import combine, coverage_factor
+
+__all__ = ["ALGORITHM", "KIND", "NAMES", "AirStrip", "air_strips", "measure"]
+
+KIND = "axial_stack"
+ALGORITHM = "psg/1"
+NAMES = (("psg", "signal_ghosting", "%", UNIFORM_SLICE),)
+AREA_MM2 = 1000.0
+ASPECT = 4.0
+MIN_AREA_MM2 = 500.0
+"""Regions that do not fit shrink across to this, never lower."""
+WALL_GAP_MM = 4.0
+"""Ringing of the wall and wall of the phantom stay outside."""
+BORDER_PIXELS = 2
+BLOCKS = 8
+FLOOR_VARIATION = 0.1
+"""Relative: the noise floor itself differs between the sides of the field of view."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AirStrip:
+    """One region in air, in whole pixels: columns c0..c1, rows r0..r1, ends not included."""
+
+    side: str
+    c0: int
+    c1: int
+    r0: int
+    r1: int
+    area_mm2: float
+
+
+def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+    """Measure PSG [%] = 100 |((top + bottom) - (left + right)) / (2 large region)|.
+
+    The sides are those of the image, along which ghosts run. Noise makes the folded value too
+    large: it is taken off in quadrature, and the interval ends at 0. Lower is better.
+    """
+    plane = view.plane(UNIFORM_SLICE)
+    strips = air_strips(view, plane)
+    x, y = plane.grid_mm
+    large = np.hypot(x - REGION_CENTER_MM[0], y - REGION_CENTER_MM[1]) <= REGION_RADIUS_MM
+    if large.sum() * plane.pixel_area_mm2 < 0.995 * math.pi * REGION_RADIUS_MM**2:
+        raise NotMeasurable("the image cuts off the large region")
+    bath = float(plane.image[large].mean())
+    means = {s.side: _mean(plane, s) for s in strips}
+    scale = 100 / (2 * bath)
+    signed = scale * (
+        means["top"].mean + means["bottom"].mean - means["left"].mean - means["right"].mean
+    )
+    noise = scale * math.sqrt(sum(m.standard_error**2 for m in means.values()))
+    floor = scale * FLOOR_VARIATION * float(np.mean([m.mean for m in means.values()])) * 2
+    masked = scale * math.sqrt(sum(m.masked**2 for m in means.values()))
+    budget = (
+        BudgetLine(
+            name="air means",
+            standard_uncertainty=noise,
+            degrees_of_freedom=4.0 * (BLOCKS - 1),
+            evaluation="A",
+        ),
+        BudgetLine(name="noise floor differs between sides", standard_uncertainty=floor),
+        BudgetLine(
+            name="air set to zero by the scanner",
+            standard_uncertainty=masked,
+            note="values below a threshold were removed",
+        ),
+    )
+    u, dof = combine(budget)
+    value = math.sqrt(max(signed**2 - u**2, 0.0))
+    half = coverage_factor(dof) * u
+    interval = Interval(low=max(abs(signed) - half, 0.0), high=abs(signed) + half)
+    result = finish(
+        view,
+        "psg",
+        "signal_ghosting",
+        "%",
+        value,
+        budget,
+        algorithm=ALGORITHM,
+        slice_number=UNIFORM_SLICE,
+        interval=interval,
+        assumptions=_notes(strips, means, signed),
+    )
+    return Outcome(measurements=(result,), evidence=(_picture(view, plane, strips, value, bath),))
+
+
+def air_strips(view: View, plane: SlicePlane) -> tuple[AirStrip, ...]:
+    """Place the four air regions: top, bottom, left, right of the phantom in the image.
+
+    Raises
+    ------
+    NotMeasurable
+        Naming the side where not even the smallest region fits.
+    """
+    rows, columns = plane.shape
+    top, bottom, left, right = view.zero_border
+    radius = view.phantom.body.inner_diameter_mm / 2 + WALL_GAP_MM
+    cx, cy = plane.origin
+    sx, sy = plane.pixel_mm
+    room = {
+        "top": (cy * sy - radius) - (top + BORDER_PIXELS) * sy,
+        "bottom": ((rows - bottom - BORDER_PIXELS) * sy) - (cy * sy + radius) - sy,
+        "left": (cx * sx - radius) - (left + BORDER_PIXELS) * sx,
+        "right": ((columns - right - BORDER_PIXELS) * sx) - (cx * sx + radius) - sx,
+    }
+    length = math.sqrt(AREA_MM2 * ASPECT)
+    width = math.sqrt(AREA_MM2 / ASPECT)
+    strips = []
+    for side, gap in room.items():
+        across = min(gap, width)
+        if across * length < MIN_AREA_MM2:
+            raise NotMeasurable(
+                f"no air region of {MIN_AREA_MM2 / 100:.0f} cm² fits at the {side} of the image "
+                f"({max(gap, 0):.0f} mm of air between phantom and border)"
+            )
+        strips.append(_strip(side, plane, gap, across, length, radius))
+    return tuple(strips)
+
+
+def _strip(
+    side: str, plane: SlicePlane, gap: float, across: float, length: float, radius: float
+) -> AirStrip:
+    cx, cy = plane.origin
+    sx, sy = plane.pixel_mm
+    sign = -1 if side in ("top", "left") else 1
+    if side in ("top", "bottom"):
+        middle = cy + sign * (radius + gap / 2) / sy
+        nc, nr = round(length / sx), max(int(across / sy), 1)
+    else:
+        middle = cx + sign * (radius + gap / 2) / sx
+        nc, nr = max(int(across / sx), 1), round(length / sy)
+    center_c, center_r = (cx, middle) if side in ("top", "bottom") else (middle, cy)
+    c0, r0 = round(center_c - (nc - 1) / 2), round(center_r - (nr - 1) / 2)
+    rows, columns = plane.shape
+    c0, r0 = min(max(c0, 0), columns - nc), min(max(r0, 0), rows - nr)
+    return AirStrip(side, c0, c0 + nc, r0, r0 + nr, nc * sx * nr * sy)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _AirMean:
+    mean: float
+    standard_error: float
+    zeros: float
+    masked: float
+    """How much the mean may miss because small values were set to zero."""
+
+
+def _mean(plane: SlicePlane, strip: AirStrip) -> _AirMean:
+    values = plane.image[strip.r0 : strip.r1, strip.c0 : strip.c1].astype(np.float64)
+    along = 1 if strip.side in ("top", "bottom") else 0
+    blocks = [block.mean() for block in np.array_split(values, BLOCKS, axis=along)]
+    error = float(np.std(blocks, ddof=1) / math.sqrt(BLOCKS))
+    zeros = float((values == 0).mean())
+    # integer noise near zero is zero now and then; only more than that is a mask
+    removed = float(values[values > 0].min()) * zeros / math.sqrt(3) if 0.05 < zeros < 1 else 0.0
+    return _AirMean(float(values.mean()), error, zeros, removed)
+
+
+def _notes(
+    strips: tuple[AirStrip, ...], means: dict[str, _AirMean], signed: float
+) -> tuple[str, ...]:
+    notes = []
+    for strip in strips:
+        if strip.area_mm2 < 0.93 * AREA_MM2:
+            notes.append(f"{strip.side} air region shrunk to {strip.area_mm2 / 100:.1f} cm²")
+    masked = {side: m.zeros for side, m in means.items() if m.zeros > 0.05}
+    if masked:
+        share = ", ".join(f"{side} {100 * z:.0f} %" for side, z in masked.items())
+        notes.append(f"air set to zero by the scanner ({share}): weak ghosts may be hidden")
+    notes.append(f"signed {signed:+.2f} % (positive: top and bottom brighter)")
+    return tuple(notes)
+
+
+def _picture(
+    view: View, plane: SlicePlane, strips: tuple[AirStrip, ...], value: float, bath: float
+) -> Evidence:
+    shapes = [disk(plane, REGION_CENTER_MM, REGION_RADIUS_MM, "roi")]
+    for s in strips:
+        left, right, top, bottom = s.c0 - 0.5, s.c1 - 0.5, s.r0 - 0.5, s.r1 - 0.5
+        corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+        shapes.append(Shape(kind="polygon", points=corners, role="roi", label=s.side))
+    return Evidence(
+        title="Ghosting, slice 7",
+        measurements=("psg",),
+        series_uid=view.series.header.series_uid,
+        slice=UNIFORM_SLICE,
+        image=plane.image,
+        window=(0.0, 0.06 * bath),
+        pixel_mm=plane.pixel_mm[0],
+        shapes=tuple(shapes),
+        caption=f"Window set to the air (white is 6 % of the bath); PSG {value:.2f} %.",
+    )
+

@@ -1,0 +1,242 @@
+"""Signal to noise on slice 7: three measurands that never share a chart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.errors import NotMeasurable
+from qiqa.core.evidence import Evidence, Shape
+from qiqa.core.measurement import BudgetLine, Measurement
+from qiqa.geometry.plane import SlicePlane
+from qiqa.measure.outcome import Outcome, finish, not_measured
+from qiqa.measure.pictures import disk, window_of
+from qiqa.measure.view import UNIFORM_SLICE, View
+from qiqa.metrology.noise import chi_coils, chi_mean_factor, chi_sd_factor
+
+__all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
+
+KIND = "axial_stack"
+ALGORITHM = "snr/1"
+NAMES = (
+    ("snr_background", "snr_background", "1", UNIFORM_SLICE),
+    ("snr_local", "snr_local", "1", UNIFORM_SLICE),
+)
+PAIR_NAME = ("snr_nema_method1", "snr_nema_method1", "1", UNIFORM_SLICE)
+REGION_RADIUS_MM = 95.0 * math.sqrt(0.75)
+"""NEMA MS 1: at least 75 % of the area of the image of the object."""
+CORNER_MM = 18.0
+MAX_ZEROS = 0.02
+MIN_MEAN_STEPS = 1.5
+"""Background mean in stored steps below which rounding, not noise, makes the spread."""
+
+
+def measure(view: View, siblings: tuple[View, ...]) -> Outcome:
+    """Measure SNR in the bath of slice 7: from the corners, locally, and from a pair."""
+    plane = view.plane(UNIFORM_SLICE)
+    region = _region(plane)
+    signal = float(plane.image[region].mean())
+    results: list[Measurement] = []
+    pictures: list[Evidence] = []
+    try:
+        measurement, evidence = _background(view, plane, signal)
+        results.append(measurement)
+        pictures.append(evidence)
+    except NotMeasurable as reason:
+        name, quantity, unit, number = NAMES[0]
+        results.append(not_measured(view, name, quantity, unit, reason.message, number))
+    results.append(_local(view, plane, signal))
+    partner = _partner(view, siblings)
+    if partner is not None:
+        results.append(_pair(view, plane, partner.plane(UNIFORM_SLICE), region))
+    return Outcome(measurements=tuple(results), evidence=tuple(pictures))
+
+
+def _region(plane: SlicePlane) -> NDArray[np.bool_]:
+    x, y = plane.grid_mm
+    region = np.hypot(x, y) <= REGION_RADIUS_MM
+    region &= ~((np.abs(x) < 9) & (y < -75))
+    if region.sum() * plane.pixel_area_mm2 < 0.9 * math.pi * REGION_RADIUS_MM**2:
+        raise NotMeasurable("the image cuts off the region of 75 % of the phantom")
+    return np.asarray(region)
+
+
+def _local(view: View, plane: SlicePlane, signal: float) -> Measurement:
+    """SNR from the spread inside small blocks after removing smooth shading."""
+    name, quantity, unit, number = NAMES[1]
+    try:
+        sd, dof = view.noise
+    except NotMeasurable as reason:
+        return not_measured(view, name, quantity, unit, reason.message, number)
+    value = signal / sd
+    budget = (
+        BudgetLine(
+            name="noise in blocks",
+            standard_uncertainty=value / math.sqrt(2 * dof),
+            degrees_of_freedom=float(dof),
+            evaluation="A",
+        ),
+        BudgetLine(
+            name="structure in the bath",
+            standard_uncertainty=0.03 * value,
+            note="ringing and texture count as noise",
+        ),
+    )
+    return finish(
+        view, name, quantity, unit, value, budget, algorithm=ALGORITHM, slice_number=number
+    )
+
+
+def _background(view: View, plane: SlicePlane, signal: float) -> tuple[Measurement, Evidence]:
+    """SNR from the corners, where their spread is that of magnitude noise."""
+    corners = _corners(view, plane)
+    values = [plane.image[r0:r1, c0:c1].astype(np.float64).ravel() for r0, r1, c0, c1 in corners]
+    pooled = np.concatenate(values)
+    zeros = float((pooled == 0).mean())
+    step = view.series.quantization
+    if zeros > MAX_ZEROS:
+        raise NotMeasurable(
+            f"{100 * zeros:.0f} % of the background is exactly zero: the scanner masks or "
+            "subtracts it, so its spread is not the noise"
+        )
+    if pooled.mean() < MIN_MEAN_STEPS * step:
+        raise NotMeasurable("the background is only a step or two of the stored numbers high")
+    sds = [math.sqrt(max(v.var(ddof=1) - step**2 / 12, 0.0)) for v in values]
+    sd = math.sqrt(float(np.mean(np.square(sds))))
+    coils = chi_coils(float(pooled.mean()) / sd) if sd > 0 else None
+    if coils is None or coils > 40:
+        raise NotMeasurable(
+            f"mean over SD of the background is {pooled.mean() / max(sd, 1e-30):.2f}: not that of "
+            "magnitude noise (1.91 for one coil, more for several)"
+        )
+    sigma = sd / chi_sd_factor(coils)
+    value = signal / sigma
+    spread = float(np.std([s for s in sds], ddof=1)) / sd / 2
+    ratio = pooled.mean() / sd
+    by_mean = pooled.mean() / chi_mean_factor(max(round(coils), 1))
+    budget = (
+        BudgetLine(
+            name="spread in the corners",
+            standard_uncertainty=value / math.sqrt(2 * pooled.size / 2),
+            degrees_of_freedom=pooled.size / 2,
+            evaluation="A",
+        ),
+        BudgetLine(
+            name="corners differ",
+            standard_uncertainty=value * spread,
+            degrees_of_freedom=3.0,
+            evaluation="A",
+        ),
+        BudgetLine(
+            name="noise model",
+            standard_uncertainty=value * min(abs(by_mean / sigma - 1), 0.5) / math.sqrt(3),
+            note=f"mean / SD {ratio:.2f} taken as {coils:.1f} independent coils",
+        ),
+    )
+    name, quantity, unit, number = NAMES[0]
+    notes = (f"background as of {coils:.1f} coils summed by squares",)
+    result = finish(
+        view,
+        name,
+        quantity,
+        unit,
+        value,
+        budget,
+        algorithm=ALGORITHM,
+        slice_number=number,
+        assumptions=notes,
+    )
+    return result, _picture(view, plane, corners, signal, value)
+
+
+def _corners(view: View, plane: SlicePlane) -> list[tuple[int, int, int, int]]:
+    """Return four squares (r0, r1, c0, c1) in the corners, clear of phantom and border."""
+    rows, columns = plane.shape
+    top, bottom, left, right = (n + 2 for n in view.zero_border)
+    nc, nr = (round(CORNER_MM / size) for size in plane.pixel_mm)
+    boxes = []
+    for r0 in (top, rows - bottom - nr):
+        for c0 in (left, columns - right - nc):
+            inner = (r0 + nr if r0 == top else r0, c0 + nc if c0 == left else c0)
+            dx = (inner[1] - plane.origin[0]) * plane.pixel_mm[0]
+            dy = (inner[0] - plane.origin[1]) * plane.pixel_mm[1]
+            if math.hypot(dx, dy) < view.phantom.body.inner_diameter_mm / 2 + 6:
+                raise NotMeasurable("the corners of the image hold too little air")
+            boxes.append((r0, r0 + nr, c0, c0 + nc))
+    return boxes
+
+
+def _partner(view: View, siblings: tuple[View, ...]) -> View | None:
+    """Return the repeat of this series that comes after it, if the exam has one."""
+    mine = view.series.header
+    for other in siblings:
+        theirs = other.series.header
+        same = (
+            other is not view
+            and other.role == view.role
+            and theirs.shape[:3] == mine.shape[:3]
+            and theirs.acquisition.tr_ms == mine.acquisition.tr_ms
+            and theirs.acquisition.te_ms == mine.acquisition.te_ms
+            and np.allclose(theirs.affine, mine.affine, atol=0.05)
+            and other.pose.slice_numbers == view.pose.slice_numbers
+        )
+        if same and theirs.key > mine.key:
+            return other
+    return None
+
+
+def _pair(
+    view: View, plane: SlicePlane, second: SlicePlane, region: NDArray[np.bool_]
+) -> Measurement:
+    """NEMA MS 1 method 1: sqrt(2) S / SD of the difference of two identical acquisitions."""
+    name, quantity, unit, number = PAIR_NAME
+    first_values = plane.image[region].astype(np.float64)
+    difference = first_values - second.image[region]
+    sd = float(difference.std(ddof=1))
+    if not sd > 0:
+        return not_measured(view, name, quantity, unit, "the two images are identical", number)
+    signal = float((first_values.mean() + second.image[region].mean()) / 2)
+    value = math.sqrt(2) * signal / sd
+    shift = abs(float(difference.mean())) / signal
+    budget = (
+        BudgetLine(
+            name="spread of the difference",
+            standard_uncertainty=value / math.sqrt(2 * difference.size),
+            degrees_of_freedom=float(difference.size),
+            evaluation="A",
+        ),
+        BudgetLine(
+            name="change between the acquisitions",
+            standard_uncertainty=value * shift,
+            note="mean signal differs by this share",
+        ),
+    )
+    return finish(
+        view, name, quantity, unit, value, budget, algorithm=ALGORITHM, slice_number=number
+    )
+
+
+def _picture(
+    view: View,
+    plane: SlicePlane,
+    corners: list[tuple[int, int, int, int]],
+    signal: float,
+    value: float,
+) -> Evidence:
+    shapes = [disk(plane, (0.0, 0.0), REGION_RADIUS_MM, "roi")]
+    for r0, r1, c0, c1 in corners:
+        box = ((c0 - 0.5, r0 - 0.5), (c1 - 0.5, r0 - 0.5), (c1 - 0.5, r1 - 0.5), (c0 - 0.5, r1 - 0.5))
+        shapes.append(Shape(kind="polygon", points=box, role="roi"))
+    return Evidence(
+        title="Signal to noise, slice 7",
+        measurements=("snr_background", "snr_local"),
+        series_uid=view.series.header.series_uid,
+        slice=UNIFORM_SLICE,
+        image=plane.image,
+        window=(0.0, min(window_of(plane.image)[1], 20 * signal / value)),
+        pixel_mm=plane.pixel_mm[0],
+        shapes=tuple(shapes),
+        caption="Signal inside the circle, noise in the corners; window set to the noise.",
+    )

@@ -1,0 +1,1 @@
+"""Uncertainty budgets, coverage intervals, and the statistics of noise in magnitude images."""
