@@ -120,21 +120,38 @@ def _bar(plane: SlicePlane, view: View, name: str, middle: NDArray[np.float64]) 
     values = plane.sample(np.broadcast_to(x[:, None], y.shape), y)
     if not np.isfinite(values).all():
         raise NotMeasurable("the ramps reach outside the image")
-    profile = _above_ground((values**2).mean(axis=1))
+    power = (values**2).mean(axis=1)
+    profile = _above_ground(power, view.air_power) / _shading(plane, view, x)
     return _fit_bar(x, profile, y0, plane.pixel_mm[0])
 
 
-def _above_ground(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the signal above the noise of dark plastic, without its magnitude bias.
+def _above_ground(power: NDArray[np.float64], air_power: float) -> NDArray[np.float64]:
+    """Return the signal without the magnitude bias of the noise.
 
-    For any number of coils E[M²] is the squared signal plus a constant, and the dark part of the
-    slot itself shows that constant; no noise level from elsewhere is needed. The ground is the
-    quietest run of 20 mm.
+    For any number of coils E[M²] is the squared signal plus a constant, which the air shows. Where
+    a part of the slot is darker than that, the air is not telling and that part is taken; the
+    darkest run of 20 mm counts.
     """
     n = round(20 / STEP_MM)
     runs = np.convolve(power, np.full(n, 1 / n), mode="valid")
-    ground = float(runs.min())
+    ground = min(air_power, float(runs.min()))
     return np.asarray(np.sign(power - ground) * np.sqrt(np.abs(power - ground)))
+
+
+def _shading(plane: SlicePlane, view: View, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the bath along x just above and below the ramp box, relative to its mean."""
+    box = view.phantom.find("ramp_box").shape
+    assert isinstance(box, Box)
+    rows = np.concatenate(
+        [box.y_mm[0] - np.arange(4.0, 8.1, 1.0), box.y_mm[1] + np.arange(4.0, 8.1, 1.0)]
+    )
+    bath = plane.sample(*np.broadcast_arrays(x[:, None], rows[None, :])).mean(axis=1)
+    u = x / 100
+    design = np.vander(u, 5)
+    smooth = design @ np.linalg.lstsq(design, bath, rcond=None)[0]
+    if not np.isfinite(smooth).all() or smooth.min() < 0.1 * smooth.mean():
+        raise NotMeasurable("the bath beside the ramps is too uneven")
+    return np.asarray(smooth / smooth.mean())
 
 
 def _fit_bar(x: NDArray[np.float64], profile: NDArray[np.float64], y: float, pixel_mm: float) -> _Bar:
@@ -151,14 +168,13 @@ def _fit_bar(x: NDArray[np.float64], profile: NDArray[np.float64], y: float, pix
         raise NotMeasurable("a ramp bar runs out of its slot: the slice lies too far from its place")
 
     def shape(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _sigmoid((x - p[0]) / abs(p[2])) - _sigmoid((x - p[1]) / abs(p[2]))
+        return _sigmoid((x - p[0]) / abs(p[2])) - _sigmoid((x - p[1]) / abs(p[3]))
 
     def model(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        middle = (p[0] + p[1]) / 2
-        return p[4] + p[3] * (1 + p[5] * (x - middle) / 50) * shape(p)
+        return p[4] + p[5] * shape(p)
 
-    start = np.array([left, right, 4.0, top - ground, ground, 0.0])
-    scale = np.array([5.0, 5.0, 3.0, top - ground, top - ground, 0.3])
+    start = np.array([left, right, 4.0, 4.0, ground, top - ground])
+    scale = np.array([5.0, 5.0, 3.0, 3.0, top - ground, top - ground])
     result = fit(model, profile, start, scale)
     p = result.parameters
     width, center = _half_height(x, shape(p))

@@ -29,6 +29,8 @@ REGION_RADIUS_MM = 95.0 * math.sqrt(0.75)
 """NEMA MS 1: at least 75 % of the area of the image of the object."""
 CORNER_MM = 18.0
 MAX_ZEROS = 0.02
+MAX_LOCAL_RATIO = 2.0
+"""Noise in the phantom over noise in air above which air is no measure of it."""
 MIN_MEAN_STEPS = 1.5
 """Background mean in stored steps below which rounding, not noise, makes the spread."""
 
@@ -91,12 +93,18 @@ def _local(view: View, plane: SlicePlane, signal: float) -> Measurement:
 
 def _background(view: View, plane: SlicePlane, signal: float) -> tuple[Measurement, Evidence]:
     """SNR from the corners, where their spread is that of magnitude noise."""
+    normalization = view.series.header.acquisition.reconstruction.intensity_normalization
+    if normalization not in (None, "none"):
+        raise NotMeasurable(
+            f"the images were normalized ({normalization}): noise in the corners is not that in "
+            "the phantom"
+        )
     corners = _corners(view, plane)
     values = [plane.image[r0:r1, c0:c1].astype(np.float64).ravel() for r0, r1, c0, c1 in corners]
     pooled = np.concatenate(values)
     zeros = float((pooled == 0).mean())
     step = view.series.quantization
-    if zeros > MAX_ZEROS:
+    if zeros > 0.5 or zeros > MAX_ZEROS + _zeros_by_rounding(pooled, step):
         raise NotMeasurable(
             f"{100 * zeros:.0f} % of the background is exactly zero: the scanner masks or "
             "subtracts it, so its spread is not the noise"
@@ -113,7 +121,12 @@ def _background(view: View, plane: SlicePlane, signal: float) -> tuple[Measureme
         )
     sigma = sd / chi_sd_factor(coils)
     value = signal / sigma
-    spread = float(np.std([s for s in sds], ddof=1)) / sd / 2
+    if view.noise[0] > MAX_LOCAL_RATIO * sigma:
+        raise NotMeasurable(
+            f"the spread in the phantom is {view.noise[0] / sigma:.1f} times what the background "
+            "says: the background is not the noise of the signal"
+        )
+    spread = float(np.std(sds, ddof=1)) / sd / 2
     ratio = pooled.mean() / sd
     by_mean = pooled.mean() / chi_mean_factor(max(round(coils), 1))
     budget = (
@@ -151,10 +164,17 @@ def _background(view: View, plane: SlicePlane, signal: float) -> tuple[Measureme
     return result, _picture(view, plane, corners, signal, value)
 
 
+def _zeros_by_rounding(values: NDArray[np.float64], step: float) -> float:
+    """Return the share of zeros that Rayleigh noise of this size rounds to."""
+    power = float(np.mean(values**2)) / 2
+    return 1.0 if power == 0 else 1 - math.exp(-((step / 2) ** 2) / (2 * power))
+
+
 def _corners(view: View, plane: SlicePlane) -> list[tuple[int, int, int, int]]:
     """Return four squares (r0, r1, c0, c1) in the corners, clear of phantom and border."""
     rows, columns = plane.shape
-    top, bottom, left, right = (n + 2 for n in view.zero_border)
+    margin = max(min(rows, columns) // 32, 2)
+    top, bottom, left, right = (n + margin for n in view.zero_border)
     nc, nr = (round(CORNER_MM / size) for size in plane.pixel_mm)
     boxes = []
     for r0 in (top, rows - bottom - nr):

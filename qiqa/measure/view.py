@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,14 +110,6 @@ class View:
         x, y = plane.grid_mm
         return float(np.mean(plane.image[np.hypot(x, y) < 75]))
 
-    @property
-    def noise_or_zero(self) -> float:
-        """SD of the noise, or 0 where it cannot be found (then nothing is debiased by it)."""
-        try:
-            return self.noise[0]
-        except NotMeasurable:
-            return 0.0
-
     @functools.cached_property
     def zero_border(self) -> tuple[int, int, int, int]:
         """Rows on top and below, columns left and right, of exact zeros in the uniform slice."""
@@ -133,13 +124,25 @@ class View:
             int(np.argmax(columns[::-1])),
         )
 
-    @property
-    def snr(self) -> float:
-        """Bath over noise, for deciding what can be trusted; NaN where not known."""
-        try:
-            return self.bath_mean / self.noise[0]
-        except NotMeasurable:
-            return math.nan
+    @functools.cached_property
+    def air_power(self) -> float:
+        """Mean squared signal of the noise in air, 0 where the image shows no air.
+
+        Taken from the corners of the uniform slice, clear of the border; the quietest corner,
+        because ghosts and glow only add.
+        """
+        image = self.plane(UNIFORM_SLICE).image.astype(np.float64)
+        top, bottom, left, right = self.zero_border
+        rows, columns = image.shape
+        n = max(min(rows, columns) // 20, 4)
+        margin = max(min(rows, columns) // 32, 2)
+        corners = [
+            image[r : r + n, c : c + n]
+            for r in (top + margin, rows - bottom - margin - n)
+            for c in (left + margin, columns - right - margin - n)
+        ]
+        quietest = min(float(np.mean(corner**2)) for corner in corners)
+        return quietest if quietest < (0.2 * self.bath_mean) ** 2 else 0.0
 
 
 UNIFORM_SLICE = 7
