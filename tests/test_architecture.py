@@ -60,7 +60,8 @@ THIRD_PARTY: dict[str, tuple[str, set[str]]] = {
     "numpy": ("numpy", {*ARROWS}),
     "scipy": ("scipy", _NUMERIC),
     "skimage": ("scikit-image", {"geometry", "locate", "measure"}),
-    "numba": ("numba", {"kernels", "models"}),
+    # simulate may not use kernels: it would share code with what it checks.
+    "numba": ("numba", {"kernels", "models", "simulate"}),
     "llvmlite": ("numba", {"kernels", "models"}),
     "pydicom": ("pydicom", {"io"}),
     "nibabel": ("nibabel", {"io"}),
