@@ -63,9 +63,7 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 def pip(python: str | Path, *arguments: str | Path, cwd: Path) -> str:
-    offline = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet")
-    verb, *rest = arguments
-    return run(sys.executable, "-m", "pip", "--python", python, verb, *offline, *rest, cwd=cwd)
+    return run(sys.executable, "-m", "pip", "--python", python, *arguments, cwd=cwd)
 
 
 def new_environment(folder: Path) -> Path:
@@ -136,7 +134,9 @@ def test_the_source_archive_can_be_built_and_tested_from(dist):
 def installed(what: list[str | Path], folder: Path) -> dict:
     """Install into a fresh environment and return what it finds, and from where."""
     python = new_environment(folder)
-    pip(python, "install", *what, cwd=folder)
+    offline = ("--no-deps", "--no-index", "--no-build-isolation", "--quiet")
+    # The libraries that are lent may hold qiqa too; --ignore-installed leaves that one alone.
+    pip(python, "install", *offline, "--ignore-installed", *what, cwd=folder)
     return json.loads(run(python, "-c", PROBE, cwd=folder))
 
 
