@@ -68,6 +68,7 @@ THIRD_PARTY: dict[str, tuple[str, set[str]]] = {
     "gdcm": ("python-gdcm", {"io"}),
     "pylibjpeg": ("pylibjpeg", {"io"}),
     "openjpeg": ("pylibjpeg-openjpeg", {"io"}),
+    "pyarrow": ("pyarrow", {"io"}),
     "matplotlib": ("matplotlib", {"report"}),
     "jinja2": ("jinja2", {"report", "server"}),
     "markupsafe": ("jinja2", {"report", "server"}),
