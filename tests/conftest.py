@@ -1,0 +1,95 @@
+"""Shared by all tests: real scans, verified before use, and an account of what was skipped."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+MANIFEST = Path(__file__).with_name("real_data.toml")
+SKIP_REASON = "QIQA_REAL_DATA is not set (tests/fetch_real_data.py gets the scans)"
+
+
+@functools.cache
+def _expected_sha256() -> dict[str, str]:
+    """Return path below QIQA_REAL_DATA -> SHA-256 of every scan the tests may use."""
+    manifest = tomllib.loads(MANIFEST.read_text(encoding="utf-8"))
+    return {
+        f"{entry['folder']}/{name}": digest
+        for entry in manifest["set"]
+        for name, digest in entry["sha256"].items()
+    }
+
+
+@functools.cache
+def _complaint(path: Path, sha256: str) -> str | None:
+    """Return what is wrong with a file, or None; each file is hashed once a run."""
+    if not path.is_file():
+        return f"{path} is missing"
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    return None if found == sha256 else f"{path} has SHA-256 {found}, not {sha256}"
+
+
+def check_real_data(root: Path, relative: str) -> Path:
+    """Return the file or folder `relative` below `root` after verifying every listed file in it.
+
+    Raises
+    ------
+    ValueError
+        If it is not listed in tests/real_data.toml, or a file is missing or differs.
+    """
+    relative = relative.strip("/")
+    listed = {
+        name: digest
+        for name, digest in _expected_sha256().items()
+        if name == relative or name.startswith(f"{relative}/")
+    }
+    if not listed:
+        raise ValueError(f"{relative!r} is not listed in {MANIFEST.name}; add it with its origin")
+    complaints = [
+        text for name, digest in listed.items() if (text := _complaint(root / name, digest))
+    ]
+    if complaints:
+        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+        raise ValueError(f"{complaints[0]}{more}; run tests/fetch_real_data.py {root}")
+    return root / relative
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """Return a function from a path below QIQA_REAL_DATA to the verified file or folder.
+
+    Skips when the variable is unset. Fails when it is set and a file is missing or is not the one
+    that tests/real_data.toml lists: a wrong scan must not look like a wrong measurement.
+    """
+    given = os.environ.get("QIQA_REAL_DATA")
+    if not given:
+        pytest.skip(SKIP_REASON)
+
+    def find(relative: str) -> Path:
+        try:
+            return check_real_data(Path(given), relative)
+        except ValueError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    return find
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line how many tests did not run for want of real scans."""
+    skipped = [
+        report
+        for report in terminalreporter.stats.get("skipped", [])
+        if "QIQA_REAL_DATA" in str(report.longrepr)
+    ]
+    root = os.environ.get("QIQA_REAL_DATA")
+    if root:
+        text = f"real scans: taken from {root}"
+    else:
+        text = f"real scans: {len(skipped)} tests skipped because {SKIP_REASON}"
+    terminalreporter.write_line(text)
