@@ -9,6 +9,8 @@ from qiqa.io.header import Header
 
 __all__ = ["acquisition_of", "named", "scanner_of", "when"]
 
+_HIGHEST_MHZ = 2000.0
+"""No scanner has a field of 47 T; larger values are in Hz."""
 _FIRST_MRI_YEAR = 1977
 """Earlier dates (0001-01-01, 1900-01-01) are placeholders."""
 
@@ -198,4 +200,6 @@ def _center_frequency(header: Header) -> tuple[float | None, float | None]:
         power = int(exponent or 0)
     except ValueError:
         return None, None
-    return value * 1e6, 10.0 ** (6 - decimals + power)
+    # the standard says MHz; some writers print Hz
+    hertz = 1.0 if value > _HIGHEST_MHZ else 1e6
+    return round(value * hertz, 3), hertz * 10.0 ** (power - decimals)

@@ -79,7 +79,9 @@ def planes_of(file: DicomFile, blob: Blob) -> list[Plane]:
     n_frames = header.whole("NumberOfFrames") or 1
     mosaic = dialects.mosaic(dialect, header)
     if mosaic is not None:
-        plane = _plane(per_frame[0], 0, blob, origin, dialect)
+        _check_mosaic(header, mosaic, blob.name)
+        first = mosaic.positions[0] if mosaic.positions else None
+        plane = _plane(per_frame[0], 0, blob, origin, dialect, first)
         return [_tile(plane, index, mosaic) for index in range(mosaic.n_tiles)]
     if len(per_frame) != n_frames:
         text = f"{n_frames} frames are announced and {len(per_frame)} described"
@@ -104,13 +106,25 @@ def check_sizes(header: Header, name: str) -> None:
             raise ReadError(f"{keyword} is {value}, allowed are 1 to {most}", where=name)
 
 
+def _check_mosaic(header: Header, mosaic: dialects.Mosaic, name: str) -> None:
+    rows, columns = header.whole("Rows") or 0, header.whole("Columns") or 0
+    grid = mosaic.grid
+    fits = 1 <= mosaic.n_tiles <= grid[0] * grid[1] <= MOST_FRAMES
+    if not fits or rows % grid[0] or columns % grid[1]:
+        text = f"{mosaic.n_tiles} tiles in a grid of {grid} do not fit {rows} x {columns} pixels"
+        raise ReadError(text, where=name)
+
+
 def _plane(
-    header: Header, frame: int, blob: Blob, origin: Origin, dialect: ModuleType
+    header: Header,
+    frame: int,
+    blob: Blob,
+    origin: Origin,
+    dialect: ModuleType,
+    position: tuple[float, ...] | None = None,
 ) -> Plane:
-    position, orientation = (
-        header.numbers("ImagePositionPatient"),
-        header.numbers("ImageOrientationPatient"),
-    )
+    position = header.numbers("ImagePositionPatient") if position is None else position
+    orientation = header.numbers("ImageOrientationPatient")
     spacing = header.numbers("PixelSpacing")
     if len(position) != 3 or len(orientation) != 6 or len(spacing) != 2 or min(spacing) <= 0:
         text = "position, orientation or pixel spacing is missing or malformed"

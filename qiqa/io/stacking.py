@@ -82,7 +82,7 @@ def stacks(planes: Sequence[Plane]) -> tuple[list[Stack], list[Finding]]:
         rest = [p for p in planes if id(p) not in apart]
         return _together(stacks(part) for part in (rest, isotropic))
     axis = varying[0] if varying else ("none", "", lambda _: 0.0)
-    if not varying and _directions_vary(planes, places):
+    if not varying and (_directions_vary(planes, places) or _weighted(planes)):
         axis = _AXES[2]
     return _together(
         _blocks(volumes, axis) for volumes in _volumes(planes, places, axis)
@@ -130,6 +130,13 @@ def _directions_vary(planes: Sequence[Plane], places: dict[int, int]) -> bool:
         if seen.setdefault(places[id(plane)], direction) != direction:
             return True
     return False
+
+
+def _weighted(planes: Sequence[Plane]) -> bool:
+    """Say whether planes with one b-value are diffusion images, so that it must be told."""
+    readings = [plane.reading for plane in planes]
+    known = all(r.b_value is not None for r in readings)
+    return known and any(r.b_value or r.component == "tracew" for r in readings)
 
 
 def _volumes(

@@ -16,7 +16,7 @@ _COMPONENTS = {
     "IMAGINARY": "imaginary",
 }
 _LETTERS = {"M": "magnitude", "P": "phase", "R": "real", "I": "imaginary"}
-_MAPS = ("ADC", "FA", "TRACEW", "TRACE", "COLFA", "EADC", "TENSOR", "T1 MAP", "T2 MAP", "T2_STAR MAP", "R2 MAP")  # fmt: skip
+_MAPS = ("ADC", "FA", "TRACEW", "TRACE", "COLFA", "EADC", "TENSOR", "T1 MAP", "T2 MAP", "T2_STAR MAP", "R2 MAP", "B0 MAP", "FIELD_MAP")  # fmt: skip
 
 
 def matches(header: Header) -> bool:  # noqa: ARG001 - the contract of a dialect
