@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from qiqa.io.dialects.generic import unit
+from qiqa.io.dialects.generic import on_image_axes
 from qiqa.io.header import Header
 from qiqa.io.plane import Reading
 
@@ -21,28 +21,22 @@ def matches(header: Header) -> bool:
 
 
 def refine(header: Header, reading: Reading) -> Reading:
-    """Add diffusion from the image comment, acceleration, and distortion correction.
+    """Add diffusion directions from the image comment, and distortion correction.
 
-    Version 6.0 writes directions only as text, `b=1500(0.445,0.000,0.895)`, along row, column
-    and slice normal.
+    Version 6.0 writes directions only as text, `b=1500(0.445,0.000,0.895)`, against the phase
+    encoding axis, against the frequency axis, and along the slice normal. That holds where
+    phase runs along columns; for rows no data were at hand and the direction stays unknown.
     """
     b_value, direction = reading.b_value, reading.direction
     found = _COMMENT.search(header.text("ImageComments") or "")
-    orientation = header.numbers("ImageOrientationPatient")
-    if found and direction is None and len(orientation) == 6:
+    if found:
         try:
-            value, *along = (float(text) for text in found.groups())
+            stated, phase, frequency, through = (float(text) for text in found.groups())
         except ValueError:
             return reading
-        b_value = value if b_value is None else b_value
-        row, column = orientation[:3], orientation[3:]
-        normal = (
-            row[1] * column[2] - row[2] * column[1],
-            row[2] * column[0] - row[0] * column[2],
-            row[0] * column[1] - row[1] * column[0],
-        )
-        axes = zip(row, column, normal, strict=True)
-        direction = unit(tuple(sum(a * x for a, x in zip(along, axis, strict=True)) for axis in axes))
+        b_value = stated if b_value is None else b_value
+        if direction is None and header.text("InPlanePhaseEncodingDirection") == "COL":
+            direction = on_image_axes(header, -frequency, -phase, through)
     acquisition = reading.acquisition
     corrected = "GDC" in header.texts("ImageType")
     return dataclasses.replace(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from qiqa.core.scanner import Acquisition, Reconstruction
-from qiqa.io.dialects.generic import unit
+from qiqa.io.dialects.generic import on_image_axes
 from qiqa.io.header import Header
 from qiqa.io.plane import Reading, Vector
 
@@ -90,21 +90,13 @@ def _b_value(numbers: tuple[float, ...]) -> float | None:
 def _direction(header: Header, private: int) -> Vector | None:
     """Return the gradient direction, stored along frequency, phase and slice axes.
 
-    The frequency axis is the row where phase runs along columns, and the other way round
-    (then with the sign of the row turned).
+    The frequency axis is the row where phase runs along columns, and the other way round; the
+    slice axis points against the normal of row and column. Phase along columns is checked
+    against an independent converter; along rows no data were at hand.
     """
-    stored = [header.number(private | offset, "DS") for offset in (0xBB, 0xBC, 0xBD)]
-    orientation = header.numbers("ImageOrientationPatient")
+    frequency, phase, through = (header.number(private | at, "DS") for at in (0xBB, 0xBC, 0xBD))
     encode = header.text("InPlanePhaseEncodingDirection")
-    if any(value is None for value in stored) or len(orientation) != 6 or encode is None:
+    if frequency is None or phase is None or through is None or encode is None:
         return None
-    frequency, phase, along = (float(value or 0.0) for value in stored)
     across, down = (phase, -frequency) if encode == "ROW" else (frequency, phase)
-    row, column = orientation[:3], orientation[3:]
-    normal = (
-        row[1] * column[2] - row[2] * column[1],
-        row[2] * column[0] - row[0] * column[2],
-        row[0] * column[1] - row[1] * column[0],
-    )
-    axes = zip(row, column, normal, strict=True)
-    return unit(tuple(across * r + down * c + along * n for r, c, n in axes))
+    return on_image_axes(header, across, down, -through)

@@ -7,7 +7,7 @@ from qiqa.io.facts import acquisition_of
 from qiqa.io.header import Header
 from qiqa.io.plane import Reading, Vector
 
-__all__ = ["matches", "mosaic", "read", "scale", "unit"]
+__all__ = ["matches", "mosaic", "on_image_axes", "read", "scale", "unit"]
 
 _COMPONENTS = {
     "MAGNITUDE": "magnitude",
@@ -33,6 +33,19 @@ def unit(vector: tuple[float, ...]) -> Vector | None:
         return None
     x, y, z = (value / length for value in vector)
     return (x, y, z)
+
+
+def on_image_axes(
+    header: Header, across: float, down: float, through: float
+) -> Vector | None:
+    """Return the unit vector with these parts along row, column and slice normal, in LPS."""
+    orientation = header.numbers("ImageOrientationPatient")
+    if len(orientation) != 6:
+        return None
+    (a, b, c), (d, e, f) = orientation[:3], orientation[3:]
+    normal = (b * f - c * e, c * d - a * f, a * e - b * d)
+    axes = zip((a, b, c), (d, e, f), normal, strict=True)
+    return unit(tuple(across * r + down * k + through * n for r, k, n in axes))
 
 
 def read(header: Header) -> Reading:

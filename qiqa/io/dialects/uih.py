@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from qiqa.io.dialects import Mosaic
-from qiqa.io.dialects.generic import unit
+from qiqa.io.dialects.generic import on_image_axes
 from qiqa.io.facts import when
 from qiqa.io.header import Header
 from qiqa.io.plane import Reading
@@ -53,7 +53,8 @@ def refine(header: Header, reading: Reading) -> Reading:
     if tag is None:
         return reading
     b_value = header.number(tag | 0x09, "FD")
-    direction = unit(header.numbers(tag | 0x37, "FD"))
+    stored = header.numbers(tag | 0x37, "FD")
+    direction = on_image_axes(header, *stored) if len(stored) == 3 else None
     acquisition = reading.acquisition
     moments = [when(item) for item in _slices(header)]
     known = [moment for moment in moments if moment is not None]
