@@ -10,7 +10,7 @@ from qiqa.io.elements import Malformed, Pixels, Syntax, Truncated, is_vr, split
 from qiqa.io.header import Header
 from qiqa.io.sources import Archives, Blob, gunzip
 
-__all__ = ["DicomFile", "NotDicom", "UNCOMPRESSED", "open_header", "parse"]
+__all__ = ["UNCOMPRESSED", "DicomFile", "NotDicom", "open_header", "parse"]
 
 _FIRST_READ = 256 << 10
 """Bytes; the header of nearly every classic file is shorter."""
@@ -41,8 +41,8 @@ class DicomFile:
     """Bytes from the first pixel to the end of the file; None where not known yet."""
 
 
-def open_header(blob: Blob, archives: Archives) -> tuple[DicomFile, bytes]:
-    """Return the header of a file, reading no more of it than needed, and the bytes read.
+def open_header(blob: Blob, archives: Archives) -> DicomFile:
+    """Return the header of a file, reading no more of it than needed.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def open_header(blob: Blob, archives: Archives) -> tuple[DicomFile, bytes]:
         whole = len(stored) >= blob.size
         total = None if packed else blob.size
         try:
-            return parse(data, blob.name, total), data
+            return parse(data, blob.name, total)
         except Truncated as error:
             if whole and (not packed or len(data) < limit):
                 raise ReadError(f"the header is cut short: {error}", where=blob.name) from error

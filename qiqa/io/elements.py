@@ -26,8 +26,8 @@ PIXEL_DATA = 0x7FE00010
 _FLOAT_PIXELS = 0x7FE00008
 _OFFSET_TABLES = frozenset({0x7FE00001, 0x7FE00002, 0x7FE00003})
 
-_LONG = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"})  # fmt: skip
-_SHORT = frozenset({b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS", b"ST", b"TM", b"UI", b"UL", b"US"})  # fmt: skip
+_LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+_SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _DEEPEST = 24
@@ -119,9 +119,7 @@ def split(
     return elements, position, None
 
 
-def _element_head(
-    data: memoryview, at: int, end: int, syntax: Syntax
-) -> tuple[int, str, int, int]:
+def _element_head(data: memoryview, at: int, end: int, syntax: Syntax) -> tuple[int, str, int, int]:
     """Return tag, value representation, length and where the value begins."""
     if at + 8 > end:
         raise Truncated("the bytes end inside an element's head")
@@ -174,7 +172,8 @@ def split_items(element: Element) -> tuple[dict[int, Element], ...]:
     """Return the items of a sequence element; empty where it holds none or cannot be split."""
     if isinstance(element.value, tuple):
         return element.value
-    data, items, position = element.value, [], 0
+    data, position = element.value, 0
+    items: list[dict[int, Element]] = []
     scan = _LITTLE if element.syntax.little else _BIG
     while position + 8 <= len(data):
         group, number = scan.tags.unpack_from(data, position)

@@ -7,7 +7,7 @@ import datetime as dt
 from qiqa.core.scanner import Acquisition, Reconstruction, Scanner, is_placeholder
 from qiqa.io.header import Header
 
-__all__ = ["acquisition_of", "named", "scanner_of", "when"]
+__all__ = ["acquisition_of", "moment_of", "named", "scanner_of", "when"]
 
 _HIGHEST_MHZ = 2000.0
 """No scanner has a field of 47 T; larger values are in Hz."""
@@ -46,24 +46,25 @@ def when(header: Header) -> dt.datetime | None:
     """
     for keyword in ("AcquisitionDateTime", "FrameAcquisitionDateTime"):
         text = header.text(keyword)
-        moment = _moment(text[:8], text[8:].split("+")[0].split("-")[0]) if text else None
+        moment = moment_of(text[:8], text[8:].split("+")[0].split("-")[0]) if text else None
         if moment is not None:
             return moment
     for kind in ("Acquisition", "Series", "Content", "Study"):
-        moment = _moment(header.text(f"{kind}Date"), header.text(f"{kind}Time"))
+        moment = moment_of(header.text(f"{kind}Date"), header.text(f"{kind}Time"))
         if moment is not None:
             return moment
     return None
 
 
-def _moment(date: str | None, time: str | None) -> dt.datetime | None:
+def moment_of(date: str | None, time: str | None) -> dt.datetime | None:
+    """Return a DICOM or ISO date and time; None where malformed or a placeholder."""
     digits = (date or "").replace(".", "").replace("-", "")
     clock = (time or "").replace(":", "")
     whole, _, fraction = clock.partition(".")
     try:
         if int(digits[:4]) < _FIRST_MRI_YEAR:
             return None
-        return dt.datetime(  # noqa: DTZ001 - the scanner's own clock, zone unknown
+        return dt.datetime(
             int(digits[:4]),
             int(digits[4:6]),
             int(digits[6:8]),

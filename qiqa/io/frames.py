@@ -11,6 +11,7 @@ from qiqa.core.errors import ReadError
 from qiqa.core.series import FrameSource
 from qiqa.io import dialects
 from qiqa.io.dicomfile import DicomFile
+from qiqa.io.elements import Element
 from qiqa.io.facts import scanner_of
 from qiqa.io.header import Header
 from qiqa.io.plane import Origin, Plane, Vector
@@ -40,7 +41,7 @@ def frame_headers(header: Header) -> Iterator[Header]:
         yield Header({**base, **_flat(group)}, header.charset)
 
 
-def _flat(group: Header) -> dict[int, object]:
+def _flat(group: Header) -> dict[int, Element]:
     """Return the elements of a functional group and of the first item of its public macros."""
     flat = dict(group.elements)
     for tag in group.elements:

@@ -61,7 +61,9 @@ def series_header(stack: Stack, copy: str | None) -> SeriesHeader:
     ]
     affine = affine_of(stack)
     affine.flags.writeable = False
-    spacing = round(float(np.linalg.norm(affine[:3, 2])), 6) if stack.spacing_mm is not None else None
+    spacing = (
+        round(float(np.linalg.norm(affine[:3, 2])), 6) if stack.spacing_mm is not None else None
+    )
     shape = (first.columns, first.rows, len(stack.heights), len(stack.volumes))
     return SeriesHeader(
         series_uid=origin.series_uid,

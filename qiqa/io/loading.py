@@ -18,7 +18,7 @@ from qiqa.io.elements import Truncated
 from qiqa.io.frames import frame_headers
 from qiqa.io.pixels import Frames, frames
 from qiqa.io.plane import Plane
-from qiqa.io.sources import Archives, Blob, gunzip
+from qiqa.io.sources import Archives, blob_at, gunzip
 
 __all__ = ["PixelDigest", "load"]
 
@@ -44,7 +44,7 @@ class _Opened:
 
 
 def _open(path: str, member: str | None, archives: Archives) -> _Opened:
-    blob = _blob(path, member, archives)
+    blob = blob_at(path, member, archives)
     stored = blob.read(archives)
     data = gunzip(stored, blob.name) if stored[:2] == b"\x1f\x8b" else stored
     try:
@@ -58,21 +58,6 @@ def _open(path: str, member: str | None, archives: Archives) -> _Opened:
         mosaic=dialects.mosaic(dialect, file.header),
         sha256=hashlib.sha256(stored).hexdigest(),
     )
-
-
-def _blob(path: str, member: str | None, archives: Archives) -> Blob:
-    from pathlib import Path
-
-    if member is not None:
-        try:
-            size = archives.get(path).getinfo(member).file_size
-        except KeyError as error:
-            raise ReadError("no longer in the archive", where=f"{path}: {member}") from error
-        return Blob(path=path, member=member, size=size)
-    try:
-        return Blob(path=path, size=Path(path).stat().st_size)
-    except OSError as error:
-        raise ReadError(f"cannot be read: {error.strerror}", where=path) from error
 
 
 def load(header: SeriesHeader) -> Series:
@@ -119,7 +104,7 @@ def load(header: SeriesHeader) -> Series:
         signal=buffer.transpose(3, 2, 1, 0),
         sources=tuple(sources),
         stored_range=_stored_range(scales),
-        quantization=max(abs(scale.slope) for scale, _ in scales),
+        quantization=max(0.0 if limits is None else abs(s.slope) for s, limits in scales),
         decoder=decoder,
         scale=scales[0][0].meaning,
     )

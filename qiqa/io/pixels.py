@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from qiqa.core.errors import ReadError
 from qiqa.io.dicomfile import UNCOMPRESSED, DicomFile
 from qiqa.io.elements import PIXEL_DATA
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 __all__ = ["Frames", "Layout", "frames", "layout"]
 
@@ -154,7 +158,7 @@ def _used_bits(values: NDArray[np.generic], form: Layout) -> NDArray[np.generic]
 
 
 def _plugin(frames: Frames) -> str:
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     syntax = frames.file.transfer_syntax
     try:
@@ -178,26 +182,23 @@ def _decoder_name(frames: Frames) -> str:
 
 def _decompress(frames: Frames, index: int) -> NDArray[np.generic]:
     plugin = _plugin(frames)
-    from pydicom.pixels import pixel_array
+    from pydicom.pixels.utils import pixel_array
 
     try:
-        values = pixel_array(
-            _dataset(frames), index=index, decoding_plugin=plugin, raw=True
-        )
+        values = pixel_array(_dataset(frames), index=index, decoding_plugin=plugin, raw=True)
     except (RuntimeError, ValueError, AttributeError, NotImplementedError, TypeError) as error:
         raise ReadError(f"frame {index} cannot be unpacked: {error}", where=frames.name) from error
     form = frames.layout
     if values.shape != (form.rows, form.columns):
         raise ReadError(
-            f"frame {index} unpacks to {values.shape}, the header says "
-            f"{(form.rows, form.columns)}",
+            f"frame {index} unpacks to {values.shape}, the header says {(form.rows, form.columns)}",
             where=frames.name,
         )
     result: NDArray[np.generic] = values
     return result
 
 
-def _dataset(frames: Frames) -> object:
+def _dataset(frames: Frames) -> Dataset:
     from io import BytesIO
 
     from pydicom import dcmread

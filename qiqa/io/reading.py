@@ -16,6 +16,7 @@ from qiqa.io.dicomfile import DicomFile, NotDicom, open_header
 from qiqa.io.frames import planes_of
 from qiqa.io.headers import consistency, series_header
 from qiqa.io.loading import PixelDigest
+from qiqa.io.nifti import is_nifti, nifti_header
 from qiqa.io.pixels import layout
 from qiqa.io.plane import Plane
 from qiqa.io.sources import Archives, Blob, walk
@@ -94,7 +95,8 @@ def read(paths: str | Path | Sequence[str | Path]) -> Contents:
                 tally.unreadable(item)
             else:
                 _take(item, archives, tally)
-        headers, findings = _assemble(tally.planes, PixelDigest(archives))
+        stacked, findings = _assemble(tally.planes, PixelDigest(archives))
+    headers = sorted([*stacked, *tally.nifti], key=_order)
     return Contents(
         headers=tuple(headers),
         findings=(*tally.findings, *findings),
@@ -112,9 +114,9 @@ def read(paths: str | Path | Sequence[str | Path]) -> Contents:
 def _take(blob: Blob, archives: Archives, tally: _Tally) -> None:
     """Open one file and note what it is."""
     try:
-        file, _ = open_header(blob, archives)
+        file = open_header(blob, archives)
     except NotDicom:
-        tally.ignored["not DICOM"].append(blob.short_name)
+        _take_other(blob, archives, tally)
         return
     except ReadError as error:
         tally.unreadable(error)
@@ -139,6 +141,17 @@ def _take(blob: Blob, archives: Archives, tally: _Tally) -> None:
     tally.planes += planes
 
 
+def _take_other(blob: Blob, archives: Archives, tally: _Tally) -> None:
+    """Note a file that is not DICOM: NIfTI is read, anything else counted."""
+    try:
+        if not is_nifti(blob, archives):
+            tally.ignored["not DICOM"].append(blob.short_name)
+            return
+        tally.nifti.append(nifti_header(blob, archives))
+    except ReadError as error:
+        tally.unreadable(error)
+
+
 def _other_kind(file: DicomFile) -> str | None:
     """Return what a DICOM file is if it is no image to be measured."""
     header = file.header
@@ -159,9 +172,7 @@ def _other_kind(file: DicomFile) -> str | None:
     return None
 
 
-def _assemble(
-    planes: list[Plane], digest: PixelDigest
-) -> tuple[list[SeriesHeader], list[Finding]]:
+def _assemble(planes: list[Plane], digest: PixelDigest) -> tuple[list[SeriesHeader], list[Finding]]:
     headers: list[SeriesHeader] = []
     findings: list[Finding] = []
     for group in groups(planes):
@@ -173,7 +184,7 @@ def _assemble(
             for stack in found:
                 findings += consistency(stack)
                 headers.append(series_header(stack, copy))
-    return sorted(headers, key=_order), findings
+    return headers, findings
 
 
 def _order(header: SeriesHeader) -> tuple[object, ...]:

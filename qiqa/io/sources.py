@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import os
 import stat
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Self
 
 from qiqa.core.errors import ReadError
 
-__all__ = ["Blob", "Archives", "walk"]
+__all__ = ["Archives", "Blob", "blob_at", "gunzip", "walk"]
 
 # an 11-slice series is 2 MB and a long multi-echo study 2 GB; beyond these it is a bomb
 _LARGEST_FILE = 8 << 30
@@ -32,7 +32,7 @@ class Archives:
     opened: dict[str, zipfile.ZipFile] = dataclasses.field(default_factory=dict)
     stack: contextlib.ExitStack = dataclasses.field(default_factory=contextlib.ExitStack)
 
-    def __enter__(self) -> Archives:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -107,7 +107,13 @@ class Blob:
                     return file.read(count)
             with archives.get(self.path).open(self.member) as file:
                 return file.read(count)
-        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        except (
+            OSError,
+            zipfile.BadZipFile,
+            zlib.error,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
             raise ReadError(f"cannot be read: {error}", where=self.name) from error
 
 
@@ -133,9 +139,7 @@ def gunzip(packed: bytes, name: str, limit: int | None = None) -> bytes:
     return data
 
 
-def walk(
-    paths: Sequence[str | Path], archives: Archives
-) -> Iterator[Blob | ReadError]:
+def walk(paths: Sequence[str | Path], archives: Archives) -> Iterator[Blob | ReadError]:
     """Yield every regular file behind `paths` once, in a fixed order; errors are yielded too.
 
     Raises
@@ -193,6 +197,21 @@ def _is_zip(file: str) -> bool:
         return False
 
 
-def as_stream(data: bytes) -> io.BytesIO:
-    """Return bytes as a file for libraries that want one."""
-    return io.BytesIO(data)
+def blob_at(path: str, member: str | None = None, archives: Archives | None = None) -> Blob:
+    """Return one file, or one member of an archive.
+
+    Raises
+    ------
+    ReadError
+        If it is not there.
+    """
+    if member is not None and archives is not None:
+        try:
+            size = archives.get(path).getinfo(member).file_size
+        except KeyError as error:
+            raise ReadError("not in the archive", where=f"{path}: {member}") from error
+        return Blob(path=path, member=member, size=size)
+    try:
+        return Blob(path=path, size=Path(path).stat().st_size)
+    except OSError as error:
+        raise ReadError(f"cannot be read: {error.strerror}", where=path) from error

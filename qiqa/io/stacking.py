@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from qiqa.core.finding import Finding, Severity
 from qiqa.io.plane import Plane, Vector
@@ -20,12 +20,28 @@ _REGULAR = 0.05
 _MOST_MISSING = 3
 """A larger hole separates two stacks."""
 
-# name of the axis, its unit, and how to get its value from a plane
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Axis:
+    """What may tell volumes apart."""
+
+    name: str
+    unit: str
+    value: Callable[[Plane], float | None]
+
+    def rounded(self, plane: Plane) -> float:
+        """Return the value for comparing; -1 where there is none."""
+        value = self.value(plane)
+        return -1.0 if value is None else round(value, 3)
+
+
+_NONE = _Axis("none", "", lambda _: 0.0)
+_B_VALUE = _Axis("b_value", "s/mm²", lambda p: p.reading.b_value)
 _AXES = (
-    ("echo_time", "ms", lambda p: p.reading.acquisition.te_ms),
-    ("inversion_time", "ms", lambda p: p.reading.acquisition.ti_ms),
-    ("b_value", "s/mm²", lambda p: p.reading.b_value),
-    ("flip_angle", "degree", lambda p: p.reading.acquisition.flip_angle_deg),
+    _Axis("echo_time", "ms", lambda p: p.reading.acquisition.te_ms),
+    _Axis("inversion_time", "ms", lambda p: p.reading.acquisition.ti_ms),
+    _B_VALUE,
+    _Axis("flip_angle", "degree", lambda p: p.reading.acquisition.flip_angle_deg),
 )
 
 
@@ -60,9 +76,7 @@ def groups(planes: Iterable[Plane]) -> list[list[Plane]]:
 
 def _parallel(a: Plane, b: Plane) -> bool:
     pairs = zip((*a.row, *a.column), (*b.row, *b.column), strict=True)
-    same_spacing = all(
-        abs(x - y) <= 1e-3 * x for x, y in zip(a.spacing, b.spacing, strict=True)
-    )
+    same_spacing = all(abs(x - y) <= 1e-3 * x for x, y in zip(a.spacing, b.spacing, strict=True))
     return same_spacing and all(abs(x - y) <= _SAME_DIRECTION for x, y in pairs)
 
 
@@ -73,7 +87,7 @@ def stacks(planes: Sequence[Plane]) -> tuple[list[Stack], list[Finding]]:
     if len(varying) > 1:
         by_value: dict[float, list[Plane]] = defaultdict(list)
         for plane in planes:
-            by_value[_rounded(varying[-1][2](plane))].append(plane)
+            by_value[varying[-1].rounded(plane)].append(plane)
         return _together(stacks(by_value[value]) for value in sorted(by_value))
     isotropic = [p for p in planes if p.reading.isotropic and (p.reading.b_value or 0) > 0]
     directional = [p for p in planes if p.reading.direction is not None]
@@ -81,12 +95,10 @@ def stacks(planes: Sequence[Plane]) -> tuple[list[Stack], list[Finding]]:
         apart = {id(p) for p in isotropic}
         rest = [p for p in planes if id(p) not in apart]
         return _together(stacks(part) for part in (rest, isotropic))
-    axis = varying[0] if varying else ("none", "", lambda _: 0.0)
+    axis = varying[0] if varying else _NONE
     if not varying and (_directions_vary(planes, places) or _weighted(planes)):
-        axis = _AXES[2]
-    return _together(
-        _blocks(volumes, axis) for volumes in _volumes(planes, places, axis)
-    )
+        axis = _B_VALUE
+    return _together(_blocks(volumes, axis) for volumes in _volumes(planes, places, axis))
 
 
 def _together(
@@ -97,10 +109,6 @@ def _together(
         found += stack_list
         findings += finding_list
     return found, findings
-
-
-def _rounded(value: float | None) -> float:
-    return -1.0 if value is None else round(value, 3)
 
 
 def _places(planes: Sequence[Plane]) -> dict[int, int]:
@@ -114,10 +122,10 @@ def _places(planes: Sequence[Plane]) -> dict[int, int]:
     return places
 
 
-def _varies(planes: Sequence[Plane], places: dict[int, int], axis: tuple) -> bool:
+def _varies(planes: Sequence[Plane], places: dict[int, int], axis: _Axis) -> bool:
     seen: dict[int, float] = {}
     for plane in planes:
-        value = _rounded(axis[2](plane))
+        value = axis.rounded(plane)
         if seen.setdefault(places[id(plane)], value) != value:
             return True
     return False
@@ -140,14 +148,14 @@ def _weighted(planes: Sequence[Plane]) -> bool:
 
 
 def _volumes(
-    planes: Sequence[Plane], places: dict[int, int], axis: tuple
+    planes: Sequence[Plane], places: dict[int, int], axis: _Axis
 ) -> list[list[list[Plane]]]:
     """Return lists of volumes that cover the same positions; the fullest list first."""
     cells: dict[tuple[object, ...], dict[int, list[Plane]]] = defaultdict(lambda: defaultdict(list))
     for plane in planes:
         direction = plane.reading.direction
         spread = None if direction is None else tuple(round(x, 3) for x in direction)
-        key = (_rounded(axis[2](plane)), spread)
+        key = (axis.rounded(plane), spread)
         cells[key][places[id(plane)]].append(plane)
     volumes: list[dict[int, Plane]] = []
     for cell in cells.values():
@@ -157,16 +165,14 @@ def _volumes(
         cover = tuple(sorted(volume))
         by_cover[cover].append([volume[place] for place in cover])
     for same in by_cover.values():
-        same.sort(key=lambda v: (_rounded(axis[2](v[0])), v[0].order, v[0].source.frame))
+        same.sort(key=lambda v: (axis.rounded(v[0]), v[0].order, v[0].source.frame))
     return [by_cover[cover] for cover in sorted(by_cover, key=lambda c: (-len(c), c))]
 
 
 def _repeats(cell: dict[int, list[Plane]]) -> list[dict[int, Plane]]:
     """Return the repeats of one encoding: by temporal position or acquisition, else by rank."""
     for index in (0, 1):
-        stated = all(
-            len({p.order[index] for p in same}) == len(same) for same in cell.values()
-        )
+        stated = all(len({p.order[index] for p in same}) == len(same) for same in cell.values())
         if stated and max(len(same) for same in cell.values()) > 1:
             found: dict[float, dict[int, Plane]] = defaultdict(dict)
             for place, same in cell.items():
@@ -180,7 +186,7 @@ def _repeats(cell: dict[int, list[Plane]]) -> list[dict[int, Plane]]:
     return [ranked[rank] for rank in sorted(ranked)]
 
 
-def _blocks(volumes: list[list[Plane]], axis: tuple) -> tuple[list[Stack], list[Finding]]:
+def _blocks(volumes: list[list[Plane]], axis: _Axis) -> tuple[list[Stack], list[Finding]]:
     """Cut volumes where the gap between slices is irregular; report holes."""
     first = volumes[0]
     heights = [plane.height for plane in first]
@@ -192,7 +198,8 @@ def _blocks(volumes: list[list[Plane]], axis: tuple) -> tuple[list[Stack], list[
     findings, cuts = [], [0]
     for index, gap in enumerate(gaps):
         steps = round(gap / base)
-        if steps >= 2 and abs(gap - steps * base) <= 2 * _REGULAR * base and steps - 1 <= _MOST_MISSING and len(gaps) > 1:  # fmt: skip
+        fits = abs(gap - steps * base) <= 2 * _REGULAR * base and len(gaps) > 1
+        if fits and 1 < steps <= _MOST_MISSING + 1:
             findings.append(_hole(heights, index, steps, base, where, uid))
         elif gap > 1.5 * base:
             cuts.append(index + 1)
@@ -235,16 +242,16 @@ def _finding(code: str, severity: Severity, text: str, where: str | None, uid: s
 
 
 def _stack(
-    volumes: list[list[Plane]], heights: list[float], spacing: float | None, axis: tuple
+    volumes: list[list[Plane]], heights: list[float], spacing: float | None, axis: _Axis
 ) -> Stack:
-    name, unit, value_of = axis
+    name, unit = axis.name, axis.unit
     if name == "none" and len(volumes) > 1:
         name, unit = "repeat", "1"
         values = tuple(float(n) for n in range(len(volumes)))
     elif name == "none":
         values = (0.0,)
     else:
-        values = tuple(float(value_of(volume[0]) or 0.0) for volume in volumes)
+        values = tuple(float(axis.value(volume[0]) or 0.0) for volume in volumes)
     return Stack(
         volumes=tuple(tuple(volume) for volume in volumes),
         heights=tuple(heights),

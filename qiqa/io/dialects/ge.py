@@ -72,9 +72,8 @@ def _reconstruction(
     """
     mode = (header.text(parameters | 0x2D) or "") if parameters is not None else ""
     words = (header.text("SeriesDescription") or "").upper().replace("_", " ").split()
-    name = next((word for word in ("SCIC", "PURE") if word in words), None)
-    if name is None and mode[:1] in ("p", "s"):
-        name = {"p": "PURE", "s": "SCIC"}[mode[0]]
+    flags = {"p": "PURE", "s": "SCIC"}
+    name = flags.get(mode[:1]) or next((w for w in ("SCIC", "PURE") if w in words), None)
     filtered = "FILTERED_GEMS" in header.texts("ScanOptions")
     return dataclasses.replace(
         plain,

@@ -16,7 +16,13 @@ _COMPONENTS = {
     "IMAGINARY": "imaginary",
 }
 _LETTERS = {"M": "magnitude", "P": "phase", "R": "real", "I": "imaginary"}
-_MAPS = ("ADC", "FA", "TRACEW", "TRACE", "COLFA", "EADC", "TENSOR", "T1 MAP", "T2 MAP", "T2_STAR MAP", "R2 MAP", "B0 MAP", "FIELD_MAP")  # fmt: skip
+_MAPS = frozenset(
+    (
+        *("ADC", "FA", "TRACEW", "TRACE", "COLFA", "EADC", "TENSOR", "FIELD_MAP"),
+        *("T1 MAP", "T2 MAP", "T2_STAR MAP", "R2 MAP", "B0 MAP"),
+    )
+)
+"""Values of Image Type that name computed maps, which never share a stack with images."""
 
 
 def matches(header: Header) -> bool:  # noqa: ARG001 - the contract of a dialect
@@ -35,9 +41,7 @@ def unit(vector: tuple[float, ...]) -> Vector | None:
     return (x, y, z)
 
 
-def on_image_axes(
-    header: Header, across: float, down: float, through: float
-) -> Vector | None:
+def on_image_axes(header: Header, across: float, down: float, through: float) -> Vector | None:
     """Return the unit vector with these parts along row, column and slice normal, in LPS."""
     orientation = header.numbers("ImageOrientationPatient")
     if len(orientation) != 6:

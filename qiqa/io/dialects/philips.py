@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from qiqa.io.dialects import Scale
-from qiqa.io.dialects import generic
+from qiqa.io.dialects import Scale, generic
 from qiqa.io.dialects.generic import unit
 from qiqa.io.header import Header
 from qiqa.io.plane import Reading
@@ -82,6 +81,4 @@ def refine(header: Header, reading: Reading) -> Reading:
     if b_value is not None and b_value < _PSEUDO_ZERO:
         b_value, direction = 0.0, None
     isotropic = reading.isotropic or (bool(b_value) and direction is None)
-    return dataclasses.replace(
-        reading, b_value=b_value, direction=direction, isotropic=isotropic
-    )
+    return dataclasses.replace(reading, b_value=b_value, direction=direction, isotropic=isotropic)

@@ -97,7 +97,10 @@ def mosaic(header: Header) -> Mosaic | None:
     if "MOSAIC" not in header.texts("ImageType"):
         return None
     csa = _image_csa(header)
-    count, normal = csa_numbers(csa, "NumberOfImagesInMosaic"), csa_numbers(csa, "SliceNormalVector")
+    count, normal = (
+        csa_numbers(csa, "NumberOfImagesInMosaic"),
+        csa_numbers(csa, "SliceNormalVector"),
+    )
     spacing = header.number("SpacingBetweenSlices") or header.number("SliceThickness")
     side = math.ceil(math.sqrt(count[0])) if count else 0
     if not side or spacing is None or len(normal) != 3:

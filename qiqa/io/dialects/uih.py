@@ -38,9 +38,7 @@ def mosaic(header: Header) -> Mosaic | None:
     if not count or count != len(positions):
         return None
     columns = math.ceil(math.sqrt(count))
-    return Mosaic(
-        n_tiles=count, grid=(math.ceil(count / columns), columns), positions=positions
-    )
+    return Mosaic(n_tiles=count, grid=(math.ceil(count / columns), columns), positions=positions)
 
 
 def refine(header: Header, reading: Reading) -> Reading:
