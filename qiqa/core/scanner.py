@@ -66,7 +66,7 @@ class Reconstruction:
     intensity_normalization: str | None = None
     """`none`, or the vendor's name of the filter (NORM, SCIC, PURE, CLEAR, ...)."""
     distortion_correction: str | None = None
-    """`none`, `2D` or `3D`."""
+    """`none`, `2D`, `3D`, or the vendor's word where it does not say which."""
     image_filter: str | None = None
     interpolation: bool | None = None
     """True where the stored matrix is larger than the acquired one."""

@@ -74,12 +74,17 @@ class SeriesHeader:
     """Which vendor module read it."""
     derived: bool = False
     """True for maps and other images computed by the scanner (ADC, trace, FA, ...)."""
+    component: str = "magnitude"
+    """`magnitude`, `phase`, `real`, `imaginary`, or the kind of map (`adc`, `fa`, ...)."""
+    copy: str | None = None
+    """Which of several conflicting copies of the same series; None where there is one."""
 
     @property
     def key(self) -> str:
         """Name that tells this stack from others that share its series UID."""
         first, last = self.slice_positions_mm[0], self.slice_positions_mm[-1]
-        return f"{self.series_uid}:{first:.2f}..{last:.2f}:{self.shape[2]}"
+        name = f"{self.series_uid}:{first:.2f}..{last:.2f}:{self.shape[2]}"
+        return name if self.copy is None else f"{name}:{self.copy}"
 
     @property
     def voxel_size_mm(self) -> tuple[float, float, float]:
@@ -110,6 +115,9 @@ class Series:
     """Step between neighboring stored values, after rescaling; the largest of all slices."""
     decoder: str = "none"
     """Library and version that unpacked compressed pixels; `none` for plain ones."""
+    scale: str = "rescaled"
+    """What the values of `signal` are: `rescaled` (stored value times rescale slope plus
+    intercept), or the vendor's name of another scale."""
 
     def __post_init__(self) -> None:
         if self.signal.shape != self.header.shape:
