@@ -103,7 +103,7 @@ def network_share(path: Path, mounts: str | None = None) -> str | None:
             continue
         # the table writes blank, tab, line feed and backslash as octal escapes
         point = re.sub(r"\\(\d{3})", lambda found: chr(int(found[1], 8)), fields[1])
-        inside = point == "/" or text == point or text.startswith(point.rstrip("/") + "/")
+        inside = point in {"/", text} or text.startswith(point.rstrip("/") + "/")
         if inside and len(point) >= len(best):
             best, kind = point, fields[2]
     return kind if _NETWORK_TYPES.match(kind) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ def _revision(connection: Connection, shown: str) -> str | None:
         hint = "give the path or URL of a history, or of a database that is empty"
         raise StoreError("is the database of another program", where=shown, hint=hint)
     query = f"SELECT version_num FROM {schema.VERSION_TABLE}"  # noqa: S608 - a constant
-    return connection.exec_driver_sql(query).scalar_one()
+    return str(connection.exec_driver_sql(query).scalar_one())
 
 
 def _create(engine: Engine, shown: str, *, wal: bool) -> None:
@@ -165,7 +166,8 @@ def _create(engine: Engine, shown: str, *, wal: bool) -> None:
     with writing(engine) as connection:
         if _revision(connection, shown) is not None:
             return  # another process was faster
-        schema.metadata.create_all(connection, checkfirst=False)
+        for tables in (schema.metadata, schema.version.metadata):
+            tables.create_all(connection, checkfirst=False)
         for statement in immutable_ddl(connection.dialect.name, schema.IMMUTABLE):
             connection.exec_driver_sql(statement)
         connection.execute(insert(schema.version).values(version_num=schema.HEAD))
@@ -176,20 +178,23 @@ def _switch_to_wal(engine: Engine) -> None:
 
     SQLite does not wait for the lock that this switch needs, so wait here.
     """
-    raw = engine.raw_connection()
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    with closing(engine.raw_connection()) as raw:
+        while not _try_wal(raw.cursor()):
+            if time.monotonic() > deadline:
+                raise StoreError("is locked by another program", where=str(engine.url))
+            time.sleep(0.02)
+
+
+def _try_wal(cursor: Any) -> bool:
+    """Return False where another program holds the file."""
     try:
-        deadline = time.monotonic() + BUSY_TIMEOUT_S
-        while True:
-            try:
-                raw.cursor().execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
-                if not busy or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-    finally:
-        raw.close()
+        cursor.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorname.startswith("SQLITE_BUSY"):
+            return False
+        raise
+    return True
 
 
 def _on_share(shown: str, kind: str) -> Finding:

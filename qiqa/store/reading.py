@@ -122,9 +122,7 @@ def rows(engine: Engine, chosen: Filter) -> list[dict[str, Any]]:
         return [_utc(dict(row)) for row in found]
 
 
-def previous(
-    engine: Engine, series_key: str, before: dt.datetime, n: int
-) -> tuple[PastValue, ...]:
+def previous(engine: Engine, series_key: str, before: dt.datetime, n: int) -> tuple[PastValue, ...]:
     """Return earlier values of one series; see `Store.previous`."""
     query = (
         select(
@@ -161,7 +159,7 @@ def previous(
 def history(engine: Engine, chosen: Filter) -> History:
     """Return measured values as columns; see `Store.history`."""
     query = (
-        select(_value, _exam.c.scanner.label("exam_scanner"))
+        select(_value)
         .join(_exam, _value.c.exam_id == _exam.c.id)
         .outerjoin(_newer, _newer.c.supersedes == _exam.c.id)
         .where(_value.c.value.is_not(None), _value.c.acquired_at.is_not(None))
@@ -169,14 +167,16 @@ def history(engine: Engine, chosen: Filter) -> History:
     )
     with engine.connect() as connection:
         found = connection.execute(_restrict(query, chosen)).all()
+    columns: dict[str, Any] = {name: _texts(found, name) for name in _TEXTS}
+    for name in _NUMBERS:
+        columns[name] = _numbers([_number(getattr(row, name)) for row in found])
     return History(
+        **columns,
         exam_id=np.array([row.exam_id for row in found], dtype=np.int64),
         acquired_at=np.array([row.acquired_at for row in found], dtype="datetime64[us]"),
         slice=np.array([row.slice or 0 for row in found], dtype=np.int64),
         interval_low=_numbers([_end(row.interval, 0) for row in found]),
         interval_high=_numbers([_end(row.interval, 1) for row in found]),
-        **{name: _texts(found, name) for name in _TEXTS},
-        **{name: _numbers([_number(getattr(row, name)) for row in found]) for name in _NUMBERS},
     )
 
 

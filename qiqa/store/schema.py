@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    String,
     Table,
     Text,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "measurement",
     "metadata",
     "source_file",
+    "version",
 ]
 
 REVISIONS = ("0001",)
@@ -59,10 +61,11 @@ def _exam_id() -> Column[int]:
     return Column("exam_id", Integer, ForeignKey("exam.id"), nullable=False, index=True)
 
 
+# as Alembic would make it; apart, because Alembic does not compare it
 version = Table(
     VERSION_TABLE,
-    metadata,
-    Column("version_num", Text, primary_key=True),
+    MetaData(naming_convention={"pk": "%(table_name)s_pkc"}),
+    Column("version_num", String(32), primary_key=True),
 )
 
 exam = Table(

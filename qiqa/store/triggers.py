@@ -40,10 +40,9 @@ def _sqlite(table: str) -> tuple[str, ...]:
 
 
 def _postgresql(table: str) -> tuple[str, ...]:
-    call = "EXECUTE FUNCTION qiqa_refuse_change()"
+    row = "FOR EACH ROW EXECUTE FUNCTION qiqa_refuse_change()"
+    whole = "FOR EACH STATEMENT EXECUTE FUNCTION qiqa_refuse_change()"
     return (
-        f"CREATE TRIGGER {table}_refuse_change BEFORE UPDATE OR DELETE ON {table} "
-        f"FOR EACH ROW {call}",
-        f"CREATE TRIGGER {table}_refuse_truncate BEFORE TRUNCATE ON {table} "
-        f"FOR EACH STATEMENT {call}",
+        f"CREATE TRIGGER {table}_refuse_change BEFORE UPDATE OR DELETE ON {table} {row}",
+        f"CREATE TRIGGER {table}_refuse_truncate BEFORE TRUNCATE ON {table} {whole}",
     )

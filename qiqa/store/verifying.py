@@ -94,8 +94,8 @@ def _fit(epochs: list[str | None], content: dict[str, Any]) -> list[str | None]:
 
 
 def _stored(connection: Connection, table: str, exam_id: int) -> list[dict[str, Any]]:
-    columns = schema.metadata.tables[table].c
-    query = select(columns).where(columns.exam_id == exam_id).order_by(columns.id)
+    source = schema.metadata.tables[table]
+    query = select(source).where(source.c.exam_id == exam_id).order_by(source.c.id)
     found = connection.execute(query).mappings()
     return [{k: v for k, v in row.items() if k not in ("id", "exam_id")} for row in found]
 

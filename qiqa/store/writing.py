@@ -7,7 +7,7 @@ import datetime as dt
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from qiqa.core.canonical import canonical_json, digest
 from qiqa.core.errors import StoreError
@@ -63,7 +63,9 @@ def exam_columns(payload: dict[str, Any]) -> dict[str, Any]:
         "identity": exam_identity(payload),
         "input_identity": payload["provenance"]["input_identity"],
         "schema": payload["schema"],
-        "acquired_at": wall_clock(None if acquired is None else dt.datetime.fromisoformat(acquired)),
+        "acquired_at": wall_clock(
+            None if acquired is None else dt.datetime.fromisoformat(acquired)
+        ),
         "scanner": payload["scanner"]["identity"],
         "scanner_label": payload["scanner"]["label"],
         "scanner_fields": payload["scanner"],
@@ -114,8 +116,8 @@ def save(
     return Saved(exam_id=exam_id, created=True, superseded_id=supersedes)
 
 
-def _latest_of(connection: Connection, input_identity: str) -> Row[Any] | None:
-    """Return the result of these input files that none supersedes."""
+def _latest_of(connection: Connection, input_identity: str) -> Any:
+    """Return the result of these input files that none supersedes: a row, or None."""
     exam = schema.exam
     query = (
         select(exam.c.id, exam.c.identity, exam.c.supersedes, exam.c.payload)
@@ -126,7 +128,7 @@ def _latest_of(connection: Connection, input_identity: str) -> Row[Any] | None:
     return connection.execute(query).first()
 
 
-def _check_target(connection: Connection, target: int, latest: Row[Any] | None) -> None:
+def _check_target(connection: Connection, target: int, latest: Any) -> None:
     """Refuse to supersede what is not there, is superseded already, or is not the latest."""
     exam = schema.exam
     if connection.scalar(select(exam.c.id).where(exam.c.id == target)) is None:
@@ -170,7 +172,8 @@ def _insert(
         "chain_previous": previous,
         "chain": chain,
     }
-    exam_id: int = connection.execute(insert(schema.exam).values(row)).inserted_primary_key[0]
+    key: Any = connection.execute(insert(schema.exam).values(row)).inserted_primary_key
+    exam_id = int(key[0])
     for table, rows in child_rows(payload, _epochs(result)).items():
         if rows:
             connection.execute(
