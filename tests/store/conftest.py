@@ -2,8 +2,13 @@
 
 import dataclasses
 import datetime as dt
+import functools
 import hashlib
 import math
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,8 +19,11 @@ from qiqa.core.pose import PhantomPose
 from qiqa.core.result import ExamSeries, Provenance, QcResult
 from qiqa.core.scanner import Acquisition, Reconstruction, Scanner
 from qiqa.core.series import SourceFile
-from qiqa.io.definitions import load_phantom, load_protocol
+from qiqa.io import definitions as builtin
 from qiqa.store import open_store
+
+load_phantom = functools.cache(builtin.load_phantom)
+load_protocol = functools.cache(builtin.load_protocol)
 
 NOW = dt.datetime(2024, 5, 6, 8, 30, tzinfo=dt.UTC)
 ACQUIRED = dt.datetime(2024, 5, 6, 7, 15, 12, 500000)
@@ -167,6 +175,26 @@ def build(
             created_at=NOW,
         ),
     )
+
+
+@pytest.fixture(scope="session")
+def start_python(tmp_path_factory):
+    """Return a function that starts a second Python on this code; its bytecode is shared."""
+    here = Path(__file__).resolve().parent
+    cache = str(tmp_path_factory.mktemp("bytecode"))
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    prelude = f"import sys; sys.path[:0] = [{str(here)!r}, {str(here.parents[1])!r}]\n"
+
+    def start(code, *arguments):
+        return subprocess.Popen(
+            [sys.executable, "-c", prelude + code, *map(str, arguments)],
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**kept, "PYTHONPYCACHEPREFIX": cache},
+        )
+
+    return start
 
 
 @pytest.fixture

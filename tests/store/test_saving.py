@@ -1,12 +1,8 @@
 """An exam is stored once, whole, and superseded by name."""
 
 import datetime as dt
-import os
 import signal
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,8 +10,6 @@ import sqlalchemy as sa
 from qiqa.core.errors import StoreError
 from qiqa.core.scanner import Scanner
 from qiqa.store import open_store
-
-HERE = Path(__file__).resolve().parent
 
 
 def test_rows_come_back_as_they_were_measured(store, make_result, now, acquired):
@@ -161,27 +155,15 @@ def test_stored_rows_refuse_change(store, make_result, now, table, change):
     assert store.verify() == ()
 
 
-def _run(code, *arguments, wait=True):
-    prelude = f"import sys; sys.path[:0] = [{str(HERE)!r}, {str(HERE.parents[1])!r}]\n"
-    prelude += "import conftest; from qiqa.store import open_store\n"
-    started = subprocess.Popen(
-        [sys.executable, "-c", prelude + code, *map(str, arguments)],
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    if wait:
-        started.communicate(timeout=60)
-    return started
-
-
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL (POSIX)")
 @pytest.mark.parametrize("table", ["measurement", "entry", "audit"])
-def test_killed_while_storing_leaves_nothing(tmp_path, make_result, now, table):
+def test_killed_while_storing_leaves_nothing(tmp_path, start_python, make_result, now, table):
     path = tmp_path / "history.db"
     with open_store(str(path)) as store:
         store.save(make_result(), user="jd", now=now)
     code = """
-import os, signal
+import os, signal, conftest
+from qiqa.store import open_store
 from sqlalchemy import event
 store = open_store(sys.argv[1])
 @event.listens_for(store.engine, "after_cursor_execute")
@@ -190,31 +172,33 @@ def kill(conn, cursor, statement, parameters, context, executemany):
         os.kill(os.getpid(), signal.SIGKILL)
 store.save(conftest.build(files=("c",)), user="jd", now=conftest.NOW)
 """
-    killed = _run(code, path, table)
+    killed = start_python(code, path, table)
+    killed.communicate(timeout=60)
     assert killed.returncode == -signal.SIGKILL
     with open_store(str(path)) as store:
         assert len(store.exams(include_superseded=True)) == 1
         assert store.verify() == ()
         with store.engine.connect() as connection:
             for name in ("measurement", "entry", "finding", "source_file", "audit"):
-                query = sa.text(f"SELECT max(exam_id) FROM {name}")
+                query = sa.text(f"SELECT max(exam_id) FROM {name}")  # noqa: S608
                 assert connection.execute(query).scalar() == 1
         assert store.save(make_result(files=("c",)), user="jd", now=now).created
 
 
-def test_two_processes_create_and_store_at_once(tmp_path):
+def test_two_processes_create_and_store_at_once(tmp_path, start_python):
     path = tmp_path / "history.db"
     code = """
+import conftest
+from qiqa.store import open_store
 store = open_store(sys.argv[1])
-for number in range(10):
+for number in range(5):
     store.save(conftest.build(files=(sys.argv[2], str(number))), user="u", now=conftest.NOW)
     store.save(conftest.build(files=("shared", str(number))), user="u", now=conftest.NOW)
 """
-    started = [_run(code, path, name, wait=False) for name in ("left", "right")]
+    started = [start_python(code, path, name) for name in ("left", "right")]
     for process in started:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
     with open_store(str(path), create=False) as store:
-        assert len(store.exams(include_superseded=True)) == 30
+        assert len(store.exams(include_superseded=True)) == 15
         assert store.verify() == ()
-    assert os.path.getsize(path) > 0
