@@ -50,10 +50,9 @@ _POSTGRESQL: dict[str, tuple[str, str]] = {
     "55P03": _SQLITE["SQLITE_BUSY"],
     "25006": ("the database is read-only", "connect to the primary server"),
     "42501": ("the database user may not do this", "grant the user rights on the tables"),
-    "3D000": ("there is no such database on the server", "create it with createdb"),
-    "28P01": ("user or password is wrong", "check the URL"),
-    "28000": ("the server refuses this user", "check the URL and the server's pg_hba.conf"),
 }
+
+_UNREACHABLE = "check that the server runs, and user, password and database in the URL"
 
 
 @contextlib.contextmanager
@@ -89,7 +88,9 @@ def _explain(error: BaseException | None) -> tuple[str, str | None]:
             if name == code or name.startswith(f"{code}_"):
                 return answer
         return str(error), None
-    answer_of_state = _POSTGRESQL.get(str(getattr(error, "sqlstate", None)))
-    if answer_of_state is not None:
-        return answer_of_state
-    return str(error).strip().splitlines()[0] if str(error).strip() else repr(error), None
+    state = getattr(error, "sqlstate", None)
+    if state in _POSTGRESQL:
+        return _POSTGRESQL[state]
+    lines = str(error).strip().splitlines() or [repr(error)]
+    # a failed connection carries no code, only the server's words
+    return lines[0], _UNREACHABLE if state is None else None

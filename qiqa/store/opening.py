@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -50,7 +51,7 @@ def open_store(url: str | None = None, *, create: bool = True) -> Store:
     if path is not None:
         _check_path(path, create=create, is_default=path == location.default_path())
     share = None if path is None else location.network_share(path)
-    engine = _engine(resolved, shown)
+    engine = _engine(resolved if create or path is None else _for_reading(resolved, path), shown)
     try:
         with guard(shown):
             _prepare(engine, resolved, create=create, wal=share is None)
@@ -79,6 +80,14 @@ def _check_path(path: Path, *, create: bool, is_default: bool) -> None:
     if not path.parent.is_dir():
         hint = "make the folder first, or correct the path"
         raise StoreError("the folder does not exist", where=str(path.parent), hint=hint)
+
+
+def _for_reading(url: URL, path: Path) -> URL:
+    """Return a URL that reads a file on a read-only disk, where no log can be kept beside it."""
+    if os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists():
+        return url
+    query = {"uri": "true", "mode": "ro", "immutable": "1"}
+    return url.set(database=path.as_uri()).update_query_dict(query)
 
 
 def _engine(url: URL, shown: str) -> Engine:

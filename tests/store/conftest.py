@@ -1,13 +1,21 @@
 """Exams built by hand, and stores to put them in."""
 
+import contextlib
 import dataclasses
 import datetime as dt
 import functools
 import hashlib
+import importlib.util
+import itertools
 import math
 import os
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +203,80 @@ def start_python(tmp_path_factory):
         )
 
     return start
+
+
+def _server_program(name):
+    """Return a program of PostgreSQL: on the path, or where Debian keeps it."""
+    found = shutil.which(name)
+    debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(debian[-1]) if debian else found
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """Start a server on loopback for this run; yields its port."""
+    if importlib.util.find_spec("psycopg") is None:
+        pytest.skip("psycopg is not installed")
+    initdb, server = _server_program("initdb"), _server_program("postgres")
+    if initdb is None or server is None:
+        pytest.skip("PostgreSQL is not installed")
+    account = {}
+    folder = Path(tempfile.mkdtemp(prefix="qiqa-pg-"))
+    if os.geteuid() == 0:
+        # the server refuses to run as root
+        account = {"user": "postgres", "group": "postgres"}
+        shutil.chown(folder, **account)
+    data = str(folder / "data")
+    setup = [initdb, "-D", data, "-U", "qa", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    made = subprocess.run(setup, capture_output=True, text=True, check=False, cwd="/", **account)
+    if made.returncode:
+        shutil.rmtree(folder)
+        pytest.skip(f"initdb failed: {made.stderr.strip()[:200]}")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["-h", "127.0.0.1", "-p", str(port), "-k", "", "-F"]
+    running = subprocess.Popen(
+        [server, "-D", data, *options], cwd="/", stderr=subprocess.DEVNULL, **account
+    )
+    try:
+        _wait_for(port, running)
+        yield port
+    finally:
+        running.send_signal(signal.SIGINT)  # fast shutdown
+        running.wait(timeout=30)
+        shutil.rmtree(folder)
+
+
+def _wait_for(port, running):
+    import psycopg
+
+    for _ in range(200):
+        if running.poll() is not None:
+            pytest.skip("the PostgreSQL server did not start")
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(host="127.0.0.1", port=port, user="qa", dbname="postgres").close()
+            return
+        time.sleep(0.1)
+    pytest.fail("the PostgreSQL server did not answer within 20 s")
+
+
+@pytest.fixture
+def postgres(postgres_server):
+    """Return a function that makes an empty database and returns its URL."""
+    import psycopg
+
+    def make():
+        name = f"qa{next(_COUNTER)}"
+        server = {"host": "127.0.0.1", "port": postgres_server, "user": "qa"}
+        with psycopg.connect(**server, dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql://qa@127.0.0.1:{postgres_server}/{name}"
+
+    return make
+
+
+_COUNTER = itertools.count()
 
 
 @pytest.fixture

@@ -199,6 +199,10 @@ def test_read_only_disk(tmp_path, make_result, now):
             open_store(str(path))
         with pytest.raises(StoreError, match=r"read-only|cannot be opened"):
             open_store(str(disk / "new.db"))
+        with open_store(str(path), create=False) as store:
+            assert len(store.rows()) == 3
+            with pytest.raises(StoreError, match="read-only"):
+                store.save(make_result(files=("c",)), user="jd", now=now)
 
 
 @pytest.mark.skipif(
