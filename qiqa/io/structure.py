@@ -74,7 +74,7 @@ def _build_union(target: Any, value: Any, file: str, path: str) -> Any:
     where = f"{file}: {path}.kind"
     if not isinstance(value, dict) or "kind" not in value:
         raise DefinitionError(f"missing; it must be one of {_quoted(kinds)}", where=where)
-    if value["kind"] not in kinds:
+    if not isinstance(value["kind"], str) or value["kind"] not in kinds:
         near = difflib.get_close_matches(str(value["kind"]), kinds, n=1)
         hint = f"did you mean {near[0]!r}?" if near else None
         message = f"{value['kind']!r} is not one of {_quoted(kinds)}"
