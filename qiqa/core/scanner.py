@@ -43,7 +43,7 @@ class Scanner:
         if self.given_name:
             return self.given_name
         if self.serial_number:
-            maker = (self.manufacturer or "?").split()[0].upper()
+            maker = next(iter((self.manufacturer or "").split()), "?").upper()
             return f"{maker} {self.serial_number}"
         return None
 

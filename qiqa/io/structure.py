@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import types
 import typing
@@ -42,6 +43,12 @@ def build(target: Any, value: Any, *, file: str, path: str = "") -> Any:
     return _build_scalar(target, value, where)
 
 
+@functools.cache
+def _hints(target: Any) -> dict[str, Any]:
+    """Return the field types of a dataclass; evaluating their texts is what takes time."""
+    return typing.get_type_hints(target)
+
+
 def _quoted(names: Any) -> str:
     return ", ".join(repr(name) for name in names)
 
@@ -63,11 +70,11 @@ def _build_union(target: Any, value: Any, file: str, path: str) -> Any:
     members = [member for member in typing.get_args(target) if member is not type(None)]
     if len(members) == 1:
         return build(members[0], value, file=file, path=path)
-    kinds = {typing.get_args(typing.get_type_hints(m)["kind"])[0]: m for m in members}
+    kinds = {typing.get_args(_hints(m)["kind"])[0]: m for m in members}
     where = f"{file}: {path}.kind"
     if not isinstance(value, dict) or "kind" not in value:
         raise DefinitionError(f"missing; it must be one of {_quoted(kinds)}", where=where)
-    if value["kind"] not in kinds:
+    if not isinstance(value["kind"], str) or value["kind"] not in kinds:
         near = difflib.get_close_matches(str(value["kind"]), kinds, n=1)
         hint = f"did you mean {near[0]!r}?" if near else None
         message = f"{value['kind']!r} is not one of {_quoted(kinds)}"
@@ -98,7 +105,7 @@ def _build_dataclass(target: Any, value: Any, file: str, path: str) -> Any:
     where = f"{file}: {path}" if path else file
     if not isinstance(value, dict):
         raise DefinitionError(f"{value!r} is not a table", where=where)
-    hints = typing.get_type_hints(target)
+    hints = _hints(target)
     fields = {f.name: f for f in dataclasses.fields(target)}
     for key in value:
         if key not in fields:

@@ -1,0 +1,191 @@
+"""The history database as one object: save, read, verify."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Self
+
+from sqlalchemy import Engine
+
+from qiqa.core.finding import Finding
+from qiqa.core.history import History, PastValue
+from qiqa.core.result import QcResult
+from qiqa.store import reading, verifying, writing
+from qiqa.store.faults import guard
+from qiqa.store.writing import Saved
+
+__all__ = ["Store"]
+
+
+class Store:
+    """An open history; get one from `open_store`, close it or use it in a `with` block.
+
+    Attributes
+    ----------
+    url
+        The database, as shown to a person: without password.
+    findings
+        What was noticed while opening, for instance that the file lies on a network share.
+    """
+
+    def __init__(self, *, engine: Engine, url: str, findings: tuple[Finding, ...] = ()) -> None:
+        self.engine = engine
+        self.url = url
+        self.findings = findings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the database; the file can then be moved."""
+        self.engine.dispose()
+
+    def save(
+        self,
+        result: QcResult,
+        *,
+        user: str,
+        now: dt.datetime,
+        supersedes: int | None = None,
+        reason: str | None = None,
+    ) -> Saved:
+        """Store one exam, whole or not at all.
+
+        The same exam (same inputs, definitions, algorithms, parameters, entries, scanner and
+        phantom unit) is stored once. Another result of the same input files supersedes the
+        latest one, with a reason that says what differs unless `reason` is given.
+
+        Parameters
+        ----------
+        result
+            The exam.
+        user
+            Who stores it.
+        now
+            Time of storing, with time zone.
+        supersedes
+            Exam that this one replaces although its input files differ, for instance a repeat
+            of a scan that went wrong. Needs a `reason`.
+        reason
+            Why it supersedes another exam.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be stored: no input files, an exam that cannot be superseded, disk full,
+            locked, read-only.
+        """
+        with guard(self.url):
+            return writing.save(
+                self.engine, result, user=user, now=now, supersedes=supersedes, reason=reason
+            )
+
+    def exams(
+        self,
+        *,
+        scanner: str | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        include_superseded: bool = False,
+    ) -> list[dict[str, Any]]:
+        """Return the stored exams without payload, oldest acquisition first.
+
+        Parameters
+        ----------
+        scanner
+            Identity of a scanner; None: all.
+        since, until
+            First and last time of acquisition, both included; an exam without a time is left
+            out when either is given.
+        include_superseded
+            Also exams that another one replaces.
+        """
+        with guard(self.url):
+            return reading.exams(
+                self.engine,
+                reading.Filter(
+                    scanner=scanner,
+                    since=since,
+                    until=until,
+                    include_superseded=include_superseded,
+                ),
+            )
+
+    def payload(self, exam_id: int) -> dict[str, Any]:
+        """Return a stored exam as `qiqa.qc/1`.
+
+        Raises
+        ------
+        StoreError
+            If there is no such exam.
+        """
+        with guard(self.url):
+            return reading.payload(self.engine, exam_id)
+
+    def rows(
+        self,
+        name: str | None = None,
+        scanner: str | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        *,
+        include_superseded: bool = False,
+        exam: int | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return measurements, oldest first: exam fields, then the fields of COLUMNS.
+
+        Parameters are those of `exams`; `name` is the name of a measurement, `exam` an id (a
+        superseded exam asked for by id is returned).
+        """
+        chosen = reading.Filter(
+            name=name,
+            scanner=scanner,
+            since=since,
+            until=until,
+            include_superseded=include_superseded or exam is not None,
+            exam=exam,
+        )
+        with guard(self.url):
+            return reading.rows(self.engine, chosen)
+
+    def history(
+        self,
+        *,
+        name: str | None = None,
+        scanner: str | None = None,
+        series_key: str | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+        include_superseded: bool = False,
+    ) -> History:
+        """Return measured values with a time of acquisition as columns, oldest first."""
+        chosen = reading.Filter(
+            name=name,
+            scanner=scanner,
+            series_key=series_key,
+            since=since,
+            until=until,
+            include_superseded=include_superseded,
+        )
+        with guard(self.url):
+            return reading.history(self.engine, chosen)
+
+    def previous(
+        self, series_key: str | None, before: dt.datetime | None, n: int = 12
+    ) -> tuple[PastValue, ...]:
+        """Return up to `n` values of one series acquired before a time, oldest first.
+
+        Nothing is before an unknown time, and a value without a series key has no past.
+        """
+        if series_key is None or before is None:
+            return ()
+        with guard(self.url):
+            return reading.previous(self.engine, series_key, before, n)
+
+    def verify(self) -> tuple[Finding, ...]:
+        """Recompute every hash and compare every row with its payload; name what was altered."""
+        with guard(self.url):
+            return verifying.verify(self.engine)
