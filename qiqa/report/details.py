@@ -102,7 +102,8 @@ def _picture(item: Evidence, role: str, rows: list[Row]) -> Picture:
         for row in rows
         if row.cells.name in item.measurements and (not role or row.cells.series == role)
     )
-    place = [role, "" if item.slice is None else f"slice {item.slice}"]
+    where = f"slice {item.slice}"
+    place = [role, "" if item.slice is None or where in item.title else where]
     subtitle = ", ".join(part for part in place if part)
     label = f"{item.title}, {subtitle}. {_drawn(item)}"
     plots = [
@@ -186,7 +187,7 @@ def acquisition_facts(
         ("Table", _with_unit(a.table_position_mm, "mm")),
         ("Position", a.patient_position),
         ("Temperature", _with_unit(a.temperature_degc, "°C")),
-        ("At", None if a.acquired_at is None else f"{a.acquired_at:%Y-%m-%d %H:%M:%S}"),
+        ("Started", None if a.acquired_at is None else f"{a.acquired_at:%Y-%m-%d %H:%M:%S}"),
     ]
     return [(label, value) for label, value in pairs if value]
 
@@ -216,7 +217,9 @@ def _reconstruction_facts(state: Reconstruction) -> list[tuple[str, str]]:
         ("Learned reconstruction", state.learned),
         ("Coil combination", state.combine_mode),
     ]
-    return [(label, value or "not stated") for label, value in pairs]
+    stated = [(label, value) for label, value in pairs if value]
+    silent = [label.lower() for label, value in pairs if not value]
+    return [*stated, ("Not stated:", ", ".join(silent))] if silent else stated
 
 
 def _pose_text(series: ExamSeries) -> str:
@@ -282,7 +285,7 @@ def _combined(m: Measurement, unit: str) -> str:
         if math.isfinite(half):
             text += f", k = {half / u:.2f}"
     if math.isfinite(m.degrees_of_freedom):
-        text += f" ({m.degrees_of_freedom:.3g} degrees of freedom)"
+        text += f" ({m.degrees_of_freedom:.3g} df)"
     return text
 
 

@@ -83,6 +83,7 @@ def render_html(
             headline=summary.headline(result),
             facts=summary.facts(result),
             tasks=summary.tasks(result),
+            style=_drawing(_load("qc.css")),
             rows=rows,
             notes=notes,
             has_trend=any(row.trend for row in rows),
@@ -107,7 +108,7 @@ def _finalize(value: Any) -> Any:
 
 
 def _drawing(markup: str) -> Markup:
-    # Only qiqa.report.svg makes these strings, and it escapes every text that it puts in.
+    # Our own style sheet, or made by qiqa.report.svg, which escapes every text that it puts in.
     return Markup(markup)  # noqa: S704
 
 

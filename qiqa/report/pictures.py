@@ -72,7 +72,7 @@ def _end_bars(start: Point, end: Point, half: float) -> list[tuple[Point, Point]
 
 def _labels(shapes: tuple[Shape, ...], width: float, height: float) -> list[str]:
     """Place each label above its shape, moved down where it would cover another one."""
-    size = width / 21
+    size = width / 17
     taken: list[tuple[float, float, float]] = []
     drawn = []
     for shape in shapes:
@@ -99,7 +99,7 @@ def _scale_bar(pixel_mm: float, width: float, height: float) -> str:
     lengths = [n for n in (100, 50, 20, 10, 5, 2, 1) if n / pixel_mm <= width / 4]
     if not lengths:
         return ""
-    size = width / 25
+    size = width / 20
     x, y = 0.03 * width, height * 0.97 - 1
     end = x + lengths[0] / pixel_mm
     bar = ((x, y), (end, y))

@@ -12,11 +12,11 @@ from qiqa.report.svg import Point, line, nice_ticks, number, path, text, wrap
 
 __all__ = ["plot", "sparkline"]
 
-WIDTH, HEIGHT = 260.0, 140.0
-LEFT, RIGHT, TOP, BOTTOM = 40.0, 6.0, 16.0, 30.0
+WIDTH, HEIGHT = 210.0, 180.0
+LEFT, RIGHT, TOP, BOTTOM = 38.0, 5.0, 30.0, 32.0
 MOST_POINTS = 600
 """More points than that a line of this width cannot show."""
-FONT = 10.5
+FONT = 11.5
 
 
 class Frame:
@@ -68,7 +68,7 @@ def _axes(frame: Frame, x_label: str, y_label: str) -> str:
     left, foot = frame(x0, y0)
     right, top = frame(x1, y1)
     parts = [path(((left, top), (right, top), (right, foot), (left, foot)), "axis", closed=True)]
-    for x in nice_ticks(x0, x1, 6):
+    for x in nice_ticks(x0, x1, 5):
         at = frame(x, y0)
         parts.append(line(at, (at[0], at[1] + 3), "axis"))
         parts.append(text((at[0], at[1] + 13), plain_number(x), "tick", "middle", FONT))
@@ -77,7 +77,7 @@ def _axes(frame: Frame, x_label: str, y_label: str) -> str:
         parts.append(line(at, (at[0] - 3, at[1]), "axis"))
         parts.append(text((at[0] - 5, at[1] + 3.5), plain_number(y), "tick", "end", FONT))
     parts.append(text(((left + right) / 2, HEIGHT - 4), x_label, "tick", "middle", FONT))
-    parts.append(text((2, 10), y_label, "tick", "start", FONT))
+    parts.append(text((1, 11), y_label, "tick", "start", FONT))
     return "".join(parts)
 
 
@@ -119,28 +119,26 @@ def _marker_labels(item: Plot, frame: Frame, top: float) -> str:
         x, y = frame(marker.x, top)
         width = 0.55 * FONT * len(marker.label)
         side = "end" if x + width > WIDTH - RIGHT else "start"
-        start = x - 3 - width if side == "end" else x + 3
+        start = x - 5 - width if side == "end" else x + 5
         row = next((i for i, end in enumerate(ends) if start > end), 0)
         ends[row] = start + width
-        at = (x - 3 if side == "end" else x + 3, y + 11 * (row + 1))
+        at = (x - 5 if side == "end" else x + 5, y + 11 * (row + 1))
         parts.append(text(at, marker.label, "tick mark", side, FONT))
     return "".join(parts)
 
 
 def _key(curves: Sequence[Curve]) -> str:
-    """Return the names of the curves with a sample each, right to left above the frame."""
+    """Return the names of the curves with a sample each, in one row above the frame."""
     parts = []
-    x = WIDTH - RIGHT
-    for curve in reversed(curves):
-        if not curve.label:
+    x = 4.0
+    for curve in curves:
+        width = 18 + 0.6 * FONT * len(curve.label or "")
+        if not curve.label or x + width > WIDTH:
             continue
-        width = 0.52 * FONT * len(curve.label)
-        if x - width - 18 < LEFT + 40:
-            break
-        parts.append(text((x, 10), curve.label, "tick", "end", FONT))
         role = curve.role if curve.role in {"data", "fit", "level"} else "data"
-        parts.append(line((x - width - 17, 6.5), (x - width - 4, 6.5), f"c-{role}"))
-        x -= width + 24
+        parts.append(line((x, 21), (x + 13, 21), f"c-{role}"))
+        parts.append(text((x + 16, 25), curve.label, "tick", "start", FONT))
+        x += width + 8
     return "".join(parts)
 
 

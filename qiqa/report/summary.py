@@ -55,7 +55,7 @@ _WORDS = {
     Verdict.PASS: "Pass",
     Verdict.TOLERANCE: "Passes, but look into it",
     Verdict.ACTION: "Action needed",
-    Verdict.NOT_EVALUATED: "No verdict",
+    Verdict.NOT_EVALUATED: "Incomplete",
 }
 
 
@@ -63,10 +63,11 @@ def headline(result: QcResult) -> Headline:
     """Return the verdict, one sentence on what it rests on, and what is missing."""
     cells = table_rows(result)
     verdict = result.verdict
+    judged = any(item.verdict is not Verdict.NOT_EVALUATED for item in result.assessments)
     return Headline(
         kind=verdict.value,
         icon=icon(verdict.value),
-        words=_WORDS[verdict],
+        words=_WORDS[verdict] if judged else "No verdict",
         sentence=_sentence(cells),
         missing=tuple(_missing(result, cells)),
     )
@@ -90,7 +91,8 @@ def _sentence(cells: list[TableRow]) -> str:
         return text + (f"; {len(tolerance)} more outside the target." if tolerance else ".")
     if tolerance:
         names = listing([_named(row) for row in tolerance])
-        return f"{len(tolerance)} of {count} outside the target, none beyond: {names}."
+        text = f"{len(tolerance)} of {count} outside the target, none outside the action level"
+        return f"{text}: {names}."
     if len(judged) == 1:
         return f"The only judged value is inside its limits: {_named(judged[0])}."
     return f"All {count} are inside their limits."

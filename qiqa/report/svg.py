@@ -62,8 +62,8 @@ _ICONS = {
     "tolerance": '<path d="M8 .9L15.4 14.6H.6Z"/><path class="ink" d="M8 5.4v4.4M8 11.7v1.1"/>',
     "action": '<path d="M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5Z"/>'
     '<path class="ink" d="M5 5l6 6M11 5l-6 6"/>',
-    "not_evaluated": '<circle class="open" cx="8" cy="8" r="6.7"/>'
-    '<path class="dark" d="M5.8 6.2a2.2 2.2 0 1 1 3.1 2q-.9.4-.9 1.5M8 11.4v1"/>',
+    "not_evaluated": '<circle class="open" cx="8" cy="8" r="7.1"/>'
+    '<path class="dark" d="M5.7 6.3a2.35 2.35 0 1 1 3.5 2q-1.2.7-1.2 1.8M8 12.1v.3"/>',
     "recorded": '<circle class="dot" cx="8" cy="8" r="2.4"/>',
 }
 

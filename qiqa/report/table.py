@@ -27,6 +27,8 @@ class TableRow:
 
     name: str
     title: str
+    short_title: str
+    """Enough words beside a picture that has a title of its own."""
     meaning: str
     """What the number is, what its sign means and which way is better."""
     series: str
@@ -37,7 +39,10 @@ class TableRow:
     uncertainty_text: str
     """95 % interval: `± U`, `[low, high]`, or a dash where none is stated."""
     reference_text: str
-    limits_text: str
+    target_text: str
+    """What passes, where the protocol has two levels (tolerance level); else a dash."""
+    limit_text: str
+    """What is allowed (action level), or a dash."""
     verdict: Verdict
     verdict_text: str
     """The verdict in one or two words; `Recorded` for a value that no limit applies to."""
@@ -48,16 +53,25 @@ class TableRow:
     assumptions: tuple[str, ...]
 
     @property
+    def limits_text(self) -> str:
+        """Both levels in one text."""
+        if self.target_text == DASH:
+            return self.limit_text
+        return f"{self.target_text} (limit {self.limit_text})"
+
+    @property
     def quantity(self) -> str:
         """Value, uncertainty and unit in one text."""
-        parts = [self.value_text]
-        if self.uncertainty_text != DASH:
-            parts.append(self.uncertainty_text)
-        # A frequency in MHz carries its uncertainty in Hz, so its unit stays with the value.
-        place = 1 if self.uncertainty_text.endswith(" Hz") else len(parts)
-        if self.unit_text and self.value_text != DASH:
-            parts.insert(place, self.unit_text)
-        return " ".join(parts)
+        if self.value_text == DASH:
+            return DASH
+        unit = f" {self.unit_text}" if self.unit_text else ""
+        if self.uncertainty_text == DASH:
+            return f"{self.value_text}{unit}"
+        if self.uncertainty_text.endswith(" Hz"):
+            return f"{self.value_text}{unit} {self.uncertainty_text}"
+        if self.uncertainty_text.startswith(("±", "[")):
+            return f"{self.value_text} {self.uncertainty_text}{unit}"
+        return f"{self.value_text}{unit} ({self.uncertainty_text})"
 
 
 def table_rows(result: QcResult) -> list[TableRow]:
@@ -69,17 +83,20 @@ def _row(item: Assessment, protocol: Protocol) -> TableRow:
     m = item.measurement
     words = wording(m.name)
     value, unit, uncertainty = quantity_text(m)
+    target, limit = _limits(item, protocol)
     limited = item.action is not None or not item.answered
     return TableRow(
         name=m.name,
         title=words.title,
+        short_title=words.short or words.title,
         meaning="; ".join(part for part in (words.meaning, words.direction) if part),
         series=m.role or "",
         value_text=value,
         unit_text=unit,
         uncertainty_text=uncertainty,
         reference_text=_reference(item),
-        limits_text=_limits(item, protocol),
+        target_text=target,
+        limit_text=limit,
         verdict=item.verdict,
         verdict_text=_word(item),
         limited=limited,
@@ -114,16 +131,16 @@ def _reference(item: Assessment) -> str:
     return f"{fixed(reference.value, places)} ± {fixed(half, places)}"
 
 
-def _limits(item: Assessment, protocol: Protocol) -> str:
-    """Return what passes and, where there are two levels, from where on to act."""
+def _limits(item: Assessment, protocol: Protocol) -> tuple[str, str]:
+    """Return what passes, where there are two levels, and what is allowed."""
     if item.action is None:
-        return DASH
+        return DASH, DASH
     unit = item.measurement.unit
     compares = next((x.compares for x in protocol.limit if x.id == item.rule), "value")
     action = _span(item.action, unit, compares)
     if item.tolerance is None or item.tolerance == item.action:
-        return action
-    return f"{_span(item.tolerance, unit, compares)} (action: not {action})"
+        return DASH, action
+    return _span(item.tolerance, unit, compares), action
 
 
 def _span(span: tuple[float, float], unit: str, compares: str) -> str:

@@ -13,6 +13,8 @@ class Wording:
     """A measurement in plain words."""
 
     title: str
+    short: str = ""
+    """Enough words under a picture that has a title; empty: the title."""
     unit: str | None = None
     """Unit that the measurement is expected in; None for names that are not known here."""
     direction: str = ""
@@ -41,30 +43,33 @@ _WORDINGS = {
     ),
     "piu": Wording(
         title="Image uniformity (PIU)",
+        short="PIU",
         unit="%",
         direction=_HIGH,
         meaning="percent integral uniformity; 100 % is uniform",
     ),
     "psg": Wording(
         title="Signal ghosting (PSG)",
+        short="PSG",
         unit="%",
         direction=_LOW,
         meaning="percent signal ghosting: ghost signal outside the phantom against the signal",
     ),
     "snr_nema_method1": Wording(
         title="SNR, two images (NEMA 1)",
+        short="SNR, two images",
         unit="1",
         direction=_HIGH,
         meaning="signal to noise, noise from the difference of two images",
     ),
     "snr_background": Wording(
-        title="SNR, noise from background",
+        title="SNR, background noise",
         unit="1",
         direction=_HIGH,
         meaning="signal to noise, noise from the air around the phantom",
     ),
     "snr_local": Wording(
-        title="SNR, noise inside the phantom",
+        title="SNR, noise in phantom",
         unit="1",
         direction=_HIGH,
         meaning="signal to noise, noise from neighboring voxels inside the phantom",
@@ -84,11 +89,10 @@ _WORDINGS = {
 }
 
 _ALONG = {
-    "lr": "left to right",
-    "ap": "top to bottom",
-    "si": "end to end",
-    "d1": "first diagonal",
-    "d2": "second diagonal",
+    "lr": "left-right",
+    "ap": "top-bottom",
+    "d1": "diagonal 1",
+    "d2": "diagonal 2",
 }
 _DIAMETER = re.compile(r"^diameter_slice(\d+)_(lr|ap|d1|d2)$")
 _POSITION = re.compile(r"^slice_position_slice(\d+)$")
@@ -99,7 +103,7 @@ def wording(name: str) -> Wording:
     """Return the words for a measurement; an unknown name stands for itself.
 
     >>> wording("diameter_slice5_d1").title
-    'Diameter, slice 5, first diagonal'
+    'Diameter slice 5, diagonal 1'
     >>> wording("my_own_test").title
     'my_own_test'
     """
@@ -107,7 +111,8 @@ def wording(name: str) -> Wording:
         return _WORDINGS[name]
     if match := _DIAMETER.match(name):
         return Wording(
-            title=f"Diameter, slice {match[1]}, {_ALONG[match[2]]}",
+            title=f"Diameter slice {match[1]}, {_ALONG[match[2]]}",
+            short=_ALONG[match[2]],
             unit="mm",
             direction=_NEAR,
             meaning="inner diameter of the phantom",
@@ -115,6 +120,7 @@ def wording(name: str) -> Wording:
     if match := _POSITION.match(name):
         return Wording(
             title=f"Slice position, slice {match[1]}",
+            short="bar difference",
             unit="mm",
             direction=_NEAR,
             meaning="bar length difference, right minus left, twice the displacement of the "
@@ -123,6 +129,7 @@ def wording(name: str) -> Wording:
     if match := _RESOLUTION.match(name):
         return Wording(
             title=f"Smallest holes seen, {_ALONG[match[1]]}",
+            short=_ALONG[match[1]],
             unit="mm",
             direction=_LOW,
             meaning="diameter of the smallest holes that are told apart",
