@@ -1,0 +1,130 @@
+"""One exam as one HTML file: no network, no script, nothing that a header can break."""
+
+from __future__ import annotations
+
+import importlib.resources
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from qiqa.core.errors import OutputError
+from qiqa.core.result import QcResult
+from qiqa.report import details, summary
+from qiqa.report.pictures import legend
+from qiqa.report.text import clean
+from qiqa.report.trend import TrendPoints
+
+__all__ = ["render_html", "write_html"]
+
+
+def write_html(
+    result: QcResult,
+    path: Path,
+    *,
+    trend: Sequence[TrendPoints] = (),
+    store_label: str | None = None,
+) -> Path:
+    """Write the page of one exam and return its path.
+
+    The file appears whole or not at all: it is written beside its place and then moved there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written: no such folder, no permission, disk full, open elsewhere.
+    """
+    page = render_html(result, trend=trend, store_label=store_label).encode("utf-8")
+    temporary: str | None = None
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".qiqa-", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(page)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise OutputError(
+            f"the report cannot be written: {error.strerror or error}",
+            where=str(path),
+            hint="close it if it is open elsewhere, free some space, or choose another folder",
+        ) from error
+    return path
+
+
+def render_html(
+    result: QcResult,
+    *,
+    trend: Sequence[TrendPoints] = (),
+    store_label: str | None = None,
+) -> str:
+    """Return the page of one exam as text.
+
+    Parameters
+    ----------
+    result
+        The judged exam; nothing in it is measured or judged again.
+    trend
+        Earlier values of the same measurements, drawn where there are two exams or more.
+    store_label
+        What to say about where the exam was stored; None leaves it out.
+    """
+    rows, notes = summary.rows(result, trend)
+    roles = [shape.role for item in result.evidence for shape in item.shapes]
+    return (
+        _environment()
+        .get_template("qc.html")
+        .render(
+            headline=summary.headline(result),
+            facts=summary.facts(result),
+            tasks=summary.tasks(result),
+            style=_drawing(_load("qc.css")),
+            rows=rows,
+            notes=notes,
+            has_trend=any(row.trend for row in rows),
+            pictures=details.pictures(result, rows),
+            legend=legend(roles),
+            entries=details.entry_boxes(result),
+            series=[details.series_facts(item) for item in result.series],
+            budgets=details.budgets(result),
+            findings=result.findings,
+            provenance=result.provenance,
+            inputs=details.files(result.provenance.inputs),
+            definitions=details.files(result.provenance.definitions),
+            protocol=result.protocol,
+            store_label=store_label,
+        )
+    )
+
+
+def _finalize(value: Any) -> Any:
+    """Clean every text that is not already markup, just before it is escaped."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _drawing(markup: str) -> Markup:
+    # Our own style sheet, or made by qiqa.report.svg, which escapes every text that it puts in.
+    return Markup(markup)  # noqa: S704
+
+
+def _load(name: str) -> str:
+    folder = importlib.resources.files("qiqa.report").joinpath("templates")
+    return folder.joinpath(name).read_text(encoding="utf-8")
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_load),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["drawing"] = _drawing
+    return environment

@@ -1,0 +1,137 @@
+"""What each measurement is called on paper, what its sign means and which way is better."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+__all__ = ["Wording", "wording"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """A measurement in plain words."""
+
+    title: str
+    short: str = ""
+    """Enough words under a picture that has a title; empty: the title."""
+    unit: str | None = None
+    """Unit that the measurement is expected in; None for names that are not known here."""
+    direction: str = ""
+    """Which way is better, in words; empty where nobody can say."""
+    meaning: str = ""
+    """What the number is, and what its sign means."""
+
+
+_NEAR = "nearer to the reference is better"
+_HIGH = "higher is better"
+_LOW = "lower is better"
+_STEADY = "should stay where it was"
+
+_WORDINGS = {
+    "length_si": Wording(
+        title="Length, end to end",
+        unit="mm",
+        direction=_NEAR,
+        meaning="inner length of the phantom on the localizer",
+    ),
+    "slice_thickness": Wording(
+        title="Slice thickness",
+        unit="mm",
+        direction=_NEAR,
+        meaning="full width at half maximum of the two crossed ramps",
+    ),
+    "piu": Wording(
+        title="Image uniformity (PIU)",
+        short="PIU",
+        unit="%",
+        direction=_HIGH,
+        meaning="percent integral uniformity; 100 % is uniform",
+    ),
+    "psg": Wording(
+        title="Signal ghosting (PSG)",
+        short="PSG",
+        unit="%",
+        direction=_LOW,
+        meaning="percent signal ghosting: ghost signal outside the phantom against the signal",
+    ),
+    "snr_nema_method1": Wording(
+        title="SNR, two images (NEMA 1)",
+        short="SNR, two images",
+        unit="1",
+        direction=_HIGH,
+        meaning="signal to noise, noise from the difference of two images",
+    ),
+    "snr_background": Wording(
+        title="SNR, background noise",
+        unit="1",
+        direction=_HIGH,
+        meaning="signal to noise, noise from the air around the phantom",
+    ),
+    "snr_local": Wording(
+        title="SNR, noise in phantom",
+        unit="1",
+        direction=_HIGH,
+        meaning="signal to noise, noise from neighboring voxels inside the phantom",
+    ),
+    "center_frequency": Wording(
+        title="Center frequency",
+        unit="Hz",
+        direction=_STEADY,
+        meaning="resonance frequency at prescan, as the header states it",
+    ),
+    "low_contrast_spokes": Wording(
+        title="Low-contrast spokes seen",
+        unit="1",
+        direction=_HIGH,
+        meaning="complete spokes on slices 8 to 11 together, of 40",
+    ),
+}
+
+_ALONG = {
+    "lr": "left-right",
+    "ap": "top-bottom",
+    "d1": "diagonal 1",
+    "d2": "diagonal 2",
+}
+_DIAMETER = re.compile(r"^diameter_slice(\d+)_(lr|ap|d1|d2)$")
+_POSITION = re.compile(r"^slice_position_slice(\d+)$")
+_RESOLUTION = re.compile(r"^high_contrast_resolution_(lr|ap)$")
+
+
+def wording(name: str) -> Wording:
+    """Return the words for a measurement; an unknown name stands for itself.
+
+    >>> wording("diameter_slice5_d1").title
+    'Diameter slice 5, diagonal 1'
+    >>> wording("my_own_test").title
+    'my_own_test'
+    """
+    if name in _WORDINGS:
+        return _WORDINGS[name]
+    if match := _DIAMETER.match(name):
+        return Wording(
+            title=f"Diameter slice {match[1]}, {_ALONG[match[2]]}",
+            short=_ALONG[match[2]],
+            unit="mm",
+            direction=_NEAR,
+            meaning="inner diameter of the phantom",
+        )
+    if match := _POSITION.match(name):
+        return Wording(
+            title=f"Slice position, slice {match[1]}",
+            short="bar difference",
+            unit="mm",
+            direction=_NEAR,
+            meaning="bar length difference, right minus left, twice the displacement of the "
+            "slice; positive: displaced towards slice 11",
+        )
+    if match := _RESOLUTION.match(name):
+        return Wording(
+            title=f"Smallest holes seen, {_ALONG[match[1]]}",
+            short=_ALONG[match[1]],
+            unit="mm",
+            direction=_LOW,
+            meaning="diameter of the smallest holes that are told apart",
+        )
+    return Wording(title=name)
