@@ -69,7 +69,7 @@ def _draw(
     spec: AcrSpec, placement: Placement, plane: Plane, pieces: Pieces, profile: SliceProfile
 ) -> NDArray[np.float32]:
     """Return the object in the slice on the fine grid of the field of view."""
-    from qiqa.simulate.raycast import allocate, render  # numba: costs a second to import
+    from qiqa.simulate.raycast import Grid, render  # numba: costs a second to import
 
     reach = float(pieces.box[0, [1, 5]].max()) * 1.1 + max(map(abs, spec.center_offset_mm)) + 25
     padding = 1 if spec.fov_mm / 2 >= reach - 20 else 2
@@ -78,12 +78,8 @@ def _draw(
     turn = placement.turn.T
     right, down = turn @ plane.right * step, turn @ plane.down * step
     corner = placement.to_phantom(plane.center_mm) - (right + down) * (size / 2)
-    fine = allocate(size)
-    render(
-        fine, corner, right, down, turn @ plane.normal,
-        pieces.signal, pieces.first_plane, pieces.planes, pieces.cylinder, pieces.box,
-        profile.half_mm, profile.step_mm, profile.cumulative,
-    )  # fmt: skip
+    grid = Grid(corner=corner, right=right, down=down, normal=turn @ plane.normal, size=size)
+    fine = render(pieces, profile, grid)
     return fold(fine, padding, spec.phase_encode_direction)
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 __all__ = ["SliceProfile", "slice_profile"]
 
 _STEPS = 4096
+_REACH = {"gaussian": 1.6, "sinc": 1.1}
+"""Where a profile is cut off, in thicknesses from the center; beyond lies under 0.05 % a side."""
 _TIME_BANDWIDTH = 5.0
 """Zero crossings of the excitation pulse, a usual value for 2D spin echo."""
 
@@ -36,7 +38,7 @@ def slice_profile(shape: str, thickness_mm: float) -> SliceProfile:
         return SliceProfile(
             half_mm=half, step_mm=thickness_mm / 2, cumulative=np.array([0.0, 0.5, 1.0])
         )
-    half = 1.6 * thickness_mm
+    half = _REACH[shape] * thickness_mm
     position = np.linspace(-half, half, _STEPS + 1)
     if shape == "gaussian":
         density = np.exp(-4 * math.log(2) * (position / thickness_mm) ** 2)
@@ -60,9 +62,8 @@ def _pulse_response(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _full_width(position: NDArray[np.float64], response: NDArray[np.float64]) -> float:
-    """Return the full width at half of the value in the middle, by linear interpolation."""
-    middle = position.size // 2
-    right = middle + int(np.argmax(response[middle:] < response[middle] / 2))
-    level = response[middle] / 2
+    """Return the full width at half maximum of a symmetric profile, by linear interpolation."""
+    middle, level = position.size // 2, response.max() / 2
+    right = middle + int(np.argmax(response[middle:] < level))
     part = (response[right - 1] - level) / (response[right - 1] - response[right])
     return float(2 * (position[right - 1] + part * (position[right] - position[right - 1])))
