@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Literal
+from typing import Literal, TypeVar
 
 __all__ = [
     "Bars",
@@ -194,6 +194,8 @@ class Disk:
     z_mm: Span
 
 
+_Shape = TypeVar("_Shape")
+
 ShapeOf = Box | Tube | Slot | Bars | LineGrid | PerforatedPlate | HoleArray | Spokes | Disk
 
 
@@ -243,6 +245,21 @@ class Phantom:
             if item.name == name:
                 return item
         raise KeyError(f"{self.id} has no insert {name!r}; it has {[i.name for i in self.insert]}")
+
+    def shape(self, name: str, kind: type[_Shape]) -> _Shape:
+        """Return the shape of the insert called `name`.
+
+        Raises
+        ------
+        KeyError
+            If there is no such insert.
+        TypeError
+            If it has another kind of shape: the definition does not fit its family.
+        """
+        found = self.find(name).shape
+        if not isinstance(found, kind):
+            raise TypeError(f"{self.id}: insert {name!r} is a {found.kind}, not a {kind.__name__}")
+        return found
 
     def reference_for(self, quantity: str, insert: str | None = None) -> ReferenceValue | None:
         """Return the reference value for a quantity, or None where none is stated."""

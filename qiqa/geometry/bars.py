@@ -88,7 +88,7 @@ def bar_end(
         return None
 
     def edge(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return floor + (p[2] - floor) * _step((y[near] - p[0]) / abs(p[1]))
+        return np.asarray(floor + (p[2] - floor) * _step((y[near] - p[0]) / abs(p[1])))
 
     start = np.array([guess, 2.0, 1.0])
     result = fit(edge, ratio[near], start, np.array([1.0, 1.0, 0.1]))
@@ -113,7 +113,7 @@ def bar_end(
 def _mean_over_x(
     plane: SlicePlane, span_mm: tuple[float, float], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    n = max(int(round((span_mm[1] - span_mm[0]) / LINE_STEP_MM)) + 1, 2)
+    n = max(round((span_mm[1] - span_mm[0]) / LINE_STEP_MM) + 1, 2)
     x = np.linspace(span_mm[0], span_mm[1], n)
     return np.asarray(plane.sample(*np.meshgrid(x, y)).mean(axis=1))
 
@@ -127,6 +127,8 @@ def _step(t: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cumulative normal distribution, to 1.5e-7 (Abramowitz and Stegun 7.1.26)."""
     z = np.abs(t) / math.sqrt(2)
     k = 1 / (1 + 0.3275911 * z)
-    poly = k * (0.254829592 + k * (-0.284496736 + k * (1.421413741 + k * (-1.453152027 + k * 1.061405429))))
+    poly = k * (
+        0.254829592 + k * (-0.284496736 + k * (1.421413741 + k * (-1.453152027 + k * 1.061405429)))
+    )
     erf = 1 - poly * np.exp(-(z**2))
     return 0.5 * (1 + np.sign(t) * erf)

@@ -101,9 +101,7 @@ def _algebraic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, f
     return float(p / 2), float(q / 2), float(np.sqrt(max(s + (p**2 + q**2) / 4, 0.0)))
 
 
-def _through(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[float, float, float] | None:
+def _through(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float, float] | None:
     a = np.array([[x[1] - x[0], y[1] - y[0]], [x[2] - x[0], y[2] - y[0]]])
     if abs(np.linalg.det(a)) < 1e-6:
         return None

@@ -53,7 +53,9 @@ def fit(
     for _ in range(iterations):
         normal = jacobian.T @ jacobian
         gradient = jacobian.T @ residual
-        step = np.linalg.lstsq(normal + damping * np.diag(np.diag(normal) + 1e-12), gradient, rcond=None)[0]
+        step = np.linalg.lstsq(
+            normal + damping * np.diag(np.diag(normal) + 1e-12), gradient, rcond=None
+        )[0]
         trial = p + step
         trial_residual = data - model(trial)
         trial_cost = float(trial_residual @ trial_residual)
@@ -72,7 +74,7 @@ def fit(
                 break
     dof = data.size - p.size
     variance = cost / dof if dof > 0 else float("nan")
-    covariance = np.linalg.pinv(jacobian.T @ jacobian) * variance
+    covariance = np.asarray(np.linalg.pinv(jacobian.T @ jacobian) * variance, dtype=np.float64)
     return FitResult(p, covariance, float(np.sqrt(variance)), dof, converged)
 
 

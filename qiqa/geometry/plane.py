@@ -90,7 +90,9 @@ class SlicePlane:
         m, o = self.matrix, self.origin
         return m[0, 0] * x_mm + m[0, 1] * y_mm + o[0], m[1, 0] * x_mm + m[1, 1] * y_mm + o[1]
 
-    def outline(self, x_mm: NDArray[np.float64], y_mm: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    def outline(
+        self, x_mm: NDArray[np.float64], y_mm: NDArray[np.float64]
+    ) -> tuple[tuple[float, float], ...]:
         """Return phantom points as pixel pairs for drawing."""
         column, row = self.to_pixel(np.asarray(x_mm, float), np.asarray(y_mm, float))
         return tuple((float(c), float(r)) for c, r in zip(column, row, strict=True))
@@ -110,9 +112,7 @@ class SlicePlane:
 
         return np.asarray(spline_filter(self.image.astype(np.float64), order=3, mode="mirror"))
 
-    def sample(
-        self, x_mm: NDArray[np.float64], y_mm: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
+    def sample(self, x_mm: NDArray[np.float64], y_mm: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the signal at phantom points by cubic splines; NaN outside the image."""
         from scipy.ndimage import map_coordinates
 

@@ -86,9 +86,7 @@ def _xy_span(shape: ShapeOf) -> tuple[tuple[float, float], tuple[float, float]]:
         case HoleArray():
             first, column, row = shape.first_mm, shape.column_step_mm, shape.row_step_mm
             n, m, r = shape.columns - 1, shape.rows - 1, shape.diameter_mm / 2
-            spans = [
-                (first[a] - r, first[a] + n * column[a] + m * row[a] + r) for a in (0, 1)
-            ]
+            spans = [(first[a] - r, first[a] + n * column[a] + m * row[a] + r) for a in (0, 1)]
             return spans[0], spans[1]
 
 
@@ -144,7 +142,7 @@ def _between(values: _Points, span: tuple[float, float]) -> NDArray[np.bool_]:
 
 
 def _in_grid(shape: LineGrid, x: _Points, y: _Points) -> NDArray[np.bool_]:
-    """A line borders every cell that exists, so a point is tested against its nearest lines."""
+    """Test points against the lines that border every cell that exists."""
     rows = shape.cells_per_row
     u, v = (x - shape.center_mm[0]) / shape.pitch_mm, (y - shape.center_mm[1]) / shape.pitch_mm
     half = shape.line_width_mm / 2 / shape.pitch_mm

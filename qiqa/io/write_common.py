@@ -75,7 +75,9 @@ def stored_slice(series: Series, k: int, style: VendorStyle) -> Stored:
     if style.rescales:
         # 10 digits, so that the decimal string in the file is the very number used here.
         slope = float(f"{max(float(signal.max()), 1e-6) / most:.10g}")
-        return Stored(pixels=np.minimum(np.rint(signal / slope), most).astype(np.uint16), slope=slope)
+        return Stored(
+            pixels=np.minimum(np.rint(signal / slope), most).astype(np.uint16), slope=slope
+        )
     counts = signal / series.quantization
     if np.abs(counts - np.rint(counts)).max() > 1e-3:
         raise OutputError(

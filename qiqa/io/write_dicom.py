@@ -75,9 +75,7 @@ def write_series(
     paths = []
     for k in range(count):
         number = count - k if falling else k + 1
-        ds = classic_dataset(
-            series, k, vendor, series_number=series_number, instance_number=number
-        )
+        ds = classic_dataset(series, k, vendor, series_number=series_number, instance_number=number)
         path = target / f"{series_number:02d}_{number:04d}.dcm"
         save(ds, path)
         paths.append(path)

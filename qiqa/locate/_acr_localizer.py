@@ -104,9 +104,7 @@ def _rectangle(
         if off < SIZE_TOLERANCE and fill > 0.9:
             return center, math.degrees(math.atan2(vectors[1, 0], vectors[0, 0]))
         seen = seen or f" (its moments are those of {short:.0f} x {long:.0f} mm)"
-    raise LocateError(
-        f"the outline is no rectangle of {design[0]:.0f} x {design[1]:.0f} mm{seen}"
-    )
+    raise LocateError(f"the outline is no rectangle of {design[0]:.0f} x {design[1]:.0f} mm{seen}")
 
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -47,9 +47,11 @@ def locate_stack(series: Series, phantom: Phantom, override: Override) -> Phanto
     polar = polar_slices(stack, size[:2], centers)
     positions = np.array(series.header.slice_positions_mm)
     matches = [m for m in match_slices(polar, positions, phantom) if _allowed(m, override)]
-    if not matches or matches[0].score < MIN_SCORE and not override.given:
+    if not matches or (matches[0].score < MIN_SCORE and not override.given):
         seen = f"best agreement {matches[0].score:.2f}, needs {MIN_SCORE}" if matches else "none"
-        raise LocateError(f"a round object of the right size, but its inserts do not match ({seen})")
+        raise LocateError(
+            f"a round object of the right size, but its inserts do not match ({seen})"
+        )
     best = matches[0]
     scores = variant_scores(polar, best, phantom)
     variant = max(scores, key=lambda name: scores[name])
@@ -78,7 +80,7 @@ def _axis_line(outline: Outline, series: Series, phantom: Phantom) -> NDArray[np
     if abs(diameter - design) > DIAMETER_TOLERANCE_MM:
         raise LocateError(f"the outline is a circle of {diameter:.1f} mm, not of {design:.0f} mm")
     z = np.array(series.header.slice_positions_mm)
-    good = np.isfinite(outline.centers_mm).all(axis=1)
+    good = np.asarray(np.isfinite(outline.centers_mm).all(axis=1))
     if good.sum() < max(2, 0.5 * good.size) and good.size > 1:
         raise LocateError(f"a wall was found on {good.sum()} of {good.size} slices only")
     line = np.empty((z.size, 2))
@@ -127,7 +129,11 @@ class _Refiner:
                 if n == 0:
                     break
                 angle += correction
-            words = f"turn from the long edges of the ramp box on {n} slices" if n else "turn from the template only"
+            words = (
+                f"turn from the long edges of the ramp box on {n} slices"
+                if n
+                else "turn from the template only"
+            )
             evidence.append(words)
         angle = (angle + 180) % 360 - 180
         first, last, words = self._displacements(self._to_voxel(angle, 0.0, 0.0))
@@ -165,7 +171,11 @@ class _Refiner:
         def differs(m: Match) -> bool:
             turn = abs((m.angle_deg - self.match.angle_deg + 180) % 360 - 180)
             other = (m.mirrored, m.reversed_order, m.numbers)
-            return turn > 20 or other != (self.match.mirrored, self.match.reversed_order, self.match.numbers)
+            return turn > 20 or other != (
+                self.match.mirrored,
+                self.match.reversed_order,
+                self.match.numbers,
+            )
 
         return next((m for m in self.matches if differs(m)), None)
 
@@ -197,7 +207,11 @@ class _Refiner:
         stretch = 1 + (last_mm - first_mm) / reach
         tilt = self._tilt(angle_deg)
         inplane = self._frame(angle_deg) / size[:2, None]
-        slope = (self.centers_mm[-1] - self.centers_mm[0]) / (z[-1] - z[0]) if z.size > 1 else np.zeros(2)
+        slope = (
+            (self.centers_mm[-1] - self.centers_mm[0]) / (z[-1] - z[0])
+            if z.size > 1
+            else np.zeros(2)
+        )
         per_k = slope * spacing
         along_k = sign / spacing / stretch
         center_first = self.centers_mm[0] + per_k * k_first
@@ -216,8 +230,7 @@ class _Refiner:
 
     def _ramp_box_turn(self, to_voxel: NDArray[np.float64]) -> tuple[float, int]:
         """Return the turn [degree] of the ramp box against the frame, and from how many slices."""
-        box = self.phantom.find("ramp_box").shape
-        assert isinstance(box, Box)
+        box = self.phantom.shape("ramp_box", Box)
         turns = []
         for number in (1, 2, 3, 4):
             plane = self._plane(to_voxel, number)
@@ -232,12 +245,13 @@ class _Refiner:
         tilt_y = self._tilt(self.match.angle_deg)[1]
         for number in (1, self.phantom.stack.n_slices):
             plane = self._plane(to_voxel, number)
-            pair = [self.phantom.find(f"wedge_slice{number}_{side}").shape for side in ("left", "right")]
+            pair = [
+                self.phantom.shape(f"wedge_slice{number}_{side}", Bars)
+                for side in ("left", "right")
+            ]
             ends = [wedge_end(plane, shape) if plane is not None else None for shape in pair]
             if ends[0] is not None and ends[1] is not None:
-                shape = pair[0]
-                assert isinstance(shape, Bars)
-                found[number] = (ends[1] - ends[0]) / 2 - tilt_y * shape.y0_mm
+                found[number] = (ends[1] - ends[0]) / 2 - tilt_y * pair[0].y0_mm
         if not found:
             return 0.0, 0.0, "place along the axis from the slice numbers only: no wedges seen"
         values = list(found.values())
@@ -258,9 +272,8 @@ class _Refiner:
         return bool(np.linalg.det(world) < 0)
 
 
-def wedge_end(plane: SlicePlane, shape: object) -> float | None:
+def wedge_end(plane: SlicePlane, shape: Bars) -> float | None:
     """Return y of the lower end of one wedge bar [mm], or None; quick version for placing."""
-    assert isinstance(shape, Bars)
     inner = (shape.x_mm[0] + 1.2, shape.x_mm[1] - 1.2)
     end = bar_end(plane, inner, ((-13.0, -9.0), (9.0, 13.0)), (-88.0, -82.0), (-79.0, -46.0))
     return None if end is None else end.y_mm
@@ -273,7 +286,9 @@ def _box_slope(plane: SlicePlane, box: Box) -> float | None:
     angles = []
     for y_edge, outward in ((box.y_mm[0], -1.0), (box.y_mm[1], 1.0)):
         y = y_edge + outward * np.arange(8.0, -5.0, -0.25)
-        profile = plane.sample(np.broadcast_to(x[:, None], (x.size, y.size)), np.broadcast_to(y, (x.size, y.size)))
+        profile = plane.sample(
+            np.broadcast_to(x[:, None], (x.size, y.size)), np.broadcast_to(y, (x.size, y.size))
+        )
         bath = np.nanmedian(profile[:, :12], axis=1)
         edge = first_crossing(-profile, y, -bath / 2)
         good = np.isfinite(edge)

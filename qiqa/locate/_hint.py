@@ -39,7 +39,9 @@ def positioning_hint(pose: PhantomPose, header: SeriesHeader) -> str | None:
         sign = -1.0 if pose.reversed_order else 1.0
         word = _towards(header.affine[:3, 2] * sign * np.sign(shift))
         back = _towards(-header.affine[:3, 2] * sign * np.sign(shift))
-        parts.append(f"slices lie {abs(shift):.1f} mm too far to the {word}: move the stack to the {back}")
+        parts.append(
+            f"slices lie {abs(shift):.1f} mm too far to the {word}: move the stack to the {back}"
+        )
     for axis in (0, 1):
         offset = pose.offset_mm[axis]
         if abs(offset) >= OFF_CENTER_MM:

@@ -35,7 +35,8 @@ class Match:
         order = "reversed order" if self.reversed_order else "rising order"
         hand = "mirrored" if self.mirrored else "not mirrored"
         first = next((n for n in self.numbers if n is not None), None)
-        return f"{self.variant or 'only'} variant, {hand}, {order} from slice {first}, turned {self.angle_deg:.0f} degrees"
+        name = self.variant or "only"
+        return f"{name} variant, {hand}, {order} from slice {first}, turned {self.angle_deg:.0f}°"
 
 
 def polar_slices(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
+from typing import cast
 
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.finding import Finding, Severity
@@ -40,8 +41,7 @@ def measure(view: View, families: tuple[str, ...], siblings: tuple[View, ...]) -
 
 def _guarded(module: ModuleType, view: View, siblings: tuple[View, ...]) -> Outcome:
     try:
-        outcome: Outcome = module.measure(view, siblings)
-        return outcome
+        return cast(Outcome, module.measure(view, siblings))
     except NotMeasurable as reason:
         return Outcome(measurements=_empty(module, view, reason.message))
     except Exception as error:  # noqa: BLE001 - one faulty test must not take the exam down; it is reported

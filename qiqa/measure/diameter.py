@@ -41,7 +41,9 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
             wall = find_wall(view, number)
         except NotMeasurable as reason:
             measurements += [
-                not_measured(view, f"diameter_slice{number}_{d}", "diameter", "mm", reason.message, number)
+                not_measured(
+                    view, f"diameter_slice{number}_{d}", "diameter", "mm", reason.message, number
+                )
                 for d in directions
             ]
             continue
@@ -61,7 +63,9 @@ def _diameter(view: View, number: int, direction: str, wall: Wall) -> Measuremen
     shrink, tilt_u = _tilt(view, angle)
     value = (ends[0].radius_mm + ends[1].radius_mm) * shrink
     hidden = [end.hidden_deg for end in ends if end.hidden_deg > 0]
-    notes = tuple(f"{h:.0f} degrees of the wall hidden by rail, film or bubble, bridged" for h in hidden)
+    notes = tuple(
+        f"{h:.0f} degrees of the wall hidden by rail, film or bubble, bridged" for h in hidden
+    )
     return finish(
         view,
         name,
@@ -92,7 +96,9 @@ def _tilt(view: View, angle_deg: float) -> tuple[float, float]:
     return shrink, math.sqrt(sine2) * tilt_uncertainty
 
 
-def _budget(ends: tuple[WallRadius, WallRadius], wall: Wall, tilt_mm: float) -> tuple[BudgetLine, ...]:
+def _budget(
+    ends: tuple[WallRadius, WallRadius], wall: Wall, tilt_mm: float
+) -> tuple[BudgetLine, ...]:
     statistical = math.hypot(ends[0].standard_error_mm, ends[1].standard_error_mm)
     dof = min(ends[0].degrees_of_freedom, ends[1].degrees_of_freedom)
     return (
@@ -128,7 +134,9 @@ def _picture(
     for mask, role in ((~wall.hidden, "edge"), (wall.hidden, "excluded")):
         use = mask & np.isfinite(wall.radius_mm)
         r = wall.radius_mm[use]
-        shapes.append(polyline(plane, r * np.cos(theta[use]), r * np.sin(theta[use]), role, kind="points"))
+        shapes.append(
+            polyline(plane, r * np.cos(theta[use]), r * np.sin(theta[use]), role, kind="points")
+        )
     for direction, measurement in zip(directions, found, strict=True):
         if not measurement.measured:
             continue

@@ -206,4 +206,3 @@ def _picture(
         shapes=tuple(shapes),
         caption=f"Window set to the air (white is 6 % of the bath); PSG {value:.2f} %.",
     )
-

@@ -118,8 +118,7 @@ def _level_at_wall(values: NDArray[np.float64], depth: NDArray[np.float64]) -> f
     """Return the bath level at the wall: a straight line through the bath before it."""
     if not np.isfinite(values).all():
         return math.nan
-    slope, start = np.polyfit(depth, values, 1)
-    return float(start)
+    return float(np.polyfit(depth, values, 1)[1])
 
 
 def _picture(view: View, plane: SlicePlane, first: _End, last: _End, value: float) -> Evidence:

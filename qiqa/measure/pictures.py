@@ -25,7 +25,9 @@ def disk(
 ) -> Shape:
     """Return a circle given in phantom millimetres."""
     t = np.linspace(0, 2 * np.pi, 73)[:-1]
-    points = plane.outline(center_mm[0] + radius_mm * np.cos(t), center_mm[1] + radius_mm * np.sin(t))
+    points = plane.outline(
+        center_mm[0] + radius_mm * np.cos(t), center_mm[1] + radius_mm * np.sin(t)
+    )
     return Shape(kind="polygon", points=points, role=role, label=label)
 
 

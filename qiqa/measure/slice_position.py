@@ -69,8 +69,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
 def _bar_ends(view: View, plane: SlicePlane, number: int) -> tuple[BarEnd, BarEnd]:
     found = []
     for side in ("left", "right"):
-        shape = view.phantom.find(f"wedge_slice{number}_{side}").shape
-        assert isinstance(shape, Bars)
+        shape = view.phantom.shape(f"wedge_slice{number}_{side}", Bars)
         inner = (shape.x_mm[0] + MARGIN_MM, shape.x_mm[1] - MARGIN_MM)
         end = bar_end(plane, inner, BESIDE_MM, FLOOR_MM, SEARCH_MM[number])
         if end is None:
@@ -84,9 +83,7 @@ def _budget(ends: tuple[BarEnd, BarEnd], value: float) -> tuple[BudgetLine, ...]
     return (
         BudgetLine(
             name="bar ends",
-            standard_uncertainty=math.hypot(
-                ends[0].standard_error_mm, ends[1].standard_error_mm
-            ),
+            standard_uncertainty=math.hypot(ends[0].standard_error_mm, ends[1].standard_error_mm),
             degrees_of_freedom=float(ends[0].degrees_of_freedom + ends[1].degrees_of_freedom),
             evaluation="A",
         ),
@@ -102,8 +99,7 @@ def _picture(
     shapes: list[Shape] = []
     plots = []
     for end, side in zip(ends, ("left", "right"), strict=True):
-        shape = view.phantom.find(f"wedge_slice{number}_{side}").shape
-        assert isinstance(shape, Bars)
+        shape = view.phantom.shape(f"wedge_slice{number}_{side}", Bars)
         y = np.array([end.y_mm, end.y_mm])
         shapes.append(polyline(plane, np.array(shape.x_mm), y, "edge"))
         plots.append(
@@ -127,5 +123,5 @@ def _picture(
         pixel_mm=plane.pixel_mm[0],
         shapes=tuple(shapes),
         plots=tuple(plots),
-        caption=f"Bar difference right minus left {value:+.1f} mm, displacement {value / 2:+.1f} mm.",
+        caption=f"Right minus left {value:+.1f} mm, displacement {value / 2:+.1f} mm.",
     )

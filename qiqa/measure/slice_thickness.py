@@ -87,8 +87,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
 
 def _box_middle(plane: SlicePlane, view: View) -> NDArray[np.float64]:
     """Return coefficients of y(x) of the middle of the ramp box: a parabola, it may be bent."""
-    box = view.phantom.find("ramp_box").shape
-    assert isinstance(box, Box)
+    box = view.phantom.shape("ramp_box", Box)
     x = np.concatenate([np.arange(-84.0, -11.9, 3.0), np.arange(12.0, 84.1, 3.0)])
     edges = []
     for y_edge, outward in ((box.y_mm[0], -1.0), (box.y_mm[1], 1.0)):
@@ -110,8 +109,7 @@ def _box_middle(plane: SlicePlane, view: View) -> NDArray[np.float64]:
 
 
 def _bar(plane: SlicePlane, view: View, name: str, middle: NDArray[np.float64]) -> _Bar:
-    slot = view.phantom.find(name).shape
-    assert isinstance(slot, Slot)
+    slot = view.phantom.shape(name, Slot)
     y0 = (slot.y_mm[0] + slot.y_mm[1]) / 2
     half = (slot.y_mm[1] - slot.y_mm[0]) / 2 * INNER_SHARE
     x = np.arange(slot.x_mm[0] + 2, slot.x_mm[1] - 2 + 0.1, STEP_MM)
@@ -140,8 +138,7 @@ def _above_ground(power: NDArray[np.float64], air_power: float) -> NDArray[np.fl
 
 def _shading(plane: SlicePlane, view: View, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the bath along x just above and below the ramp box, relative to its mean."""
-    box = view.phantom.find("ramp_box").shape
-    assert isinstance(box, Box)
+    box = view.phantom.shape("ramp_box", Box)
     rows = np.concatenate(
         [box.y_mm[0] - np.arange(4.0, 8.1, 1.0), box.y_mm[1] + np.arange(4.0, 8.1, 1.0)]
     )
@@ -154,7 +151,9 @@ def _shading(plane: SlicePlane, view: View, x: NDArray[np.float64]) -> NDArray[n
     return np.asarray(smooth / smooth.mean())
 
 
-def _fit_bar(x: NDArray[np.float64], profile: NDArray[np.float64], y: float, pixel_mm: float) -> _Bar:
+def _fit_bar(
+    x: NDArray[np.float64], profile: NDArray[np.float64], y: float, pixel_mm: float
+) -> _Bar:
     """Fit a plateau with two smooth edges, tilted by shading, on a flat ground."""
     smooth = np.convolve(np.pad(profile, 10, mode="edge"), np.full(21, 1 / 21), mode="valid")
     ground = float(np.percentile(smooth, 20))
@@ -165,13 +164,16 @@ def _fit_bar(x: NDArray[np.float64], profile: NDArray[np.float64], y: float, pix
         raise NotMeasurable("no bright bar stands out in a ramp")
     left, right = float(x[above[0]]), float(x[above[-1]])
     if left < x[0] + 4 or right > x[-1] - 4:
-        raise NotMeasurable("a ramp bar runs out of its slot: the slice lies too far from its place")
+        raise NotMeasurable(
+            "a ramp bar runs out of its slot: the slice lies too far from its place"
+        )
 
     def shape(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _sigmoid((x - p[0]) / abs(p[2])) - _sigmoid((x - p[1]) / abs(p[3]))
+        left_edge, right_edge = (x - p[0]) / abs(p[2]), (x - p[1]) / abs(p[3])
+        return np.asarray(_sigmoid(left_edge) - _sigmoid(right_edge))
 
     def model(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        return p[4] + p[5] * shape(p)
+        return np.asarray(p[4] + p[5] * shape(p))
 
     start = np.array([left, right, 4.0, 4.0, ground, top - ground])
     scale = np.array([5.0, 5.0, 3.0, 3.0, top - ground, top - ground])

@@ -49,7 +49,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:
     except NotMeasurable as reason:
         name, quantity, unit, number = NAMES[0]
         results.append(not_measured(view, name, quantity, unit, reason.message, number))
-    results.append(_local(view, plane, signal))
+    results.append(_local(view, signal))
     partner = _partner(view, siblings)
     if partner is not None:
         results.append(_pair(view, plane, partner.plane(UNIFORM_SLICE), region))
@@ -65,7 +65,7 @@ def _region(plane: SlicePlane) -> NDArray[np.bool_]:
     return np.asarray(region)
 
 
-def _local(view: View, plane: SlicePlane, signal: float) -> Measurement:
+def _local(view: View, signal: float) -> Measurement:
     """SNR from the spread inside small blocks after removing smooth shading."""
     name, quantity, unit, number = NAMES[1]
     try:
@@ -247,7 +247,12 @@ def _picture(
 ) -> Evidence:
     shapes = [disk(plane, (0.0, 0.0), REGION_RADIUS_MM, "roi")]
     for r0, r1, c0, c1 in corners:
-        box = ((c0 - 0.5, r0 - 0.5), (c1 - 0.5, r0 - 0.5), (c1 - 0.5, r1 - 0.5), (c0 - 0.5, r1 - 0.5))
+        box = (
+            (c0 - 0.5, r0 - 0.5),
+            (c1 - 0.5, r0 - 0.5),
+            (c1 - 0.5, r1 - 0.5),
+            (c0 - 0.5, r1 - 0.5),
+        )
         shapes.append(Shape(kind="polygon", points=box, role="roi"))
     return Evidence(
         title="Signal to noise, slice 7",

@@ -99,7 +99,9 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     return Outcome(measurements=(result,), evidence=(_picture(view, plane, means, value),))
 
 
-def _region(plane: SlicePlane) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+def _region(
+    plane: SlicePlane,
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Return pixels of the large region, and x, y relative to its center, for all pixels."""
     x, y = plane.grid_mm
     x, y = x - REGION_CENTER_MM[0], y - REGION_CENTER_MM[1]
@@ -107,7 +109,9 @@ def _region(plane: SlicePlane) -> tuple[NDArray[np.bool_], NDArray[np.float64], 
     expected = math.pi * REGION_RADIUS_MM**2
     area = float(inside.sum()) * plane.pixel_area_mm2
     if area < 0.995 * expected:
-        raise NotMeasurable(f"the image cuts off the region: {area / 100:.0f} of {expected / 100:.0f} cm²")
+        raise NotMeasurable(
+            f"the image cuts off the region: {area / 100:.0f} of {expected / 100:.0f} cm²"
+        )
     return inside, x, y
 
 
@@ -183,8 +187,12 @@ def _redraw(plane: SlicePlane, smooth: _Means, noise_sd: float) -> NDArray[np.fl
     grain = 1 / math.sqrt(float((kernel**2).sum()))
     rng = np.random.default_rng(7)
     x, y = plane.grid_mm
-    i = np.round((x[smooth.row, smooth.column] - REGION_CENTER_MM[0]) / pitch + span / 2).astype(int)
-    j = np.round((y[smooth.row, smooth.column] - REGION_CENTER_MM[1]) / pitch + span / 2).astype(int)
+    i = np.round((x[smooth.row, smooth.column] - REGION_CENTER_MM[0]) / pitch + span / 2).astype(
+        int
+    )
+    j = np.round((y[smooth.row, smooth.column] - REGION_CENTER_MM[1]) / pitch + span / 2).astype(
+        int
+    )
     i, j = np.clip(i, 0, span - 1), np.clip(j, 0, span - 1)
     draws = np.empty(DRAWS)
     for index in range(DRAWS):

@@ -98,7 +98,7 @@ class View:
         plane = self.plane(UNIFORM_SLICE)
         x, y = plane.grid_mm
         region = (np.hypot(x, y) < 75) & ~((np.abs(x) < 9) & (y < -60))
-        sd, dof = block_noise(plane.image, region)
+        sd, dof = block_noise(plane.image.astype(np.float64), region)
         if not sd > 0:
             raise NotMeasurable("the noise cannot be found on the uniform slice")
         return sd, dof
@@ -114,7 +114,7 @@ class View:
     def zero_border(self) -> tuple[int, int, int, int]:
         """Rows on top and below, columns left and right, of exact zeros in the uniform slice."""
         image = self.plane(UNIFORM_SLICE).image
-        rows, columns = image.any(axis=1), image.any(axis=0)
+        rows, columns = np.asarray(image.any(axis=1)), np.asarray(image.any(axis=0))
         if not rows.any():
             return (0, 0, 0, 0)
         return (

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import NotMeasurable
 from qiqa.geometry.edges import first_crossing
-from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.view import View
 
 __all__ = ["Wall", "WallRadius", "find_wall"]

@@ -48,9 +48,7 @@ def slice_profile(shape: str, thickness_mm: float) -> SliceProfile:
         width = _full_width(fine, response)
         density = np.interp(position / thickness_mm * width, fine, response)
     area = np.concatenate(([0.0], np.cumsum((density[1:] + density[:-1]) / 2)))
-    return SliceProfile(
-        half_mm=half, step_mm=2 * half / _STEPS, cumulative=area / area[-1]
-    )
+    return SliceProfile(half_mm=half, step_mm=2 * half / _STEPS, cumulative=area / area[-1])
 
 
 def _pulse_response(frequency: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -197,9 +197,7 @@ def _bounds(left, top, size, frame, half, low, high):  # type: ignore[no-untyped
     """Set the bounds in phantom coordinates of all rays of a square of pixels."""
     for axis in range(3):
         middle = (
-            frame[0, axis]
-            + frame[1, axis] * (left + size / 2)
-            + frame[2, axis] * (top + size / 2)
+            frame[0, axis] + frame[1, axis] * (left + size / 2) + frame[2, axis] * (top + size / 2)
         )
         reach = (abs(frame[1, axis]) + abs(frame[2, axis])) * size / 2
         reach += abs(frame[3, axis]) * half + 1e-6
@@ -402,9 +400,7 @@ def render(pieces: Pieces, profile: SliceProfile, grid: Grid) -> NDArray[np.floa
     face = np.where(crossing[:, None], gap / np.where(crossing, rate, 1.0)[:, None], gap)
     across = grid.normal[:2]
     x, y = ((grid.corner[a], grid.right[a], grid.down[a]) for a in (0, 1))
-    aim = np.array(
-        [profile.half_mm, *x, *y, *across, np.hypot(*across), 1 / profile.step_mm]
-    )
+    aim = np.array([profile.half_mm, *x, *y, *across, np.hypot(*across), 1 / profile.step_mm])
     image = np.zeros((grid.size, grid.size), dtype=np.float32)
     frame = np.stack((grid.corner, grid.right, grid.down, grid.normal))
     _render(

@@ -98,7 +98,7 @@ class AcrSpec:
         station="SIMULATED",
         field_strength_t=1.5,
     )
-    acquired_at: dt.datetime | None = dt.datetime(2026, 1, 5, 7, 30)  # noqa: DTZ001 - as in DICOM
+    acquired_at: dt.datetime | None = dt.datetime(2026, 1, 5, 7, 30)
     """Local time of the scanner, without a zone as in most DICOM files."""
 
     def __post_init__(self) -> None:

@@ -207,9 +207,7 @@ def truth_of(phantom: Phantom, spec: AcrSpec, clean_slice7: NDArray[np.float32] 
         at = to_voxel @ np.array([0.0, 0.0, phantom.stack.z_mm(7) + displacement[6], 1.0])
         pixel = spec.fov_mm / spec.stored_matrix
         piu = disk_uniformity(clean_slice7, pixel, (float(at[0]), float(at[1])))
-        psg = strip_ghosting(
-            clean_slice7, pixel, (float(at[0]), float(at[1])), spec.zero_border_px
-        )
+        psg = strip_ghosting(clean_slice7, pixel, (float(at[0]), float(at[1])), spec.zero_border_px)
     return Truth(
         diameter_lr_mm=_chord(across, (1.0, 0.0), diameter),
         diameter_ap_mm=_chord(across, (0.0, 1.0), diameter),

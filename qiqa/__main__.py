@@ -1,0 +1,5 @@
+"""`python -m qiqa` is `qiqa`."""
+
+from qiqa.cli import main
+
+main()

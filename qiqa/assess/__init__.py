@@ -1,0 +1,6 @@
+"""Measurements against the limits of a protocol: how a value becomes a verdict."""
+
+from qiqa.assess.limits import assess
+from qiqa.assess.missing import unanswered
+
+__all__ = ["assess", "unanswered"]

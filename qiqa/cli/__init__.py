@@ -1,0 +1,16 @@
+"""The command line: the only room that prints or exits."""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line and exit with a status that says the worst.
+
+    0 pass, 1 could not do it, 2 wrong usage, 3 tolerance, 4 action, 5 not evaluated,
+    130 interrupted.
+    """
+    from qiqa.cli.app import run
+
+    run()

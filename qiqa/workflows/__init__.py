@@ -1,0 +1,1 @@
+"""The walks from files to an answer, each readable in one screen."""
