@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.canonical import digest
 from qiqa.core.scanner import Acquisition, Scanner
 
 __all__ = ["Encoding", "FrameSource", "Series", "SeriesHeader", "SourceFile"]
@@ -81,10 +82,21 @@ class SeriesHeader:
 
     @property
     def key(self) -> str:
-        """Name that tells this stack from others that share its series UID."""
+        """Name that tells this stack from others that share its series UID.
+
+        Says the positions in plain words, and the rest (orientation, kind of image, encoding,
+        copy) as a short digest.
+        """
         first, last = self.slice_positions_mm[0], self.slice_positions_mm[-1]
-        name = f"{self.series_uid}:{first:.2f}..{last:.2f}:{self.shape[2]}"
-        return name if self.copy is None else f"{name}:{self.copy}"
+        a = self.acquisition
+        rest = digest(
+            [
+                [round(float(x), 3) + 0.0 for x in self.affine.ravel()],
+                [self.component, self.derived, self.copy, a.te_ms, a.ti_ms, a.flip_angle_deg],
+                self.encoding,
+            ]
+        )
+        return f"{self.series_uid}:{first:.2f}..{last:.2f}:{self.shape[2]}:{rest[:8]}"
 
     @property
     def voxel_size_mm(self) -> tuple[float, float, float]:

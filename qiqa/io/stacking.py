@@ -98,7 +98,9 @@ def stacks(planes: Sequence[Plane]) -> tuple[list[Stack], list[Finding]]:
     axis = varying[0] if varying else _NONE
     if not varying and (_directions_vary(planes, places) or _weighted(planes)):
         axis = _B_VALUE
-    return _together(_blocks(volumes, axis) for volumes in _volumes(planes, places, axis))
+    covers = _volumes(planes, places, axis)
+    found, findings = _together(_blocks(volumes, axis) for volumes in covers)
+    return found, [*findings, *_incomplete(covers, places)]
 
 
 def _together(
@@ -167,6 +169,28 @@ def _volumes(
     for same in by_cover.values():
         same.sort(key=lambda v: (axis.rounded(v[0]), v[0].order, v[0].source.frame))
     return [by_cover[cover] for cover in sorted(by_cover, key=lambda c: (-len(c), c))]
+
+
+def _incomplete(covers: list[list[list[Plane]]], places: dict[int, int]) -> list[Finding]:
+    """Tell which volumes lack slices that the fullest volumes have."""
+    full = {places[id(plane)]: plane.height for plane in covers[0][0]}
+    findings = []
+    for volumes in covers[1:]:
+        here = {places[id(plane)] for plane in volumes[0]}
+        missing = [full[place] for place in sorted(full.keys() - here)]
+        if not missing or not here & full.keys():
+            continue
+        shown = ", ".join(f"{height:.2f}" for height in missing[:6])
+        text = (
+            f"{len(volumes)} of {sum(map(len, covers))} volumes have no image at {shown} mm "
+            f"along the slice normal ({len(missing)} of {len(full)} slices): read as a stack "
+            "of their own"
+        )
+        origin = volumes[0][0].origin
+        findings.append(
+            _finding("missing_slice", Severity.WARNING, text, origin.description, origin.series_uid)
+        )
+    return findings
 
 
 def _repeats(cell: dict[int, list[Plane]]) -> list[dict[int, Plane]]:

@@ -25,7 +25,7 @@ def scans() -> Path:
 def make() -> Callable[..., Any]:
     """Return a function that makes a classic MR image as pydicom Dataset."""
     from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import MRImageStorage, generate_uid
+    from pydicom.uid import MRImageStorage
 
     def build(
         z_mm: float = 0.0,
@@ -40,7 +40,8 @@ def make() -> Callable[..., Any]:
         ds.file_meta = FileMetaDataset()
         ds.file_meta.TransferSyntaxUID = _EXPLICIT
         ds.file_meta.MediaStorageSOPClassUID = MRImageStorage
-        ds.SOPClassUID, ds.SOPInstanceUID = MRImageStorage, generate_uid()
+        ds.SOPClassUID = MRImageStorage
+        ds.SOPInstanceUID = f"1.9.{number}.{round(z_mm * 1000) + 10**6}"
         ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
         ds.SeriesInstanceUID, ds.StudyInstanceUID = series, "1.2"
         ds.Modality, ds.Manufacturer, ds.ManufacturerModelName = "MR", "ACME", "One"
