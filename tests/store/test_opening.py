@@ -205,6 +205,20 @@ def test_read_only_disk(tmp_path, make_result, now):
                 store.save(make_result(files=("c",)), user="jd", now=now)
 
 
+def test_unreadable_by_permission(store):
+    store.close()
+    path = Path(store.engine.url.database)
+    path.chmod(0)
+    try:
+        if os.access(path, os.R_OK):
+            pytest.skip("this user may read everywhere (root)")
+        for create in (True, False):
+            with pytest.raises(StoreError, match="cannot be read"):
+                open_store(str(path), create=create)
+    finally:
+        path.chmod(0o600)
+
+
 @pytest.mark.parametrize("target", ["file", "folder"])
 def test_read_only_by_permission(tmp_path, target):
     folder = tmp_path / "qc"
