@@ -66,6 +66,13 @@ def _check_path(path: Path, *, create: bool, is_default: bool) -> None:
     if path.is_dir():
         raise StoreError("is a folder, not a file", where=str(path), hint="give a file in it")
     if path.exists():
+        if not os.access(path, os.R_OK):
+            hint = "allow reading the file, or choose another place with QIQA_STORE"
+            raise StoreError("the file cannot be read", where=str(path), hint=hint)
+        if create and not os.access(path, os.W_OK):
+            # with a log beside it, SQLite itself would notice only at the first insert
+            hint = "allow writing to the file, or choose another place with QIQA_STORE"
+            raise StoreError("the file is read-only", where=str(path), hint=hint)
         return
     if not create:
         hint = "store a result first, or give the right path"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
@@ -16,12 +15,10 @@ from qiqa.core.payload import result_payload
 from qiqa.core.result import QcResult
 from qiqa.store import schema
 from qiqa.store.chain import GENESIS, seal, sha256_text
-from qiqa.store.differences import what_differs
+from qiqa.store.superseding import place
 from qiqa.store.transactions import writing
 
 __all__ = ["Saved", "exam_columns", "exam_identity", "save", "wall_clock"]
-
-_latest = schema.exam.alias("newer")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,52 +92,17 @@ def save(
     payload = result_payload(result)
     columns = exam_columns(payload)
     with writing(engine) as connection:
-        latest = _latest_of(connection, columns["input_identity"])
-        if latest is not None and latest.identity == columns["identity"]:
-            if supersedes is not None:
-                message = f"exam {latest.id} is this very result; it cannot supersede {supersedes}"
-                raise StoreError(message)
-            return Saved(exam_id=latest.id, created=False, superseded_id=latest.supersedes)
-        if supersedes is not None:
-            _check_target(connection, supersedes, latest)
-        elif latest is not None:
-            supersedes = latest.id
-            reason = reason or what_differs(json.loads(latest.payload), payload)
+        where = place(connection, payload, columns, supersedes, reason)
+        if where.same_as is not None:
+            return Saved(exam_id=where.same_as, created=False, superseded_id=where.supersedes)
         record = {
             "created_at": now.astimezone(dt.UTC).replace(tzinfo=None),
             "created_by": user,
-            "supersedes": supersedes,
-            "supersede_reason": reason if supersedes is not None else None,
+            "supersedes": where.supersedes,
+            "supersede_reason": where.reason,
         }
         exam_id = _insert(connection, payload, columns, record, result)
-    return Saved(exam_id=exam_id, created=True, superseded_id=supersedes)
-
-
-def _latest_of(connection: Connection, input_identity: str) -> Any:
-    """Return the result of these input files that none supersedes: a row, or None."""
-    exam = schema.exam
-    query = (
-        select(exam.c.id, exam.c.identity, exam.c.supersedes, exam.c.payload)
-        .outerjoin(_latest, _latest.c.supersedes == exam.c.id)
-        .where(exam.c.input_identity == input_identity, _latest.c.id.is_(None))
-        .order_by(exam.c.id.desc())
-    )
-    return connection.execute(query).first()
-
-
-def _check_target(connection: Connection, target: int, latest: Any) -> None:
-    """Refuse to supersede what is not there, is superseded already, or is not the latest."""
-    exam = schema.exam
-    if connection.scalar(select(exam.c.id).where(exam.c.id == target)) is None:
-        raise StoreError(f"there is no exam {target} to supersede", hint="see the list of exams")
-    by = connection.scalar(select(exam.c.id).where(exam.c.supersedes == target))
-    if by is not None:
-        raise StoreError(f"exam {target} is superseded by exam {by}", hint=f"supersede exam {by}")
-    if latest is not None and latest.id != target:
-        raise StoreError(
-            f"the same files are stored as exam {latest.id}, so exam {target} cannot be superseded",
-            hint=f"supersede exam {latest.id}",
-        )
+    return Saved(exam_id=exam_id, created=True, superseded_id=where.supersedes)
 
 
 def _insert(

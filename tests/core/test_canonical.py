@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qiqa.core.canonical import canonical_json, digest, plain
@@ -21,7 +21,7 @@ JSON = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"])),
     lambda inner: st.lists(inner) | st.dictionaries(st.text("abcµ"), inner),
-    max_leaves=20,
+    max_leaves=8,
 )
 
 
@@ -55,11 +55,13 @@ def test_known_text_and_hash():
     assert digest({"a": 1}) == hashlib.sha256(b'{"a":1}').hexdigest()
 
 
+@settings(max_examples=40, deadline=None)
 @given(JSON)
 def test_reads_back_equal(value):
     assert json.loads(canonical_json(value)) == value
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(st.text("abc"), JSON, min_size=2))
 def test_order_of_keys_does_not_matter(value):
     turned = dict(reversed(value.items()))
