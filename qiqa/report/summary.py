@@ -103,7 +103,9 @@ def _missing(result: QcResult, cells: list[TableRow]) -> list[str]:
     texts = []
     unanswered = [row for row in cells if row.limited and row.verdict is Verdict.NOT_EVALUATED]
     if unanswered:
-        names = listing([f"{row.title} {row.series}".strip() for row in unanswered], most=4)
+        names = listing(
+            [f"{row.title} ({row.series})" if row.series else row.title for row in unanswered], 4
+        )
         texts.append(f"Not judged although there is a limit: {names}.")
     present = {item.role for item in result.series if item.failure is None}
     absent = [s.role for s in result.protocol.series if s.required and s.role not in present]
