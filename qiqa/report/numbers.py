@@ -1,8 +1,8 @@
 """Numbers as text: rounded by their uncertainty, in the unit that people read.
 
 A value is shown to the last place of its uncertainty, and the uncertainty with two significant
-digits (GUM, JCGM 100:2008, 7.2.6). Hyphen, plus-minus and dash are the only signs, so that every
-terminal can show them.
+digits (GUM, JCGM 100:2008, 7.2.6). Hyphen, plus-minus and dash are the only signs, so that a
+terminal with a Western code page can show them.
 """
 
 from __future__ import annotations

@@ -75,7 +75,10 @@ def headline(result: QcResult) -> Headline:
 
 def _named(row: TableRow) -> str:
     series = f" on {row.series}" if row.series else ""
-    return f"{row.title}{series} ({row.quantity})"
+    missed = f"limit: {row.limit_text}"
+    if row.verdict is Verdict.TOLERANCE:
+        missed = f"target: {row.target_text}"
+    return f"{row.title}{series} ({row.quantity}, {missed})"
 
 
 def _sentence(cells: list[TableRow]) -> str:

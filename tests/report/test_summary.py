@@ -19,7 +19,7 @@ def test_action_comes_before_tolerance_in_the_sentence(bad_exam):
     assert (head.kind, head.words) == ("action", "Action needed")
     assert head.sentence == (
         "1 of 13 judged values outside the action level: Slice position, slice 11 on T1 "
-        "(7.41 ± 0.48 mm); 1 more outside the target."
+        "(7.41 ± 0.48 mm, limit: within ± 7); 1 more outside the target."
     )
     assert head.missing[0] == (
         "Not judged although there is a limit: Smallest holes seen, left-right (T1)."
@@ -54,7 +54,7 @@ def test_tolerance_only(bad_exam, make):
     assert head.words == "Passes, but look into it"
     assert head.sentence == (
         "1 of 12 judged values outside the target, none outside the action level: "
-        "Image uniformity (PIU) on T1 (86.1 [84.9, 89.0] %)."
+        "Image uniformity (PIU) on T1 (86.1 [84.9, 89.0] %, target: at least 87.5)."
     )
 
 

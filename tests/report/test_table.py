@@ -81,3 +81,9 @@ def test_every_name_of_the_protocols_has_words(bad_exam):
     assert {name for name in names if wording(name).title == name} == set()
     units = {(n, x.unit) for x in bad_exam.protocol.limit for n in x.measurements}
     assert {(n, wording(n).unit) for n in names} == units
+
+
+def test_a_western_windows_terminal_can_show_every_text(make):
+    for row in table_rows(make.exam(roles=("T1", "T2", "localizer"))):
+        for text in (row.title, row.quantity, row.reference_text, row.limits_text, row.reason):
+            text.encode("cp1252")
