@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.resources
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from qiqa.core.errors import OutputError
 from qiqa.core.result import QcResult
 from qiqa.report import details, summary
+from qiqa.report.files import write_whole
 from qiqa.report.pictures import legend
 from qiqa.report.text import clean
 from qiqa.report.trend import TrendPoints
@@ -38,23 +36,8 @@ def write_html(
     OutputError
         If it cannot be written: no such folder, no permission, disk full, open elsewhere.
     """
-    page = render_html(result, trend=trend, store_label=store_label).encode("utf-8")
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".qiqa-", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        raise OutputError(
-            f"the report cannot be written: {error.strerror or error}",
-            where=str(path),
-            hint="close it if it is open elsewhere, free some space, or choose another folder",
-        ) from error
-    return path
+    page = render_html(result, trend=trend, store_label=store_label)
+    return write_whole(path, page.encode("utf-8"))
 
 
 def render_html(

@@ -1,8 +1,8 @@
 """Numbers as text: rounded by their uncertainty, in the unit that people read.
 
 A value is shown to the last place of its uncertainty, and the uncertainty with two significant
-digits (GUM, JCGM 100:2008, 7.2.6). Hyphen, plus-minus and dash are the only signs, so that every
-terminal can show them.
+digits (GUM, JCGM 100:2008, 7.2.6). Hyphen, plus-minus and dash are the only signs, so that a
+terminal with a Western code page can show them.
 """
 
 from __future__ import annotations
@@ -118,27 +118,37 @@ def quantity_text(measurement: Measurement) -> tuple[str, str, str]:
         places = decimals(u)
         return fixed(value, places), unit, f"u = {fixed(u, places)}"
     if interval.kind == "discrete":
-        ends = plain_number(interval.low), plain_number(interval.high)
-        return plain_number(value), unit, f"[{ends[0]}, {ends[1]}]"
-    return _with_interval(value, unit, interval)
+        number, spread = plain_number(value), _ends(interval.low, interval.high)
+    else:
+        number, spread = _with_interval(value, interval)
+    # The page says 95 % once for all; another coverage is said where it occurs.
+    other = (
+        "" if interval.coverage == 0.95 or spread == DASH else f" ({100 * interval.coverage:.3g} %)"
+    )
+    return number, unit, spread + other
 
 
-def _with_interval(value: float, unit: str, interval: Interval) -> tuple[str, str, str]:
+def _ends(low: float, high: float, places: int | None = None) -> str:
+    if places is None:
+        return f"[{plain_number(low)}, {plain_number(high)}]"
+    return f"[{fixed(low, places)}, {fixed(high, places)}]"
+
+
+def _with_interval(value: float, interval: Interval) -> tuple[str, str]:
     below, above = value - interval.low, interval.high - value
     finite = [part for part in (below, above) if math.isfinite(part) and part > 0]
     if not finite:
-        return plain_number(value), unit, DASH
+        return plain_number(value), DASH
     half = max(finite)
     places = decimals(half)
     # Half widths that differ by less than the rounding of two digits are one number.
     if len(finite) == 2 and abs(above - below) <= 0.05 * half:
-        return fixed(value, places), unit, f"± {fixed(half, places)}"
+        return fixed(value, places), f"± {fixed(half, places)}"
     if math.isinf(interval.high):
-        return fixed(value, places), unit, f"at least {fixed(interval.low, places)}"
+        return fixed(value, places), f"at least {fixed(interval.low, places)}"
     if math.isinf(interval.low):
-        return fixed(value, places), unit, f"at most {fixed(interval.high, places)}"
-    ends = fixed(interval.low, places), fixed(interval.high, places)
-    return fixed(value, places), unit, f"[{ends[0]}, {ends[1]}]"
+        return fixed(value, places), f"at most {fixed(interval.high, places)}"
+    return fixed(value, places), _ends(interval.low, interval.high, places)
 
 
 def _hertz(value: float, interval: Interval | None) -> str:
@@ -162,6 +172,8 @@ def span_text(span: tuple[float, float], unit: str = "") -> str:
     if unit == "Hz" and largest >= _MEGAHERTZ_FROM_HZ:
         factor, digits = (1e-6, 9)
     low, high = (plain_number(end * factor, digits) for end in span)
+    if math.isinf(span[0]) and math.isinf(span[1]):
+        return "any value"
     if math.isinf(span[0]):
         return f"at most {high}"
     if math.isinf(span[1]):

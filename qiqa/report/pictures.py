@@ -79,10 +79,10 @@ def _labels(shapes: tuple[Shape, ...], width: float, height: float) -> list[str]
         finite = [p for p in shape.points if math.isfinite(p[0]) and math.isfinite(p[1])]
         if not shape.label or not finite:
             continue
-        columns = [p[0] for p in finite]
         half = min(0.29 * size * len(shape.label), width / 2)
-        x = min(max((min(columns) + max(columns)) / 2, half), width - 1 - half)
-        y = min(max(min(p[1] for p in finite) - 0.4 * size, size), height - size / 2)
+        x, y = _label_place(finite, half, size, width, closed=shape.kind == "polygon")
+        x = min(max(x, half), width - 1 - half)
+        y = min(max(y, size), height - size / 2)
         while y < height - size and any(
             abs(y - y2) < size and abs(x - x2) < half + half2 for x2, y2, half2 in taken
         ):
@@ -90,6 +90,17 @@ def _labels(shapes: tuple[Shape, ...], width: float, height: float) -> list[str]
         taken.append((x, y, half))
         drawn.append(text((x, y), shape.label, "label", "middle", size))
     return drawn
+
+
+def _label_place(
+    points: list[Point], half: float, size: float, width: float, *, closed: bool
+) -> Point:
+    """Return the middle of a label: above a shape, or beside a flat one that it would cover."""
+    columns, rows = [p[0] for p in points], [p[1] for p in points]
+    beside = max(columns) + half + 0.5 * size
+    if closed and max(rows) - min(rows) < size and beside + half < width:
+        return beside, (min(rows) + max(rows)) / 2 + 0.35 * size
+    return (min(columns) + max(columns)) / 2, min(rows) - 0.4 * size
 
 
 def _scale_bar(pixel_mm: float, width: float, height: float) -> str:

@@ -52,6 +52,9 @@ def plot(item: Plot, label: str) -> str:
     y_range = _range((y for curve in item.curves for y in curve.y), 0.06)
     if x_range is None or y_range is None:
         return ""
+    if any(marker.label for marker in item.markers):
+        # Room for the labels above the curves, so that they cover no data.
+        y_range = (y_range[0], y_range[1] + 0.14 * (y_range[1] - y_range[0]))
     frame = Frame(x_range, y_range)
     body = _axes(frame, item.x_label, item.y_label)
     body += "".join(_curve(curve, frame) for curve in item.curves)

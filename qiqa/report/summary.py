@@ -75,7 +75,10 @@ def headline(result: QcResult) -> Headline:
 
 def _named(row: TableRow) -> str:
     series = f" on {row.series}" if row.series else ""
-    return f"{row.title}{series} ({row.quantity})"
+    missed = f"limit: {row.limit_text}"
+    if row.verdict is Verdict.TOLERANCE:
+        missed = f"target: {row.target_text}"
+    return f"{row.title}{series} ({row.quantity}, {missed})"
 
 
 def _sentence(cells: list[TableRow]) -> str:
@@ -103,7 +106,9 @@ def _missing(result: QcResult, cells: list[TableRow]) -> list[str]:
     texts = []
     unanswered = [row for row in cells if row.limited and row.verdict is Verdict.NOT_EVALUATED]
     if unanswered:
-        names = listing([f"{row.title} {row.series}".strip() for row in unanswered], most=4)
+        names = listing(
+            [f"{row.title} ({row.series})" if row.series else row.title for row in unanswered], 4
+        )
         texts.append(f"Not judged although there is a limit: {names}.")
     present = {item.role for item in result.series if item.failure is None}
     absent = [s.role for s in result.protocol.series if s.required and s.role not in present]

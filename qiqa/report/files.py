@@ -1,0 +1,41 @@
+"""Writing a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from qiqa.core.errors import OutputError
+
+__all__ = ["write_whole"]
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write `content` beside `path`, move it there, and return `path`.
+
+    What stood there before stays until the new file is complete.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written: no such folder, no permission, disk full, open elsewhere.
+    """
+    temporary: Path | None = None
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".qiqa-", suffix=".part")
+        temporary = Path(name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        # Temporary files are for their maker only; a report is for the department.
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"cannot be written: {error.strerror or error}",
+            where=str(path),
+            hint="close it if it is open elsewhere, free some space, or choose another folder",
+        ) from error
+    return path
