@@ -18,7 +18,16 @@ from qiqa.io.write_vendor import VendorStyle
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["COMMENT", "Stored", "base_dataset", "derive_uid", "geometry", "save", "stored_slice"]
+__all__ = [
+    "COMMENT",
+    "Stored",
+    "base_dataset",
+    "decimal",
+    "derive_uid",
+    "geometry",
+    "save",
+    "stored_slice",
+]
 
 COMMENT = "Simulated by qiqa. Not a patient, not a scanner."
 _IMPLEMENTATION = "QIQA_SIM"
@@ -54,6 +63,18 @@ class Stored:
     """(rows, columns)."""
     slope: float
 
+    @property
+    def scale_slope(self) -> float:
+        """Philips' scale slope: stored over it can be compared between slices and series."""
+        return 1 / (100 * self.slope)
+
+
+def decimal(value: float) -> object:
+    """Return a number as the decimal string nearest to it that DICOM's 16 characters hold."""
+    from pydicom.valuerep import DSfloat
+
+    return DSfloat(value, auto_format=True)
+
 
 def stored_slice(series: Series, k: int, style: VendorStyle) -> Stored:
     """Return one slice as unsigned integers; signal = slope x stored.
@@ -75,7 +96,9 @@ def stored_slice(series: Series, k: int, style: VendorStyle) -> Stored:
     if style.rescales:
         # 10 digits, so that the decimal string in the file is the very number used here.
         slope = float(f"{max(float(signal.max()), 1e-6) / most:.10g}")
-        return Stored(pixels=np.minimum(np.rint(signal / slope), most).astype(np.uint16), slope=slope)
+        return Stored(
+            pixels=np.minimum(np.rint(signal / slope), most).astype(np.uint16), slope=slope
+        )
     counts = signal / series.quantization
     if np.abs(counts - np.rint(counts)).max() > 1e-3:
         raise OutputError(
@@ -125,8 +148,6 @@ def base_dataset(series: Series, style: VendorStyle, series_number: int) -> Data
     ds.PatientID = "QIQA-SIMULATED"
     ds.PatientBirthDate = ""
     ds.PatientSex = "O"
-    ds.BodyPartExamined = "PHANTOM"
-    ds.Laterality = ""
     ds.PatientPosition = acquisition.patient_position or "HFS"
     ds.StudyInstanceUID = header.study_uid or derive_uid(header.series_uid, "study")
     ds.SeriesInstanceUID = header.series_uid
@@ -148,13 +169,13 @@ def save(ds: Dataset, path: Path) -> None:
         If the folder cannot be written.
     """
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = derive_uid("qiqa", "implementation")
+    meta.ImplementationClassUID = UID(derive_uid("qiqa", "implementation"))
     meta.ImplementationVersionName = _IMPLEMENTATION
     ds.file_meta = meta
     part = path.with_name(f"{path.name}.part")

@@ -88,7 +88,9 @@ def _fine_axis(spec: AcrSpec) -> NDArray[np.float32]:
     return ((np.arange(size) - (size - 1) / 2) * (spec.fov_mm / size)).astype(np.float32)
 
 
-def _receive(spec: AcrSpec, fine: NDArray[np.float32], fields: list[NDArray[np.float32]]) -> list[Samples]:
+def _receive(
+    spec: AcrSpec, fine: NDArray[np.float32], fields: list[NDArray[np.float32]]
+) -> list[Samples]:
     """Return what each coil samples, ghost included, without noise."""
     shift = spec.matrix / 2 if spec.ghost_shift_px is None else spec.ghost_shift_px
     direction = spec.ghost_direction or spec.phase_encode_direction
@@ -106,7 +108,7 @@ def _receive(spec: AcrSpec, fine: NDArray[np.float32], fields: list[NDArray[np.f
 
 def _store(spec: AcrSpec, image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what the scanner stores of an image in units of the bath: whole numbers."""
-    counts = np.rint(image * np.float32(spec.bath_counts))
+    counts: NDArray[np.float32] = np.rint(image * np.float32(spec.bath_counts))
     counts[image < spec.air_zero_threshold] = 0
     counts = np.clip(counts, 0, spec.stored_max)
     border = spec.zero_border_px
@@ -181,9 +183,7 @@ def _series(
 ) -> Series:  # fmt: skip
     count = signal.shape[2]
     normal = affine[:3, 2] / np.linalg.norm(affine[:3, 2])
-    positions = tuple(
-        float(normal @ (affine[:3, 3] + k * affine[:3, 2])) for k in range(count)
-    )
+    positions = tuple(float(normal @ (affine[:3, 3] + k * affine[:3, 2])) for k in range(count))
     header = SeriesHeader(
         series_uid=_new_uid(rng),
         study_uid=study[0],

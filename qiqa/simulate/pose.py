@@ -81,9 +81,7 @@ def _tilt(tilt_deg: tuple[float, float]) -> Matrix:
     x, y = (math.tan(math.radians(angle)) for angle in tilt_deg)
     axis = np.array([x, y, 1.0]) / math.sqrt(x * x + y * y + 1)
     cross = np.array([-axis[1], axis[0], 0.0])
-    skew = np.array(
-        [[0.0, 0.0, cross[1]], [0.0, 0.0, -cross[0]], [-cross[1], cross[0], 0.0]]
-    )
+    skew = np.array([[0.0, 0.0, cross[1]], [0.0, 0.0, -cross[0]], [-cross[1], cross[0], 0.0]])
     result: Matrix = np.eye(3) + skew + skew @ skew / (1 + axis[2])
     return result
 
