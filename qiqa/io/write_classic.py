@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from qiqa.core.series import Series
-from qiqa.io.write_common import base_dataset, derive_uid, geometry, stored_slice
+from qiqa.io.write_common import base_dataset, decimal, derive_uid, geometry, stored_slice
 from qiqa.io.write_vendor import VendorStyle
 
 if TYPE_CHECKING:
@@ -45,12 +45,6 @@ def image_type(series: Series, style: VendorStyle) -> tuple[str, ...]:
     return (*style.image_type, *added)
 
 
-def _decimal(value: float) -> object:
-    from pydicom.valuerep import DSfloat
-
-    return DSfloat(value, auto_format=True)
-
-
 def _add_acquisition(ds: Dataset, series: Series, style: VendorStyle) -> None:
     acquisition = series.header.acquisition
     ds.ScanningSequence = "SE" if acquisition.spin_echo in (None, True) else "GR"
@@ -77,11 +71,11 @@ def _add_acquisition(ds: Dataset, series: Series, style: VendorStyle) -> None:
         numbers["ImagingFrequency"] = acquisition.center_frequency_hz / 1e6
     for keyword, value in numbers.items():
         if value is not None:
-            setattr(ds, keyword, _decimal(value))
+            setattr(ds, keyword, decimal(value))
     ds.EchoTrainLength = acquisition.echo_train_length or 1
     ds.ReceiveCoilName = style.coil
     ds.TransmitCoilName = "Body"
-    frequency, phase = acquisition.matrix_acquired or (ds_rows(series), ds_rows(series))
+    frequency, phase = acquisition.matrix_acquired or (_rows(series), _rows(series))
     ds.NumberOfPhaseEncodingSteps = phase
     along_row = acquisition.phase_encode_direction == "ROW"
     # Frequency rows, frequency columns, phase rows, phase columns.
@@ -92,7 +86,7 @@ def _add_acquisition(ds: Dataset, series: Series, style: VendorStyle) -> None:
     ds.ContentQualification = "RESEARCH"
 
 
-def ds_rows(series: Series) -> int:
+def _rows(series: Series) -> int:
     """Return the number of stored rows."""
     return series.header.shape[1]
 
@@ -100,11 +94,11 @@ def ds_rows(series: Series) -> int:
 def _add_plane(ds: Dataset, series: Series, k: int) -> None:
     lps, orientation, spacing = geometry(series)
     position = lps[:3, 3] + k * lps[:3, 2]
-    ds.ImagePositionPatient = [_decimal(float(v) + 0.0) for v in np.round(position, 9)]
-    ds.ImageOrientationPatient = [_decimal(v) for v in orientation]
-    ds.PixelSpacing = [_decimal(v) for v in spacing]
+    ds.ImagePositionPatient = [decimal(float(v) + 0.0) for v in np.round(position, 9)]
+    ds.ImageOrientationPatient = [decimal(v) for v in orientation]
+    ds.PixelSpacing = [decimal(v) for v in spacing]
     normal = np.cross(orientation[:3], orientation[3:])
-    ds.SliceLocation = _decimal(float(np.round(normal @ position, 6)) + 0.0)
+    ds.SliceLocation = decimal(float(np.round(normal @ position, 6)) + 0.0)
 
 
 def _add_pixels(ds: Dataset, series: Series, k: int, style: VendorStyle) -> None:
@@ -120,17 +114,16 @@ def _add_pixels(ds: Dataset, series: Series, k: int, style: VendorStyle) -> None
     ds.add_new("SmallestImagePixelValue", vr, int(pixels.min()))
     ds.add_new("LargestImagePixelValue", vr, int(pixels.max()))
     top = float(pixels.max()) * stored.slope
-    ds.WindowCenter, ds.WindowWidth = _decimal(top / 2), _decimal(max(top, 1.0))
+    ds.WindowCenter, ds.WindowWidth = decimal(top / 2), decimal(max(top, 1.0))
     ds.BurnedInAnnotation = "NO"
     ds.LossyImageCompression = "00"
     if style.rescales:
-        ds.RescaleIntercept, ds.RescaleSlope = 0, _decimal(stored.slope)
+        ds.RescaleIntercept, ds.RescaleSlope = 0, decimal(stored.slope)
         ds.RescaleType = "normalized"
         block = ds.private_block(0x2005, "Philips MR Imaging DD 001", create=True)
-        # Stored / scale slope can be compared between slices and series (Philips' own rule).
-        block.add_new(0x0E, "FL", 1 / (100 * stored.slope))
+        block.add_new(0x0E, "FL", stored.scale_slope)
     elif stored.slope != 1:
-        ds.RescaleIntercept, ds.RescaleSlope = 0, _decimal(stored.slope)
+        ds.RescaleIntercept, ds.RescaleSlope = 0, decimal(stored.slope)
         ds.RescaleType = "US"
     ds.PixelData = pixels.astype("<u2").tobytes()
     ds["PixelData"].VR = "OW"

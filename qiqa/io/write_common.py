@@ -18,7 +18,16 @@ from qiqa.io.write_vendor import VendorStyle
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["COMMENT", "Stored", "base_dataset", "derive_uid", "geometry", "save", "stored_slice"]
+__all__ = [
+    "COMMENT",
+    "Stored",
+    "base_dataset",
+    "decimal",
+    "derive_uid",
+    "geometry",
+    "save",
+    "stored_slice",
+]
 
 COMMENT = "Simulated by qiqa. Not a patient, not a scanner."
 _IMPLEMENTATION = "QIQA_SIM"
@@ -53,6 +62,18 @@ class Stored:
     pixels: NDArray[np.uint16]
     """(rows, columns)."""
     slope: float
+
+    @property
+    def scale_slope(self) -> float:
+        """Philips' scale slope: stored over it can be compared between slices and series."""
+        return 1 / (100 * self.slope)
+
+
+def decimal(value: float) -> object:
+    """Return a number as the decimal string nearest to it that DICOM's 16 characters hold."""
+    from pydicom.valuerep import DSfloat
+
+    return DSfloat(value, auto_format=True)
 
 
 def stored_slice(series: Series, k: int, style: VendorStyle) -> Stored:
@@ -127,8 +148,6 @@ def base_dataset(series: Series, style: VendorStyle, series_number: int) -> Data
     ds.PatientID = "QIQA-SIMULATED"
     ds.PatientBirthDate = ""
     ds.PatientSex = "O"
-    ds.BodyPartExamined = "PHANTOM"
-    ds.Laterality = ""
     ds.PatientPosition = acquisition.patient_position or "HFS"
     ds.StudyInstanceUID = header.study_uid or derive_uid(header.series_uid, "study")
     ds.SeriesInstanceUID = header.series_uid
@@ -150,13 +169,13 @@ def save(ds: Dataset, path: Path) -> None:
         If the folder cannot be written.
     """
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = ds.SOPClassUID
     meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = derive_uid("qiqa", "implementation")
+    meta.ImplementationClassUID = UID(derive_uid("qiqa", "implementation"))
     meta.ImplementationVersionName = _IMPLEMENTATION
     ds.file_meta = meta
     part = path.with_name(f"{path.name}.part")

@@ -12,6 +12,7 @@ from qiqa.core.errors import OutputError, UsageError
 from qiqa.core.series import Series
 from qiqa.io.write_classic import classic_dataset
 from qiqa.io.write_common import save
+from qiqa.io.write_enhanced import enhanced_dataset
 from qiqa.io.write_vendor import STYLES, VendorStyle
 
 __all__ = ["write_exam", "write_series"]
@@ -71,7 +72,9 @@ def write_series(
     except OSError as error:
         raise OutputError(f"cannot be made: {error.strerror}", where=str(target)) from error
     if enhanced:
-        raise UsageError("enhanced objects cannot be written yet")
+        path = target / f"{series_number:02d}.dcm"
+        save(enhanced_dataset(series, vendor, series_number=series_number), path)
+        return (path,)
     paths = []
     for k in range(count):
         number = count - k if falling else k + 1

@@ -108,7 +108,7 @@ def _receive(
 
 def _store(spec: AcrSpec, image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return what the scanner stores of an image in units of the bath: whole numbers."""
-    counts = np.rint(image * np.float32(spec.bath_counts))
+    counts: NDArray[np.float32] = np.rint(image * np.float32(spec.bath_counts))
     counts[image < spec.air_zero_threshold] = 0
     counts = np.clip(counts, 0, spec.stored_max)
     border = spec.zero_border_px

@@ -25,8 +25,8 @@ def _field_shape(
     angle = math.radians(spec.shading_direction_deg)
     slope = (x_mm * math.sin(angle) - y_mm * math.cos(angle)) / _DISK_MM
     bowl = (x_mm * x_mm + y_mm * y_mm) / _DISK_MM**2
-    result: NDArray[np.float32] = spec.shading_linear * slope + (1 - spec.shading_linear) * bowl
-    return result
+    field = spec.shading_linear * slope + (1 - spec.shading_linear) * bowl
+    return field.astype(np.float32)
 
 
 def receive_field(
@@ -46,7 +46,8 @@ def receive_field(
     low, high = float(inside.min()), float(inside.max())
     amplitude = 2 * loss / ((high - low) - loss * (high + low))
     field = 1 + np.float32(amplitude) * _field_shape(spec, x_mm, y_mm)
-    return np.maximum(field, np.float32(_LEAST))
+    floor: NDArray[np.float32] = np.maximum(field, np.float32(_LEAST))
+    return floor
 
 
 def sensitivities(

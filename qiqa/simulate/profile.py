@@ -55,8 +55,9 @@ def _pulse_response(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the spectrum of a Hann-windowed sinc pulse; its pass band is about -0.5 to 0.5."""
     time = np.linspace(-_TIME_BANDWIDTH / 2, _TIME_BANDWIDTH / 2, 513)
     pulse = np.sinc(time) * np.cos(np.pi * time / _TIME_BANDWIDTH) ** 2
-    spectrum: NDArray[np.float64] = np.cos(2 * np.pi * np.outer(frequency, time)) @ pulse
-    return spectrum / spectrum[frequency.size // 2]
+    spectrum = np.cos(2 * np.pi * np.outer(frequency, time)) @ pulse
+    response: NDArray[np.float64] = spectrum / spectrum[frequency.size // 2]
+    return response
 
 
 def _full_width(position: NDArray[np.float64], response: NDArray[np.float64]) -> float:

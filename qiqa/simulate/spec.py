@@ -12,6 +12,14 @@ from qiqa.core.scanner import Scanner
 __all__ = ["AcrSpec"]
 
 _PROFILES = ("rect", "sinc", "gaussian")
+_SCANNER = Scanner(
+    manufacturer="qiqa",
+    model="simulator",
+    serial_number="SIM0001",
+    station="SIMULATED",
+    field_strength_t=1.5,
+)
+_WHEN = dt.datetime(2026, 1, 5, 7, 30)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +99,8 @@ class AcrSpec:
     vial_signal: float | None = None
     """Signal of the contrast vial over the bath; None takes the definition's."""
 
-    scanner: Scanner = Scanner(
-        manufacturer="qiqa",
-        model="simulator",
-        serial_number="SIM0001",
-        station="SIMULATED",
-        field_strength_t=1.5,
-    )
-    acquired_at: dt.datetime | None = dt.datetime(2026, 1, 5, 7, 30)
+    scanner: Scanner = _SCANNER
+    acquired_at: dt.datetime | None = _WHEN
     """Local time of the scanner, without a zone as in most DICOM files."""
 
     def __post_init__(self) -> None:

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 from qiqa.core.phantom import Bars, Phantom
 from qiqa.simulate.pose import Placement, Plane, axial_plane, place, sagittal_plane
 from qiqa.simulate.spec import AcrSpec
+from qiqa.simulate.uniformity import disk_uniformity, strip_ghosting
 
 __all__ = ["Truth", "truth_of"]
-
-_DISK_AREA_MM2 = 20000.0
-_SMALL_AREA_MM2 = 100.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,58 +122,6 @@ def _length(phantom: Phantom, spec: AcrSpec, placement: Placement) -> float:
     return float((high - low) / abs(rate[2]))
 
 
-def disk_uniformity(
-    image: NDArray[np.float32], pixel_mm: float, center_px: tuple[float, float]
-) -> float:
-    """Return the PIU [%] of an image without noise: every 1 cm² mean in a 200 cm² disk.
-
-    Brute force: the mean of all pixels whose centers are within the small disk, at each pixel
-    for which the small disk fits into the large one; bounds of 1 cm² as in the ACR guidance.
-    """
-    small, large = (math.sqrt(area / math.pi) for area in (_SMALL_AREA_MM2, _DISK_AREA_MM2))
-    columns, rows = np.arange(image.shape[1]), np.arange(image.shape[0])
-    reach = int(small / pixel_mm) + 1
-    offsets = [
-        (a, b)
-        for a in range(-reach, reach + 1)
-        for b in range(-reach, reach + 1)
-        if math.hypot(a, b) * pixel_mm <= small
-    ]
-    total = np.zeros(image.shape, dtype=np.float64)
-    for a, b in offsets:
-        total += np.roll(image, (a, b), axis=(0, 1))
-    distance = np.hypot(columns[None, :] - center_px[0], rows[:, None] - center_px[1]) * pixel_mm
-    means = total[distance <= large - small] / len(offsets)
-    low, high = float(means.min()), float(means.max())
-    return 100 * (1 - (high - low) / (high + low))
-
-
-def strip_ghosting(
-    image: NDArray[np.float32], pixel_mm: float, center_px: tuple[float, float], skip_px: int
-) -> float:
-    """Return the PSG [%] of an image without noise, from strips as deep as the air allows.
-
-    Strips are 100 mm long, from the border (less `skip_px`) to 5 mm from the wall. NaN where a
-    strip has no room.
-    """
-    wall = 100.0 / pixel_mm
-    half, (x, y), size = 50.0 / pixel_mm, center_px, image.shape[0]
-    along_x = slice(max(0, round(x - half)), round(x + half))
-    along_y = slice(max(0, round(y - half)), round(y + half))
-    strips = (
-        image[skip_px : max(0, math.floor(y - wall)), along_x],
-        image[math.ceil(y + wall) : size - skip_px, along_x],
-        image[along_y, skip_px : max(0, math.floor(x - wall))],
-        image[along_y, math.ceil(x + wall) : size - skip_px],
-    )
-    if any(strip.size == 0 for strip in strips):
-        return math.nan
-    top, bottom, left, right = (float(strip.mean()) for strip in strips)
-    rows, columns = np.indices(image.shape)
-    disk = np.hypot(columns - x, rows - y) * pixel_mm <= 75.0
-    return 100 * abs((top + bottom) - (left + right)) / (2 * float(image[disk].mean()))
-
-
 def truth_of(phantom: Phantom, spec: AcrSpec, clean_slice7: NDArray[np.float32] | None) -> Truth:
     """Return what is true about an exam.
 
@@ -205,9 +151,12 @@ def truth_of(phantom: Phantom, spec: AcrSpec, clean_slice7: NDArray[np.float32] 
     piu = psg = math.nan
     if clean_slice7 is not None:
         at = to_voxel @ np.array([0.0, 0.0, phantom.stack.z_mm(7) + displacement[6], 1.0])
-        pixel = spec.fov_mm / spec.stored_matrix
-        piu = disk_uniformity(clean_slice7, pixel, (float(at[0]), float(at[1])))
-        psg = strip_ghosting(clean_slice7, pixel, (float(at[0]), float(at[1])), spec.zero_border_px)
+        center, pixel = (float(at[0]), float(at[1])), spec.fov_mm / spec.stored_matrix
+        row, column = np.indices(clean_slice7.shape)
+        voxels = np.stack((column, row, np.full(row.shape, at[2]), np.ones(row.shape)))
+        x, y = np.tensordot(np.linalg.inv(to_voxel)[:2], voxels, axes=1)
+        piu = disk_uniformity(clean_slice7, phantom, x, y, pixel)
+        psg = strip_ghosting(clean_slice7, pixel, center, spec.zero_border_px)
     return Truth(
         diameter_lr_mm=_chord(across, (1.0, 0.0), diameter),
         diameter_ap_mm=_chord(across, (0.0, 1.0), diameter),
