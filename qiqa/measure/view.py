@@ -124,26 +124,6 @@ class View:
             int(np.argmax(columns[::-1])),
         )
 
-    @functools.cached_property
-    def air_power(self) -> float:
-        """Mean squared signal of the noise in air, 0 where the image shows no air.
-
-        Taken from the corners of the uniform slice, clear of the border; the quietest corner,
-        because ghosts and glow only add.
-        """
-        image = self.plane(UNIFORM_SLICE).image.astype(np.float64)
-        top, bottom, left, right = self.zero_border
-        rows, columns = image.shape
-        n = max(min(rows, columns) // 20, 4)
-        margin = max(min(rows, columns) // 32, 2)
-        corners = [
-            image[r : r + n, c : c + n]
-            for r in (top + margin, rows - bottom - margin - n)
-            for c in (left + margin, columns - right - margin - n)
-        ]
-        quietest = min(float(np.mean(corner**2)) for corner in corners)
-        return quietest if quietest < (0.2 * self.bath_mean) ** 2 else 0.0
-
 
 UNIFORM_SLICE = 7
 
