@@ -107,8 +107,9 @@ def group_exams(headers: Sequence[SeriesHeader]) -> tuple[Exam, ...]:
     """Group series to exams by manufacturer, model, serial number, field, software and date.
 
     What is unknown agrees with everything, but a series with unknowns joins an exam only if it
-    fits exactly one; otherwise it stays an exam of its own. Conflicting copies of one series
-    never share an exam. Exams and their series keep the order of `headers`.
+    fits exactly one; otherwise it stays apart, together with those of which just as much is
+    known. Conflicting copies of one series never share an exam. Exams and their series keep the
+    order of `headers`.
     """
     identities = [_identity(header) for header in headers]
     fullest_first = sorted(range(len(headers)), key=lambda i: (-identities[i].n_known, i))
@@ -116,7 +117,9 @@ def group_exams(headers: Sequence[SeriesHeader]) -> tuple[Exam, ...]:
     for index in fullest_first:
         own = identities[index]
         fitting = [n for n, (identity, _) in enumerate(groups) if identity.agrees(own)]
-        if len(fitting) == 1:
+        same = [n for n in fitting if groups[n][0] == own]
+        fitting = same if len(fitting) > 1 else fitting
+        if fitting:
             identity, members = groups[fitting[0]]
             groups[fitting[0]] = (identity.merged(own), [*members, index])
         else:

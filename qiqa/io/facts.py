@@ -140,11 +140,13 @@ def _sequence(header: Header) -> str | None:
 
 
 def _spin_echo(header: Header) -> bool | None:
-    kinds = [value for value in header.texts("ScanningSequence") if value]
-    if kinds:
-        return "SE" in kinds and "GR" not in kinds
-    pulse = header.text("EchoPulseSequence")
-    return None if pulse is None else pulse == "SPIN"
+    """Return None where only inversion or echo-planar readout is stated."""
+    kinds = header.texts("ScanningSequence")
+    if "GR" in kinds or "SE" in kinds:
+        return "GR" not in kinds
+    return {"SPIN": True, "GRADIENT": False, "BOTH": False}.get(
+        header.text("EchoPulseSequence") or ""
+    )
 
 
 def _coil_elements(header: Header) -> str | None:

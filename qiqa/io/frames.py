@@ -21,6 +21,8 @@ __all__ = ["LARGEST_SIDE", "MOST_FRAMES", "frame_headers", "planes_of"]
 
 LARGEST_SIDE = 16384
 MOST_FRAMES = 200_000
+_MOSAICS = frozenset({"MOSAIC", "VFRAME"})
+"""Values of Image Type that say several slices share one image."""
 
 
 def frame_headers(header: Header) -> Iterator[Header]:
@@ -79,6 +81,10 @@ def planes_of(file: DicomFile, blob: Blob) -> list[Plane]:
     per_frame = tuple(frame_headers(header))
     n_frames = header.whole("NumberOfFrames") or 1
     mosaic = dialects.mosaic(dialect, header)
+    if mosaic is None and _MOSAICS.intersection(header.texts("ImageType")):
+        text = "a mosaic of slices, but the header no longer says how many and where"
+        hint = "export the series again without removing private attributes"
+        raise ReadError(text, where=blob.name, hint=hint)
     if mosaic is not None:
         _check_mosaic(header, mosaic, blob.name)
         first = mosaic.positions[0] if mosaic.positions else None

@@ -55,6 +55,9 @@ def test_unknown_joins_the_only_one_that_fits() -> None:
     unknown = _series("u", serial=None, when=None)
     assert _names(unknown, _series("a")) == [["u", "a"]]
     assert _names(_series("a"), _series("b", serial="2"), unknown) == [["a"], ["b"], ["u"]]
+    twin = _series("v", serial=None, when=None)
+    found = _names(_series("a"), _series("b", serial="2"), unknown, twin)
+    assert found == [["a"], ["b"], ["u", "v"]]
 
 
 def test_copies_never_share_an_exam() -> None:

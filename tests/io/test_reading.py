@@ -246,6 +246,14 @@ def test_damaged_files_become_findings_and_the_rest_goes_on(make: Make, save: Sa
     assert [h.shape[2] for h in contents.headers] == [5]
 
 
+def test_mosaic_without_its_layout_is_refused(make: Make, save: Save) -> None:
+    flags = ["ORIGINAL", "PRIMARY", "M", "MOSAIC"]
+    contents = read(save([make(Manufacturer="SIEMENS", ImageType=flags)]))
+    assert contents.headers == ()
+    assert [f.code for f in contents.findings] == ["unreadable_file"]
+    assert "mosaic" in contents.findings[0].message
+
+
 def test_announced_size_is_checked_before_memory_is_taken(make: Make, save: Save) -> None:
     folder = save([make(0, 1, Rows=16000, Columns=16000)])
     contents = read(folder)

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
+import importlib.util
 from types import ModuleType
 
 from qiqa.core.registry import Registry
@@ -51,7 +53,16 @@ class Mosaic:
 def _modules() -> tuple[tuple[str, ModuleType], ...]:
     registry = Registry(__name__)
     names = [name for name in registry.names() if name != "generic"]
-    return tuple((name, registry.load(name)) for name in [*names, "generic"])
+    return tuple((name, _module(registry, name)) for name in [*names, "generic"])
+
+
+def _module(registry: Registry, name: str) -> ModuleType:
+    # the registry searches all installed distributions at each load, 10 ms a module; our own
+    # modules need no search
+    own = f"{__name__}.{name}"
+    if importlib.util.find_spec(own) is not None:
+        return importlib.import_module(own)
+    return registry.load(name)
 
 
 def of(header: Header) -> tuple[str, ModuleType]:
