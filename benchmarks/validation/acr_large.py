@@ -46,6 +46,16 @@ GROUPS = {
 }
 
 
+CONDITIONS = (
+    "Exams are drawn over SNR 30 to 300 (log-uniform), both variants, 1 to 8 coils, shading up",
+    "to 20 %, turn ±6°, tilt ±1.5°, 6 mm off center, slices displaced ±3 mm, gradient errors",
+    "±1 % an axis, thickness 4.3 to 5.7 mm with box, sinc or Gaussian profile, bubbles, ghosts.",
+    "Error is value minus the simulator's truth; the simulator shares no code with locating and",
+    "measuring. Aims, set beforehand, for bias and spread: diameter 0.1 mm, thickness 0.2 mm, PIU",
+    "0.5 points, PSG 0.1 points; coverage 95 %.",
+)
+
+
 def draw_spec(rng: np.random.Generator) -> Any:
     """Return one exam, within what is met in practice."""
     from qiqa.simulate.spec import AcrSpec
@@ -251,16 +261,10 @@ def write(table: list[dict[str, Any]], count: int, lost: int, seconds: float) ->
     lines = [
         "# Large ACR phantom: accuracy and coverage on simulated exams",
         "",
-        f"{count} exams, {stamp['date']}, commit {stamp['commit']}, seed {stamp['seed']}; "
-        f"phantom not found in {lost} of {2 * count} series. Made by "
-        "`python benchmarks/validation/acr_large.py`.",
+        f"{count} exams, {stamp['date']}, commit {stamp['commit']}, seed {stamp['seed']}; phantom "
+        f"not found in {lost} of {2 * count} series. Made by benchmarks/validation/acr_large.py.",
         "",
-        "Exams are drawn over SNR 30 to 300 (log-uniform), both variants, 1 to 8 coils, shading up to "
-        "20 %, turn ±6°, tilt ±1.5°, 6 mm off center, slices displaced ±3 mm, gradient errors ±1 % "
-        "an axis, thickness 4.3 to 5.7 mm with box, sinc or Gaussian profile, bubbles, ghosts. "
-        "Error is value minus the simulator's truth; the simulator shares no code with locating "
-        "and measuring. Aims, set beforehand, for bias and spread: diameter 0.1 mm, thickness 0.2 mm, "
-        "PIU 0.5 points, PSG 0.1 points; coverage 95 %.",
+        *CONDITIONS,
         "",
         "| metric | SNR | n | not measured | bias | SD | largest | coverage |",
         "|---|---|---|---|---|---|---|---|",

@@ -150,7 +150,7 @@ def find_wall(view: View, number: int) -> Wall:
     profile = plane.sample(x, y)
     level = _bath_surface(view, number)
     bath = level(np.cos(direction) * design_radius, np.sin(direction) * design_radius)
-    # magnitude noise lifts the air, but not a signal of half the bath: half of the bath is the level
+    # noise lifts the air of a magnitude image but hardly half the bath: the level ignores the air
     half = bath / 2
     begins_inside = ~np.isfinite(profile[:, 0])
     edge = first_crossing(np.where(np.isfinite(profile), profile, -np.inf), radius, half)
@@ -225,7 +225,9 @@ def _visible(
             columns += [np.cos(m * theta), np.sin(m * theta)]
         design = np.column_stack(columns)
         seen = ~hidden
-        base = np.asarray(design @ np.linalg.lstsq(design[seen], edge[seen], rcond=None)[0])
+        base = np.asarray(
+            design @ np.linalg.lstsq(design[seen], edge[seen], rcond=None)[0], dtype=np.float64
+        )
         stray = ~np.isfinite(edge) | (np.abs(edge - base) > tolerance)
         hidden = (from_top < rail) | _widen(stray, round(2 / STEP_DEG))
     return hidden, base
