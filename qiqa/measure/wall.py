@@ -186,7 +186,7 @@ def _bath_surface(view: View, number: int):  # type: ignore[no-untyped-def]  # n
     values = plane.image[clear].astype(np.float64)
     u, v = x[clear] / radius, y[clear] / radius
     keep = np.ones(values.size, dtype=bool)
-    coefficients = np.zeros(len(_POWERS))
+    coefficients: NDArray[np.float64] = np.zeros(len(_POWERS))
     for _ in range(3):
         design = _terms(u[keep], v[keep])
         coefficients = np.linalg.solve(design.T @ design, design.T @ values[keep])
@@ -217,7 +217,7 @@ def _visible(
     from_top = np.abs((angle + 90 + 180) % 360 - 180)
     hidden = (from_top < rail) | ~np.isfinite(edge)
     base: NDArray[np.float64] = np.full(angle.shape, np.nan)
-    for order, tolerance in ((2, 2.5), (2, 1.2), (2, 0.8), (3, 0.6), (3, 0.5)):
+    for order, tolerance in ((2, 2.5), (2, 1.5), (4, 1.2), (4, 0.8), (4, 0.6)):
         if (~hidden).sum() < 0.3 * angle.size:
             raise NotMeasurable("less than a third of the wall is seen on this slice")
         columns = [np.ones(angle.size)]
