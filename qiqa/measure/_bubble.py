@@ -103,12 +103,14 @@ def _sample(
 def _robust(design: NDArray[np.float64], edge: NDArray[np.float64]) -> NDArray[np.float64]:
     """Fit a circle, edges that stray by more than a millimetre left out."""
     keep = np.ones(edge.size, dtype=bool)
-    result = np.zeros(design.shape[1])
+    result: NDArray[np.float64] = np.zeros(design.shape[1])
     for _ in range(3):
-        result = np.linalg.lstsq(design[keep], edge[keep], rcond=None)[0]
+        result = np.asarray(
+            np.linalg.lstsq(design[keep], edge[keep], rcond=None)[0], dtype=np.float64
+        )
         off = np.abs(edge - design @ result)
         keep = off < max(1.0, 2.5 * float(np.median(off)))
-    return np.asarray(result)
+    return result
 
 
 def _run(

@@ -109,7 +109,7 @@ def _bright_all_along(
     if rows.size < MIN_AIR_PIXELS // 2:
         return False
     bright = [
-        image[part, at].mean() - np.median(image[np.ix_(part, beside)]) > MIN_EXCESS / 3 * bath
+        image[part, at].mean() - np.median(image[part][:, beside]) > MIN_EXCESS / 3 * bath
         for part in np.array_split(rows, SEGMENTS)
     ]
     return bool(np.mean(bright) >= MIN_SEGMENTS)
@@ -118,7 +118,7 @@ def _bright_all_along(
 def _is_central(scene: Scene, line: _Line) -> bool:
     rows, columns = scene.stack.shape[1:]
     n = columns if line.vertical else rows
-    return abs(line.at - n / 2) <= CENTER_PIXELS
+    return bool(abs(line.at - n / 2) <= CENTER_PIXELS)
 
 
 def _report(scene: Scene, code: str, found: list[_Line]) -> Seen:
@@ -136,12 +136,7 @@ def _report(scene: Scene, code: str, found: list[_Line]) -> Seen:
         f"{words} {scene.encoding_words(worst.vertical)}, up to {100 * worst.excess:.1f} % of the "
         f"bath in air, on {slices_text(numbers)}: {shown}{more}"
     )
-    hint = (
-        "offset of the receiver or a stimulated echo: repeat; if it stays, call service"
-        if central
-        else "interference at one frequency: close the door, take out or switch off devices in "
-        "the room, check the filter plate; repeat the series"
-    )
+    hint = _hint(scene, worst.vertical, central)
     picture = scene.picture(
         f"{'Central line' if central else 'Zipper'}, slice {worst.number}",
         worst.number,
@@ -154,6 +149,23 @@ def _report(scene: Scene, code: str, found: list[_Line]) -> Seen:
         message=message,
         hint=hint,
         evidence=dataclasses.replace(picture, shapes=(_mark(scene, worst),)),
+    )
+
+
+def _hint(scene: Scene, vertical: bool, central: bool) -> str:
+    """Return what to do: what a line comes from shows in the direction it runs."""
+    phase = scene.view.series.header.acquisition.phase_encode_direction
+    if phase is not None and scene.stored_axis(vertical) != phase:
+        return (
+            "a line along frequency encoding is signal without phase encoding (free induction "
+            "decay or stimulated echo of imperfect pulses); compare with earlier exams, call "
+            "service if it grows"
+        )
+    if central:
+        return "leak or offset at the center frequency: repeat; if it stays, call service"
+    return (
+        "interference at one frequency: close the door, take out or switch off devices in the "
+        "room, check the filter plate; repeat the series"
     )
 
 

@@ -70,10 +70,10 @@ class Scene:
     @functools.cached_property
     def used(self) -> tuple[slice, slice]:
         """Rows and columns inside the border of exact zeros that all slices share."""
-        any_signal = self.stack.any(axis=0)
+        any_signal = np.asarray(self.stack.any(axis=0))
         spans = []
         for axis in (1, 0):
-            lines = np.flatnonzero(any_signal.any(axis=axis))
+            lines = np.flatnonzero(np.asarray(any_signal.any(axis=axis)))
             spans.append(slice(int(lines[0]), int(lines[-1]) + 1) if lines.size else slice(0, 0))
         return spans[0], spans[1]
 

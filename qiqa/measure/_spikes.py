@@ -129,9 +129,7 @@ def _window(scene: Scene) -> _Window:
     kx = rfftfreq(shape[1], plane.pixel_mm[0])[None, :]
     ky = fftshift(fftfreq(shape[0], plane.pixel_mm[1]))[:, None]
     fine = np.hypot(kx, ky) > 1 / MAX_WAVELENGTH_MM
-    return _Window(
-        (rows, columns), weight, shape, kx, ky, fine, fine & _off_axes(plane, kx, ky)
-    )
+    return _Window((rows, columns), weight, shape, kx, ky, fine, fine & _off_axes(plane, kx, ky))
 
 
 def _surroundings(spectrum: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from qiqa.core.evidence import Evidence
 from qiqa.core.finding import Finding, Severity
 from qiqa.measure._bubble import bubble
 from qiqa.measure._lines import center_point, lines
-from qiqa.measure._scene import Scene, Seen, slices_text
+from qiqa.measure._scene import Scene, Seen
 from qiqa.measure._spikes import spikes
 from qiqa.measure.ghosting import FLOOR_VARIATION, AirStrip, air_strips
 from qiqa.measure.outcome import Outcome
@@ -116,9 +116,7 @@ def _ghost(scene: Scene) -> Seen | None:
     caption = f"Signal in air {scene.encoding_words(along)}; white is 6 % of the bath."
     return Seen(
         code="artifact_ghost",
-        severity=(
-            Severity.WARNING if abs(signed) >= GHOST_WARNING_PERCENT else Severity.INFO
-        ),
+        severity=(Severity.WARNING if abs(signed) >= GHOST_WARNING_PERCENT else Severity.INFO),
         message=f"ghost {scene.encoding_words(along)}: air there is {2 * abs(signed):.1f} % of "
         f"the bath brighter (both sides together), signed ghost ratio {signed:+.2f} %, slice 7",
         hint=hint,
@@ -166,7 +164,7 @@ def _wrap(scene: Scene) -> Seen | None:
 
 
 def _gaps(scene: Scene) -> dict[str, float]:
-    """Return the air between wall and border of the image on each side [mm], least of all slices."""
+    """Return the air between wall and border on each side [mm], the least of all slices."""
     rows, columns = scene.used
     gaps = {"top": math.inf, "bottom": math.inf, "left": math.inf, "right": math.inf}
     radius = scene.view.phantom.body.inner_diameter_mm / 2
@@ -242,9 +240,5 @@ def _clipped_picture(scene: Scene, number: int, top: float) -> Evidence:
         f"Clipped pixels, slice {number}", number, (0.0, 1.5), "Points mark pixels at the top."
     )
     rows, columns = np.nonzero(scene.plane(number).image == top)
-    points = tuple(
-        (float(c), float(r)) for c, r in zip(columns[:400], rows[:400], strict=True)
-    )
-    return dataclasses.replace(
-        picture, shapes=(Shape(kind="points", points=points, role="note"),)
-    )
+    points = tuple((float(c), float(r)) for c, r in zip(columns[:400], rows[:400], strict=True))
+    return dataclasses.replace(picture, shapes=(Shape(kind="points", points=points, role="note"),))
