@@ -70,7 +70,8 @@ def _allowed(match: Match, override: Override) -> bool:
 
 def _axis_line(outline: Outline, series: Series, phantom: Phantom) -> NDArray[np.float64]:
     """Return the axis in every slice (k, 2) [mm]: a straight line through the circle centers."""
-    diameter = 2 * float(np.nanmedian(outline.radii_mm)) if outline.radii_mm.size else math.nan
+    found = outline.radii_mm[np.isfinite(outline.radii_mm)]
+    diameter = 2 * float(np.median(found)) if found.size else math.nan
     design = phantom.body.inner_diameter_mm
     if outline.share < MIN_SHARE or not math.isfinite(diameter):
         raise LocateError(

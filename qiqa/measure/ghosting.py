@@ -13,7 +13,7 @@ from qiqa.core.measurement import BudgetLine, Interval
 from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.outcome import Outcome, finish
 from qiqa.measure.pictures import disk
-from qiqa.measure.uniformity import REGION_CENTER_MM, REGION_RADIUS_MM
+from qiqa.measure.uniformity import REGION_RADIUS_MM, large_region
 from qiqa.measure.view import UNIFORM_SLICE, View
 from qiqa.metrology.budget import combine, coverage_factor
 
@@ -30,8 +30,9 @@ WALL_GAP_MM = 4.0
 """Ringing of the wall and wall of the phantom stay outside."""
 BORDER_PIXELS = 2
 BLOCKS = 8
-FLOOR_VARIATION = 0.1
-"""Relative: the noise floor itself differs between the sides of the field of view."""
+STRUCTURE_PERCENT = 0.03
+STRUCTURE_SHARE = 0.04
+"""PSG changes by about this much, in percent and as a share, with the place of the regions."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,32 +50,34 @@ class AirStrip:
 def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     """Measure PSG [%] = 100 |((top + bottom) - (left + right)) / (2 large region)|.
 
-    The sides are those of the image, along which ghosts run. Noise makes the folded value too
-    large: it is taken off in quadrature, and the interval ends at 0. Lower is better.
+    The sides are those of the image, along which ghosts run. A weak ghost hardly lifts the
+    magnitude of noise, so each side's signal is freed of the noise floor first; what noise then
+    adds to the folded value is taken off in quadrature. Lower is better.
     """
     plane = view.plane(UNIFORM_SLICE)
     strips = air_strips(view, plane)
-    x, y = plane.grid_mm
-    large = np.hypot(x - REGION_CENTER_MM[0], y - REGION_CENTER_MM[1]) <= REGION_RADIUS_MM
-    if large.sum() * plane.pixel_area_mm2 < 0.995 * math.pi * REGION_RADIUS_MM**2:
-        raise NotMeasurable("the image cuts off the large region")
-    bath = float(plane.image[large].mean())
+    bath = float(plane.image[large_region(view, plane)].mean())
+    floor, floor_u = _noise_floor(view, plane)
     means = {s.side: _mean(plane, s) for s in strips}
+    ghosts = {side: _above(m, floor, floor_u) for side, m in means.items()}
     scale = 100 / (2 * bath)
     signed = scale * (
-        means["top"].mean + means["bottom"].mean - means["left"].mean - means["right"].mean
+        ghosts["top"][0] + ghosts["bottom"][0] - ghosts["left"][0] - ghosts["right"][0]
     )
-    noise = scale * math.sqrt(sum(m.standard_error**2 for m in means.values()))
-    floor = scale * FLOOR_VARIATION * float(np.mean([m.mean for m in means.values()])) * 2
+    noise = scale * math.sqrt(sum(u**2 for _, u in ghosts.values()))
     masked = scale * math.sqrt(sum(m.masked**2 for m in means.values()))
     budget = (
         BudgetLine(
-            name="air means",
+            name="air above the noise floor",
             standard_uncertainty=noise,
             degrees_of_freedom=4.0 * (BLOCKS - 1),
             evaluation="A",
         ),
-        BudgetLine(name="noise floor differs between sides", standard_uncertainty=floor),
+        BudgetLine(
+            name="ringing and structure in air",
+            standard_uncertainty=STRUCTURE_PERCENT + STRUCTURE_SHARE * abs(signed),
+            note="other allowed places of the air regions",
+        ),
         BudgetLine(
             name="air set to zero by the scanner",
             standard_uncertainty=masked,
@@ -82,7 +85,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
         ),
     )
     u, dof = combine(budget)
-    value = math.sqrt(max(signed**2 - u**2, 0.0))
+    value = math.sqrt(max(signed**2 - noise**2, 0.0))
     half = coverage_factor(dof) * u
     interval = Interval(low=max(abs(signed) - half, 0.0), high=abs(signed) + half)
     result = finish(
@@ -98,6 +101,40 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
         assumptions=_notes(strips, means, signed),
     )
     return Outcome(measurements=(result,), evidence=(_picture(view, plane, strips, value, bath),))
+
+
+def _noise_floor(view: View, plane: SlicePlane) -> tuple[float, float]:
+    """Return the mean magnitude of noise in air and its uncertainty, from the corners.
+
+    The corners are where neither phantom nor ghosts along rows or columns reach. 0 where the
+    scanner has set them to zero: then the noise floor is gone from the sides as well.
+    """
+    image = plane.image.astype(np.float64)
+    rows, columns = image.shape
+    top, bottom, left, right = view.zero_border
+    n, margin = max(min(rows, columns) // 16, 4), max(min(rows, columns) // 64, 2)
+    means = []
+    for r in (top + margin, rows - bottom - margin - n):
+        for c in (left + margin, columns - right - margin - n):
+            corner = image[r : r + n, c : c + n]
+            if (corner == 0).mean() < 0.5:
+                means.append(float(corner.mean()))
+    if not means:
+        return 0.0, 0.0
+    spread = float(np.std(means, ddof=1)) / math.sqrt(len(means)) if len(means) > 1 else 0.0
+    return float(np.mean(means)), spread
+
+
+def _above(side: _AirMean, floor: float, floor_u: float) -> tuple[float, float]:
+    """Return the signal in a side without the noise floor, and its standard uncertainty.
+
+    For Rayleigh noise of mean F and a signal a the mean magnitude is sqrt(a² + F²) within 6 %
+    of F; what noise alone adds to the difference of squares is taken off.
+    """
+    squares = side.mean**2 - floor**2
+    u = 2 * math.hypot(side.mean * side.standard_error, floor * floor_u)
+    value = math.sqrt(max(squares - u, 0.0))
+    return value, (min(u / (2 * value), math.sqrt(u)) if value > 0 else math.sqrt(u) / 2)
 
 
 def air_strips(view: View, plane: SlicePlane) -> tuple[AirStrip, ...]:
@@ -190,7 +227,7 @@ def _notes(
 def _picture(
     view: View, plane: SlicePlane, strips: tuple[AirStrip, ...], value: float, bath: float
 ) -> Evidence:
-    shapes = [disk(plane, REGION_CENTER_MM, REGION_RADIUS_MM, "roi")]
+    shapes = [disk(plane, (0.0, 0.0), REGION_RADIUS_MM, "roi")]
     for s in strips:
         left, right, top, bottom = s.c0 - 0.5, s.c1 - 0.5, s.r0 - 0.5, s.r1 - 0.5
         corners = ((left, top), (right, top), (right, bottom), (left, bottom))

@@ -150,21 +150,14 @@ def find_wall(view: View, number: int) -> Wall:
     profile = plane.sample(x, y)
     level = _bath_surface(view, number)
     bath = level(np.cos(direction) * design_radius, np.sin(direction) * design_radius)
-    outside = profile[:, radius > design_radius + 4]
-    with np.errstate(all="ignore"):
-        air = _nan_median(outside)
-    half = (bath + air) / 2
+    # noise lifts the air of a magnitude image but hardly half the bath: the level ignores the air
+    half = bath / 2
     begins_inside = ~np.isfinite(profile[:, 0])
     edge = first_crossing(np.where(np.isfinite(profile), profile, -np.inf), radius, half)
     edge[begins_inside & ~np.isfinite(edge)] = np.nan
     blur = _blur(profile, radius, edge, bath)
     hidden, base = _visible(angle, edge, design_radius)
     return Wall(angle, edge, hidden, base, blur)
-
-
-def _nan_median(values: NDArray[np.float64]) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else 0.0
 
 
 def _blur(
@@ -223,7 +216,7 @@ def _visible(
     rail = np.rad2deg(np.arcsin(RAIL_HALF_WIDTH_MM / design_radius))
     from_top = np.abs((angle + 90 + 180) % 360 - 180)
     hidden = (from_top < rail) | ~np.isfinite(edge)
-    base = np.full(angle.shape, np.nan)
+    base: NDArray[np.float64] = np.full(angle.shape, np.nan)
     for order, tolerance in ((2, 2.5), (2, 1.2), (2, 0.8), (3, 0.6), (3, 0.5)):
         if (~hidden).sum() < 0.3 * angle.size:
             raise NotMeasurable("less than a third of the wall is seen on this slice")
@@ -232,7 +225,9 @@ def _visible(
             columns += [np.cos(m * theta), np.sin(m * theta)]
         design = np.column_stack(columns)
         seen = ~hidden
-        base = design @ np.linalg.lstsq(design[seen], edge[seen], rcond=None)[0]
+        base = np.asarray(
+            design @ np.linalg.lstsq(design[seen], edge[seen], rcond=None)[0], dtype=np.float64
+        )
         stray = ~np.isfinite(edge) | (np.abs(edge - base) > tolerance)
         hidden = (from_top < rail) | _widen(stray, round(2 / STEP_DEG))
     return hidden, base

@@ -223,6 +223,19 @@ def test_bath_noise_and_background_follow_the_specification(n_coils, snr):
     assert corner.mean() == pytest.approx(mean * sd, rel=0.04)
 
 
+def test_filter_takes_ringing_but_not_the_noise_that_was_asked_for():
+    spec = AcrSpec(snr=80.0, apodization=0.8, bath_counts=3000.0)
+    made = simulate_exam(
+        PHANTOM, spec, np.random.default_rng(4), slices=(7,), localizer=False, repeat=True
+    )
+    one, two = (made.role(name).signal[80:176, 80:176, 6, 0] for name in ("T1", "repeat"))
+    assert (one - two).std() / math.sqrt(2) == pytest.approx(made.truth.noise_sd, rel=0.03)
+    plain = slice_image(exam(slices=(7,)).role("T1"), 7)
+    soft = slice_image(exam(slices=(7,), apodization=1.0).role("T1"), 7)
+    assert plain[128, 215:224].std() > 0.015
+    assert soft[128, 215:224].std() < 0.005
+
+
 @pytest.mark.parametrize(("loss", "direction"), [(0.0, 0.0), (5.0, 90.0), (15.0, 200.0)])
 def test_shading_takes_the_stated_share_from_uniformity(loss, direction):
     truth = exam(slices=(7,), shading_percent=loss, shading_direction_deg=direction).truth
