@@ -73,11 +73,11 @@ def _exams(store: Store, options: HistoryOptions, since: dt.datetime | None) -> 
         ("exam", "acquired", "scanner", "phantom", "protocol", "verdict", "supersedes"),
         [
             (
-                str(e["exam_id"]),
+                str(e["id"]),
                 _day(e["acquired_at"]),
                 str(e["scanner"] or e["scanner_label"]),
-                " ".join(str(p) for p in (e["phantom_id"], e["phantom_unit"]) if p),
-                str(e["protocol_id"]),
+                " ".join(str(p) for p in (e["phantom"], e["phantom_unit"]) if p),
+                str(e["protocol"]),
                 str(e["verdict"]),
                 _superseded(e),
             )

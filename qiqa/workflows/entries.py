@@ -47,7 +47,7 @@ def check_entry(entry: Entry, value: object, where: str) -> str:
             raise UsageError(f"{value!r} is not a number", where=place) from None
         low, high = entry.range or (-float("inf"), float("inf"))
         if not low <= number <= high:
-            unit = f" {entry.unit}" if entry.unit else ""
+            unit = f" {entry.unit}" if entry.unit not in (None, "1") else ""
             raise UsageError(f"{number:g}{unit} is outside {low:g} to {high:g}", where=place)
         return f"{number:g}"
     text = str(value).strip()
