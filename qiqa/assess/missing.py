@@ -8,11 +8,24 @@ from qiqa.core.protocol import Limit, Protocol
 __all__ = ["unanswered"]
 
 
-def unanswered(protocol: Protocol, measurements: tuple[Measurement, ...]) -> tuple[Assessment, ...]:
+def unanswered(
+    protocol: Protocol,
+    measurements: tuple[Measurement, ...],
+    not_found: tuple[str, ...] = (),
+) -> tuple[Assessment, ...]:
     """Return an open assessment for every limited measurement that no series gave.
 
     A reading that a person makes by eye is asked for and does not count against the exam; a
     missing required series does.
+
+    Parameters
+    ----------
+    protocol
+        What is asked for.
+    measurements
+        What there is, measured or not.
+    not_found
+        Names of series in which the phantom was not found: perhaps the missing one is among them.
     """
     have = {(m.name, m.role) for m in measurements}
     by_eye = {entry.measurement for entry in protocol.entry if entry.measurement is not None}
@@ -22,21 +35,24 @@ def unanswered(protocol: Protocol, measurements: tuple[Measurement, ...]) -> tup
         for name in limit.measurements:
             if name in found or any((name, role) in have for role in limit.roles):
                 continue
-            found[name] = _open(limit, name, name in by_eye, required)
+            roles = [role for role in limit.roles if role in required] or list(limit.roles)
+            if name in by_eye:
+                reason = "to be read by eye and entered (--enter)"
+            else:
+                reason = f"no {' or '.join(roles)} series in this exam"
+                if not_found:
+                    reason += f"; the phantom was not found in {', '.join(not_found)}"
+            counts = name not in by_eye and bool(set(roles) & required)
+            found[name] = _open(limit, name, roles[0], reason, counts=counts)
     return tuple(found.values())
 
 
-def _open(limit: Limit, name: str, by_eye: bool, required: set[str]) -> Assessment:
-    roles = [role for role in limit.roles if role in required] or list(limit.roles)
-    if by_eye:
-        reason = "to be read by eye and entered (--enter)"
-    else:
-        reason = f"no {' or '.join(roles)} series in this exam"
+def _open(limit: Limit, name: str, role: str, reason: str, *, counts: bool) -> Assessment:
     measurement = Measurement(
         name=name,
         quantity=name,
         unit=limit.unit,
-        role=roles[0],
+        role=role,
         reason=reason,
     )
     return Assessment(
@@ -45,5 +61,5 @@ def _open(limit: Limit, name: str, by_eye: bool, required: set[str]) -> Assessme
         reason=reason,
         source=limit.source,
         confidence=limit.confidence,
-        answered=by_eye or not set(roles) & required,
+        answered=not counts,
     )
