@@ -98,27 +98,15 @@ def _verify(store: Store, options: Options) -> int:
     return status.FAILED if findings else status.PASS
 
 
-<<<<<<< HEAD
-def _exams(store: Store, options: HistoryOptions, since: dt.datetime | None) -> int:
-    exams = store.exams(
-        scanner=options.scanner, since=since, include_superseded=options.all_results
-    )
-    table(
-        ("exam", "acquired", "scanner", "phantom", "protocol", "verdict", "supersedes"),
-        [
-            (
-                str(e["id"]),
-=======
 def _exams(exams: list[dict[str, Any]], url: str) -> int:
     lines = tuple(
         Row(
             cells=(
                 str(e["exam_id"]),
->>>>>>> cli
                 _day(e["acquired_at"]),
                 str(e["scanner"] or e["scanner_label"]),
-                " ".join(str(p) for p in (e["phantom"], e["phantom_unit"]) if p),
-                str(e["protocol"]),
+                " ".join(str(p) for p in (e["phantom_id"], e["phantom_unit"]) if p),
+                str(e["protocol_id"]),
                 str(e["verdict"]),
                 _superseded(e),
             )

@@ -19,7 +19,7 @@ from qiqa.measure._bubble import bubble
 from qiqa.measure._lines import center_point, lines
 from qiqa.measure._scene import Scene, Seen
 from qiqa.measure._spikes import spikes
-from qiqa.measure.ghosting import FLOOR_VARIATION, AirStrip, air_strips
+from qiqa.measure.ghosting import AirStrip, air_strips
 from qiqa.measure.outcome import Outcome
 from qiqa.measure.view import UNIFORM_SLICE, View
 
@@ -28,6 +28,8 @@ __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 KIND = "axial_stack"
 ALGORITHM = "artifacts/1"
 NAMES: tuple[tuple[str, str, str, int | None], ...] = ()
+FLOOR_VARIATION = 0.1
+"""Relative: the noise floor differs between the sides of the field of view by about this much."""
 """No measurements: findings only."""
 
 GHOST_PERCENT = 0.5
