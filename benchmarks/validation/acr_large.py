@@ -213,9 +213,7 @@ def main() -> int:
 
 def print_table(table: list[dict[str, Any]]) -> None:
     """Print the table."""
-    print(
-        f"{'metric':16s} {'SNR':>11s} {'n':>5s} {'none':>5s} {'bias':>8s} {'SD':>8s} {'worst':>8s} cover"
-    )
+    print("metric                   SNR     n  none     bias       SD    worst   cover")
     for r in table:
         cover = "-" if r["coverage"] is None else f"{100 * r['coverage']:.1f} %"
         print(
