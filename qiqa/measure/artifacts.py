@@ -19,7 +19,7 @@ from qiqa.measure._bubble import bubble
 from qiqa.measure._lines import center_point, lines
 from qiqa.measure._scene import Scene, Seen
 from qiqa.measure._spikes import spikes
-from qiqa.measure.ghosting import FLOOR_VARIATION, AirStrip, air_strips
+from qiqa.measure.ghosting import AirStrip, air_strips
 from qiqa.measure.outcome import Outcome
 from qiqa.measure.view import UNIFORM_SLICE, View
 
@@ -36,6 +36,8 @@ GHOST_WARNING_PERCENT = 1.5
 """...and worth a warning: half of it."""
 GHOST_SIGMAS = 4.0
 GHOST_BLOCKS = 8
+FLOOR_VARIATION = 0.1
+"""Relative: the noise floor itself differs between the sides of the field of view."""
 FOLDED = 0.15
 """Signal in air at the border, over the bath, that is an object and not a ghost."""
 FOLDED_MM2 = 60.0
