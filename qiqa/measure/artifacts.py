@@ -38,6 +38,8 @@ GHOST_WARNING_PERCENT = 1.5
 """...and worth a warning: half of it."""
 GHOST_SIGMAS = 4.0
 GHOST_BLOCKS = 8
+FLOOR_VARIATION = 0.1
+"""Relative: the noise floor itself differs between the sides of the field of view."""
 FOLDED = 0.15
 """Signal in air at the border, over the bath, that is an object and not a ghost."""
 FOLDED_MM2 = 60.0
