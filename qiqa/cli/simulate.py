@@ -14,6 +14,7 @@ from qiqa.core.errors import UsageError
 
 if TYPE_CHECKING:
     from qiqa.simulate.spec import AcrSpec
+    from qiqa.simulate.truth import Truth
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command", "write"]
 
@@ -136,7 +137,15 @@ def write(options: Options) -> dict[str, Any]:
         "seed": options.seed,
         "specification": plain(spec),
         "files": {role: [str(path) for path in paths] for role, paths in written.items()},
-        "truth": plain(exam.truth),
+        "truth": _listed(exam.truth),
+    }
+
+
+def _listed(truth: Truth) -> dict[str, Any]:
+    """Return the truth with its arrays as lists."""
+    fields = ((f.name, getattr(truth, f.name)) for f in dataclasses.fields(truth))
+    return {
+        name: plain(value.tolist() if hasattr(value, "tolist") else value) for name, value in fields
     }
 
 
