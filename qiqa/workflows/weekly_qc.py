@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qiqa import __version__
-from qiqa.assess import assess, unanswered
+from qiqa.assess import assess, reopened, unanswered
 from qiqa.core.errors import LocateError
 from qiqa.core.exam import Exam
 from qiqa.core.measurement import Assessment
@@ -134,6 +134,7 @@ def _measure_all(
             assessments += [
                 assess(m, protocol, field_t, item.deviations) for m in outcome.measurements
             ]
+    assessments = list(reopened(protocol, tuple(assessments)))
     read_by_eye = entered_measurements(protocol, entries)
     assessments += [assess(m, protocol, field_t) for m in read_by_eye]
     measured = tuple(item.measurement for item in assessments)
