@@ -129,7 +129,8 @@ class _Refiner:
                 correction, n = self._ramp_box_turn(self._to_voxel(angle, 0.0, 0.0))
                 if n == 0:
                     break
-                angle += correction
+                # in a mirrored frame a turn of the box counts the other way round
+                angle += -correction if self.match.mirrored else correction
             words = (
                 f"turn from the long edges of the ramp box on {n} slices"
                 if n
