@@ -17,10 +17,16 @@ def unanswered(protocol: Protocol, measurements: tuple[Measurement, ...]) -> tup
     have = {(m.name, m.role) for m in measurements}
     by_eye = {entry.measurement for entry in protocol.entry if entry.measurement is not None}
     required = {series.role for series in protocol.series if series.required}
+    answered = {
+        name
+        for limit in protocol.limit
+        for name in limit.measurements
+        if any((name, role) in have for role in limit.roles)
+    }
     found: dict[str, Assessment] = {}
     for limit in protocol.limit:
         for name in limit.measurements:
-            if name in found or any((name, role) in have for role in limit.roles):
+            if name in found or name in answered:
                 continue
             found[name] = _open(limit, name, name in by_eye, required)
     return tuple(found.values())
