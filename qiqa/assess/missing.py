@@ -2,47 +2,86 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from qiqa.core.measurement import Assessment, Measurement, Verdict
 from qiqa.core.protocol import Limit, Protocol
 
-__all__ = ["unanswered"]
+__all__ = ["reopened", "unanswered"]
 
 
-def unanswered(protocol: Protocol, measurements: tuple[Measurement, ...]) -> tuple[Assessment, ...]:
-    """Return an open assessment for every limited measurement that no series gave.
+def unanswered(
+    protocol: Protocol,
+    measurements: tuple[Measurement, ...],
+    not_found: tuple[str, ...] = (),
+) -> tuple[Assessment, ...]:
+    """Return an open assessment for every limited measurement that no series gave at all.
 
     A reading that a person makes by eye is asked for and does not count against the exam; a
     missing required series does.
+
+    Parameters
+    ----------
+    protocol
+        What is asked for.
+    measurements
+        What there is, measured or not.
+    not_found
+        Names of series in which the phantom was not found: perhaps the missing one is among them.
     """
-    have = {(m.name, m.role) for m in measurements}
+    have = {m.name for m in measurements}
     by_eye = {entry.measurement for entry in protocol.entry if entry.measurement is not None}
     required = {series.role for series in protocol.series if series.required}
-    answered = {
-        name
-        for limit in protocol.limit
-        for name in limit.measurements
-        if any((name, role) in have for role in limit.roles)
-    }
     found: dict[str, Assessment] = {}
     for limit in protocol.limit:
         for name in limit.measurements:
-            if name in found or name in answered:
+            if name in found or name in have:
                 continue
-            found[name] = _open(limit, name, name in by_eye, required)
+            roles = [role for role in limit.roles if role in required] or list(limit.roles)
+            if name in by_eye:
+                reason = "to be read by eye and entered (--enter)"
+            else:
+                reason = f"no {' or '.join(roles)} series in this exam"
+                if not_found:
+                    reason += f"; the phantom was not found in {', '.join(not_found)}"
+            counts = name not in by_eye and bool(set(roles) & required)
+            found[name] = _open(limit, name, roles[0], reason, counts=counts)
     return tuple(found.values())
 
 
-def _open(limit: Limit, name: str, by_eye: bool, required: set[str]) -> Assessment:
-    roles = [role for role in limit.roles if role in required] or list(limit.roles)
-    if by_eye:
-        reason = "to be read by eye and entered (--enter)"
-    else:
-        reason = f"no {' or '.join(roles)} series in this exam"
+def reopened(protocol: Protocol, assessments: tuple[Assessment, ...]) -> tuple[Assessment, ...]:
+    """Return the assessments, those open again that were made on the wrong series only.
+
+    Diameters measured on T2 are recorded, not judged; where the exam has no T1 series, which the
+    protocol requires, the question they leave open counts against the exam.
+    """
+    have = {(a.measurement.name, a.measurement.role) for a in assessments}
+    required = {series.role for series in protocol.series if series.required}
+    lacking: dict[str, str] = {}
+    for limit in protocol.limit:
+        for name in limit.measurements:
+            if not any((name, role) in have for role in limit.roles):
+                roles = [role for role in limit.roles if role in required]
+                if roles:
+                    lacking[name] = " or ".join(roles)
+    return tuple(
+        dataclasses.replace(
+            a,
+            answered=False,
+            reason=f"judged on {lacking[a.measurement.name]}, which this exam does not have",
+        )
+        if a.measurement.name in lacking and a.verdict is Verdict.NOT_EVALUATED and a.answered
+        else a
+        for a in assessments
+    )
+
+
+def _open(limit: Limit, name: str, role: str, reason: str, *, counts: bool) -> Assessment:
     measurement = Measurement(
         name=name,
         quantity=name,
         unit=limit.unit,
-        role=roles[0],
+        role=role,
         reason=reason,
     )
     return Assessment(
@@ -51,5 +90,5 @@ def _open(limit: Limit, name: str, by_eye: bool, required: set[str]) -> Assessme
         reason=reason,
         source=limit.source,
         confidence=limit.confidence,
-        answered=by_eye or not set(roles) & required,
+        answered=not counts,
     )

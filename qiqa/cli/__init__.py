@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 __all__ = ["main"]
 
 
@@ -11,6 +13,10 @@ def main() -> None:
     0 pass, 1 could not do it, 2 wrong usage, 3 tolerance, 4 action, 5 not evaluated,
     130 interrupted.
     """
-    from qiqa.cli.app import run
+    try:
+        from qiqa.cli.app import run
 
-    run()
+        code = run()
+    except KeyboardInterrupt:  # before `run` could take care of it
+        code = 130
+    sys.exit(code)

@@ -1,20 +1,47 @@
-"""Printing: tables, messages, progress, JSON; nothing from a header reaches the terminal raw."""
+"""Printing: lines, messages, progress, JSON; nothing from a header reaches the terminal raw."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from qiqa.core.errors import OutputError, QiqaError
 from qiqa.core.finding import Finding, Severity
 
-__all__ = ["clean", "complain", "progress", "say", "table", "tell_findings", "write_json"]
+__all__ = [
+    "clean",
+    "complain",
+    "one_line",
+    "prepare_streams",
+    "progress",
+    "say",
+    "say_parts",
+    "tell_findings",
+    "width",
+    "write_json",
+]
+
+LONGEST = 400
+"""Longest text from a header or path that is shown; no legitimate one comes near it."""
+_PLAIN_WIDTH = 120
+
+Part = tuple[str, str | None]
+"""Text and its style."""
+
+
+def prepare_streams() -> None:
+    """Make the streams forgiving: a sign that the console's code page lacks becomes `?`."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
 
 
 def clean(text: object) -> str:
@@ -22,80 +49,97 @@ def clean(text: object) -> str:
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in str(text))
 
 
-def say(text: str = "", *, to_error: bool = False) -> None:
-    """Print one line."""
-    print(clean(text), file=sys.stderr if to_error else sys.stdout)
+def one_line(text: object, limit: int = LONGEST) -> str:
+    """Return text from a header as one line of bounded length."""
+    shown = clean(" ".join(str(text).split()))
+    return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
+
+
+def say(text: str = "", *, style: str | None = None, to_error: bool = False) -> None:
+    """Print lines."""
+    say_parts([(text, style)], to_error=to_error)
+
+
+def say_parts(parts: Sequence[Part], *, to_error: bool = False) -> None:
+    """Print parts of a line side by side, in color where there is a terminal.
+
+    A reader that has gone (`| head -1`) does not stop the work.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be printed for another reason, for instance a full disk; the work can go on,
+        what is printed later goes nowhere.
+    """
+    stream = sys.stderr if to_error else sys.stdout
+    if stream is None:  # closed by whoever started us
+        return
+    try:
+        if stream.isatty() and any(style for _, style in parts):
+            _print_styled(parts, stream)
+        else:
+            print("".join(clean(text) for text, _ in parts), file=stream, flush=True)
+    except BrokenPipeError:
+        _silence(stream)
+    except OSError as error:
+        _silence(stream)
+        name = "standard error" if to_error else "standard output"
+        raise OutputError(f"cannot be written: {error.strerror or error}", where=name) from error
+
+
+def _print_styled(parts: Sequence[Part], stream: TextIO) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text.assemble(*((clean(text), style or "") for text, style in parts))
+    Console(file=stream, highlight=False).print(line, soft_wrap=True)
+    stream.flush()
+
+
+def _silence(stream: TextIO) -> None:
+    """Send what is still to come, and what is waiting, nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def width() -> int:
+    """Return how many columns there are; COLUMNS overrules, also for files and pipes."""
+    return max(shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns, 40)
 
 
 def complain(error: QiqaError) -> None:
     """Print an error: what, where, what to do."""
-    say(f"qiqa: {error}", to_error=True)
-
-
-def table(
-    columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    *,
-    to_error: bool = False,
-    styles: Sequence[str | None] = (),
-    right: Sequence[int] = (),
-) -> None:
-    """Print a table that fits the terminal; long cells wrap.
-
-    Parameters
-    ----------
-    columns, rows
-        Texts.
-    styles
-        One rich style a row, or None.
-    right
-        Columns that are aligned to the right.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(stderr=to_error, highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console = Console(stderr=to_error, highlight=False, width=_plain_width())
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, name in enumerate(columns):
-        drawn.add_column(name, justify="right" if index in right else "left", overflow="fold")
-    for index, row in enumerate(rows):
-        style = styles[index] if index < len(styles) else None
-        drawn.add_row(*(Text(clean(cell), style=style or "") for cell in row))
-    console.print(drawn)
-
-
-def _plain_width() -> int:
-    """Width of a table that goes to a file or a pipe; COLUMNS overrules."""
-    return int(os.environ.get("COLUMNS", "150")) if os.environ.get("COLUMNS", "").isdigit() else 150
+    # an error that cannot be printed has nowhere else to go
+    with contextlib.suppress(OutputError):
+        say(f"qiqa: {error}", to_error=True)
 
 
 @contextlib.contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
     """Show what is being done on a terminal's last line; silent where there is none."""
-    if not sys.stderr.isatty():
+    stream = sys.stderr
+    if stream is None or not stream.isatty():
         yield lambda _: None
         return
     try:
         yield lambda text: print(
-            f"\r\x1b[K{clean(text)[:100]}", end="", file=sys.stderr, flush=True
+            f"\r\x1b[K{one_line(text, width() - 1)}", end="", file=stream, flush=True
         )
     finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+        print("\r\x1b[K", end="", file=stream, flush=True)
 
 
 def tell_findings(findings: Sequence[Finding], *, to_error: bool = False) -> None:
-    """Print findings that a person should see, worst first."""
+    """Print findings, worst first."""
     order = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
-    words = {Severity.ERROR: "!!", Severity.WARNING: "! ", Severity.INFO: "  "}
+    marks = {Severity.ERROR: ("!! ", "bold red"), Severity.WARNING: ("!  ", "yellow")}
     for item in sorted(findings, key=lambda f: order[f.severity]):
-        where = f" [{item.where}]" if item.where else ""
-        say(f"{words[item.severity]} {item.message}{where}", to_error=to_error)
+        where = f" [{one_line(item.where, 120)}]" if item.where else ""
+        mark = marks.get(item.severity, ("   ", None))
+        say_parts([mark, (f"{one_line(item.message)}{where}", None)], to_error=to_error)
         if item.hint and item.severity is not Severity.INFO:
-            say(f"     {item.hint}", to_error=to_error)
+            say(f"     {one_line(item.hint)}", to_error=to_error)
 
 
 def write_json(payload: Any, target: str) -> None:
@@ -104,24 +148,30 @@ def write_json(payload: Any, target: str) -> None:
     Raises
     ------
     OutputError
-        If the file cannot be written.
+        If it cannot be written.
     """
-    text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     if target == "-":
-        sys.stdout.write(text)
+        # plain ASCII: no code page can spoil it and no control character reaches a terminal
+        say(json.dumps(payload, indent=2, ensure_ascii=True, allow_nan=False))
         return
+    text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     path = Path(target)
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".qiqa-", suffix=".part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".qiqa-", suffix=".part")
+        temporary = Path(name)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        Path(temporary).replace(path)
+        # temporary files are for their maker only; a result is for the department
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        temporary = None
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise OutputError(
             f"cannot be written: {error.strerror or error}",
             where=target,
             hint="choose another place or free some space",
         ) from error
+    finally:  # also when interrupted
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

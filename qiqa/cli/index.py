@@ -2,50 +2,79 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 from qiqa.cli import status
-from qiqa.cli.console import progress, say, table, tell_findings, write_json
+from qiqa.cli.arguments import Parser, json_option, paths_argument
+from qiqa.cli.console import one_line, progress, say, tell_findings, write_json
+from qiqa.cli.layout import Row, Section, table
 from qiqa.core.canonical import plain
 from qiqa.core.contents import Contents
-from qiqa.core.exam import Exam, group_exams
+from qiqa.core.exam import Exam
 from qiqa.core.series import SeriesHeader
+from qiqa.workflows.choosing import exams_of, is_mr
 
-__all__ = ["command"]
+__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
 SCHEMA = "qiqa.index/1"
+OPERANDS = "PATH ..."
+EPILOG = """
+example:
+  qiqa index export.zip
+
+The number of an exam is what qiqa qc --exam takes. Nothing is measured.
+"""
 
 
-def command(paths: tuple[Path, ...], json: str | None) -> int:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    paths: list[Path]
+    json: str | None = None
+
+
+def arguments(parser: Parser) -> None:
+    """Declare the options."""
+    paths_argument(parser)
+    json_option(parser, SCHEMA)
+
+
+def command(options: Options) -> int:
     """List exams, series and findings; status 1 where there is no image at all."""
     from qiqa.io import read
 
     with progress() as tell:
         tell("reading headers")
-        contents = read(list(paths))
-    exams = group_exams(contents.headers)
-    if json is not None:
-        write_json(_payload(contents, exams), json)
-    if json != "-":
+        contents = read(list(options.paths))
+    exams = exams_of(contents)
+    if options.json is not None:
+        write_json(_payload(contents, exams), options.json)
+    if options.json != "-":
         _show(contents, exams)
     return status.PASS if contents.headers else status.FAILED
 
 
 def _show(contents: Contents, exams: tuple[Exam, ...]) -> None:
+    columns = ("series", "images", "matrix", "voxel [mm]", "TR/TE [ms]", "encoding", "where")
     for number, exam in enumerate(exams, start=1):
-        say(f"exam {number}: {exam.label}")
-        table(
-            ("series", "images", "matrix", "voxel [mm]", "TR/TE [ms]", "encoding", "where"),
-            [_row(header) for header in exam.headers],
-        )
+        rows = tuple(Row(cells=_row(header)) for header in exam.headers)
+        say(f"exam {number}: {one_line(exam.label)}", style="bold")
+        table(columns, [Section(rows=rows)])
+        say()
+    others = tuple(Row(cells=_row(h)) for h in contents.headers if not is_mr(h))
+    if others:
+        say("not MR:", style="bold")
+        table(columns, [Section(rows=others)])
         say()
     say(
         f"{contents.n_files} files: {contents.n_images} images in {len(contents.headers)} series, "
         f"{contents.n_ignored} ignored, {contents.n_unreadable} unreadable"
     )
     for text in contents.ignored:
-        say(f"   ignored: {text}")
+        say(f"   ignored: {one_line(text)}")
     tell_findings(contents.findings)
 
 

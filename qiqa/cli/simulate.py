@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from qiqa.cli import status
-from qiqa.cli.console import progress, say
+from qiqa.cli.arguments import Parser, json_option, numbers
+from qiqa.cli.console import progress, say, write_json
+from qiqa.core.canonical import plain
 from qiqa.core.errors import UsageError
 
-__all__ = ["SimulateOptions", "command"]
+if TYPE_CHECKING:
+    from qiqa.simulate.spec import AcrSpec
+    from qiqa.simulate.truth import Truth
+
+__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command", "write"]
+
+SCHEMA = "qiqa.simulate/1"
+OPERANDS = "PHANTOM FOLDER"
+EPILOG = """
+examples:
+  qiqa simulate acr_large out
+  qiqa simulate acr_large out --style ge --snr 60 --thickness 5.6 --offset -3,2
+"""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SimulateOptions:
+class Options:
     """What was asked for on the command line; pairs and triples as texts with commas."""
 
     phantom: str
@@ -23,47 +38,92 @@ class SimulateOptions:
     enhanced: bool = False
     snr: float = 150.0
     coils: int = 1
-    thickness_mm: float = 5.0
-    displacement_mm: float = 0.0
-    rotation_deg: float = 0.0
-    tilt_deg: str = "0,0"
-    offset_mm: str = "0,0"
-    gradient_error_percent: str = "0,0,0"
-    shading_percent: float = 4.0
-    ghost_fraction: float = 0.0
-    bubble_deg: float = 0.0
+    thickness: float = 5.0
+    displacement: float = 0.0
+    rotation: float = 0.0
+    tilt: str = "0,0"
+    offset: str = "0,0"
+    gradient_error: str = "0,0,0"
+    shading: float = 4.0
+    ghost: float = 0.0
+    bubble: float = 0.0
     seed: int = 1
+    json: str | None = None
 
 
-def command(options: SimulateOptions) -> int:
+def arguments(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("phantom", metavar="PHANTOM", help="acr_large")
+    parser.add_argument("output", type=Path, metavar="FOLDER", help="where to write DICOM")
+
+    def group(title: str) -> Any:
+        chosen = parser.add_argument_group(title)
+
+        def option(name: str, kind: type, default: Any, text: str) -> None:
+            shown = f"{text}; default: %(default)s"
+            metavar = {int: "N", float: "X", str: "TEXT"}[kind]
+            chosen.add_argument(name, type=kind, default=default, metavar=metavar, help=shown)
+
+        return option
+
+    placed = group("phantom and its placement")
+    placed("--variant", str, "plate", "grid or plate")
+    placed("--displacement", float, 0.0, "slices too far towards slice 11 [mm]")
+    placed("--rotation", float, 0.0, "turn in the image, clockwise [degree]")
+    placed("--tilt", str, "0,0", "slope of the axis along x,y [degree]")
+    placed("--offset", str, "0,0", "off center to the right,down [mm]")
+    placed("--bubble", float, 0.0, "half arc of an air bubble at the top [degree]")
+    scanner = group("scanner and its faults")
+    scanner("--snr", float, 150.0, "bath over noise SD")
+    scanner("--coils", int, 1, "receive coils, summed by squares")
+    scanner("--thickness", float, 5.0, "true slice thickness [mm]")
+    scanner("--gradient-error", str, "0,0,0", "scale error along x,y,z [%%]")
+    scanner("--shading", float, 4.0, "receive shading: loss of PIU [%%]")
+    scanner("--ghost", float, 0.0, "amplitude of a ghost over the image")
+    scanner("--seed", int, 1, "seed of the noise")
+    out = group("what is written")
+    out("--style", str, "siemens", "siemens, ge or philips")
+    parser.add_argument("--enhanced", action="store_true", help="enhanced multi-frame objects")
+    json_option(parser, SCHEMA)
+
+
+def command(options: Options) -> int:
     """Write a T1 series and a localizer."""
+    payload = write(options)
+    files = payload["files"]
+    if options.json is not None:
+        write_json(payload, options.json)
+    if options.json != "-":
+        count = sum(len(paths) for paths in files.values())
+        say(f"{count} files written to {options.output.resolve()} ({', '.join(files)})")
+    return status.PASS
+
+
+def write(options: Options) -> dict[str, Any]:
+    """Simulate and write; return `qiqa.simulate/1`: specification, files by series, truth.
+
+    Raises
+    ------
+    UsageError
+        For a value that cannot be simulated.
+    OutputError
+        If the files cannot be written.
+    """
     import numpy as np
 
     from qiqa.io.definitions import load_phantom
     from qiqa.io.write_dicom import write_exam
     from qiqa.simulate.acr_large import simulate_exam
-    from qiqa.simulate.spec import AcrSpec
 
     if options.phantom != "acr_large":
-        raise UsageError(f"{options.phantom!r} cannot be simulated; there is acr_large")
-    tilt = _numbers(options.tilt_deg, 2, "--tilt")
-    offset = _numbers(options.offset_mm, 2, "--offset")
-    gradient = _numbers(options.gradient_error_percent, 3, "--gradient-error")
-    spec = AcrSpec(
-        variant=options.variant,
-        snr=options.snr,
-        n_coils=options.coils,
-        thickness_mm=options.thickness_mm,
-        displacement_mm=options.displacement_mm,
-        rotation_deg=options.rotation_deg,
-        tilt_deg=(tilt[0], tilt[1]),
-        center_offset_mm=(offset[0], offset[1]),
-        gradient_error_percent=(gradient[0], gradient[1], gradient[2]),
-        shading_percent=options.shading_percent,
-        ghost_fraction=options.ghost_fraction,
-        bubble_deg=options.bubble_deg,
-    )
+        raise UsageError(
+            f"{options.phantom!r} cannot be simulated; there is acr_large", where="PHANTOM"
+        )
+    spec = _spec(options)
     phantom = load_phantom(options.phantom)
+    if options.variant not in phantom.variants:
+        allowed = " or ".join(phantom.variants)
+        raise UsageError(f"{options.variant!r} is not {allowed}", where="--variant")
     with progress() as tell:
         tell("simulating")
         exam = simulate_exam(phantom, spec, np.random.default_rng(options.seed))
@@ -71,16 +131,43 @@ def command(options: SimulateOptions) -> int:
         written = write_exam(
             exam.named, options.output, style=options.style, enhanced=options.enhanced
         )
-    count = sum(len(paths) for paths in written.values())
-    say(f"{count} files written to {options.output.resolve()} ({', '.join(written)})")
-    return status.PASS
+    return {
+        "schema": SCHEMA,
+        "phantom": phantom.id,
+        "seed": options.seed,
+        "specification": plain(spec),
+        "files": {role: [str(path) for path in paths] for role, paths in written.items()},
+        "truth": _listed(exam.truth),
+    }
 
 
-def _numbers(text: str, count: int, where: str) -> tuple[float, ...]:
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
-    if len(values) != count:
-        raise UsageError(f"{text!r} is not {count} numbers with commas", where=where)
-    return values
+def _listed(truth: Truth) -> dict[str, Any]:
+    """Return the truth with its arrays as lists."""
+    fields = ((f.name, getattr(truth, f.name)) for f in dataclasses.fields(truth))
+    return {
+        name: plain(value.tolist() if hasattr(value, "tolist") else value) for name, value in fields
+    }
+
+
+def _spec(options: Options) -> AcrSpec:
+    from qiqa.simulate.spec import AcrSpec
+
+    tilt = numbers(options.tilt, 2, "--tilt", "0.5,-1")
+    offset = numbers(options.offset, 2, "--offset", "-3,2")
+    gradient = numbers(options.gradient_error, 3, "--gradient-error", "0.3,-0.2,0.1")
+    if options.seed < 0:
+        raise UsageError(f"{options.seed} is below 0", where="--seed")
+    return AcrSpec(
+        variant=options.variant,
+        snr=options.snr,
+        n_coils=options.coils,
+        thickness_mm=options.thickness,
+        displacement_mm=options.displacement,
+        rotation_deg=options.rotation,
+        tilt_deg=(tilt[0], tilt[1]),
+        center_offset_mm=(offset[0], offset[1]),
+        gradient_error_percent=(gradient[0], gradient[1], gradient[2]),
+        shading_percent=options.shading,
+        ghost_fraction=options.ghost,
+        bubble_deg=options.bubble,
+    )

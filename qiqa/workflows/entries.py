@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping
 
 from qiqa.core.errors import UsageError
@@ -40,20 +41,47 @@ def check_entry(entry: Entry, value: object, where: str) -> str:
         If it is not of the entry's type, choice or range.
     """
     place = f"{where}: {entry.id}"
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        kind = "a number" if entry.type == "number" else "a text"
+        raise UsageError(f"{value!r} is not {kind}", where=place, hint=_allowed(entry))
     if entry.type == "number":
-        try:
-            number = float(str(value).replace(",", "."))
-        except ValueError:
-            raise UsageError(f"{value!r} is not a number", where=place) from None
-        low, high = entry.range or (-float("inf"), float("inf"))
-        if not low <= number <= high:
-            unit = f" {entry.unit}" if entry.unit not in (None, "1") else ""
-            raise UsageError(f"{number:g}{unit} is outside {low:g} to {high:g}", where=place)
-        return f"{number:g}"
-    text = str(value).strip()
+        return _checked_number(entry, value, place)
+    text = " ".join(str(value).split())
+    if not text.isprintable():
+        raise UsageError(f"{text!r} holds signs that cannot be printed", where=place)
     if entry.type == "choice" and text not in entry.choices:
-        raise UsageError(f"{text!r} is not one of {', '.join(entry.choices)}", where=place)
+        near = difflib.get_close_matches(text, entry.choices, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else _allowed(entry)
+        message = f"{text!r} is not one of {', '.join(entry.choices)}"
+        raise UsageError(message, where=place, hint=hint)
     return text
+
+
+def _checked_number(entry: Entry, value: str | float, place: str) -> str:
+    try:
+        # a decimal comma is what much of the world types
+        number = float(value.strip().replace(",", ".")) if isinstance(value, str) else float(value)
+    except ValueError:
+        hint = _allowed(entry)
+        raise UsageError(f"{value!r} is not a number", where=place, hint=hint) from None
+    low, high = entry.range or (-math.inf, math.inf)
+    if not math.isfinite(number) or not low <= number <= high:
+        unit = f" {entry.unit}" if entry.unit and entry.unit != "1" else ""
+        outside = f"is outside {low:g} to {high:g}{unit}" if entry.range else "is not finite"
+        raise UsageError(f"{number:g}{unit} {outside}", where=place, hint=_allowed(entry))
+    return f"{number:.12g}"
+
+
+def _allowed(entry: Entry) -> str:
+    """Return what the entry takes, in words."""
+    if entry.type == "choice":
+        return f"write one of: {', '.join(entry.choices)}"
+    if entry.type == "text":
+        return "write a text in quotes"
+    unit = f" in {entry.unit}" if entry.unit and entry.unit != "1" else ""
+    if entry.range is None:
+        return f"write a number{unit}"
+    return f"write a number{unit} from {entry.range[0]:g} to {entry.range[1]:g}"
 
 
 def entered_measurements(protocol: Protocol, entries: Mapping[str, str]) -> tuple[Measurement, ...]:
