@@ -30,21 +30,26 @@ def unanswered(
     have = {(m.name, m.role) for m in measurements}
     by_eye = {entry.measurement for entry in protocol.entry if entry.measurement is not None}
     required = {series.role for series in protocol.series if series.required}
-    found: dict[str, Assessment] = {}
+    limits: dict[str, list[Limit]] = {}
     for limit in protocol.limit:
         for name in limit.measurements:
-            if name in found or any((name, role) in have for role in limit.roles):
-                continue
-            roles = [role for role in limit.roles if role in required] or list(limit.roles)
-            if name in by_eye:
-                reason = "to be read by eye and entered (--enter)"
-            else:
-                reason = f"no {' or '.join(roles)} series in this exam"
-                if not_found:
-                    reason += f"; the phantom was not found in {', '.join(not_found)}"
-            counts = name not in by_eye and bool(set(roles) & required)
-            found[name] = _open(limit, name, roles[0], reason, counts=counts)
-    return tuple(found.values())
+            limits.setdefault(name, []).append(limit)
+    found = []
+    for name, own in limits.items():
+        # several limits may share a measurement: one a field strength, one a role
+        every = list(dict.fromkeys(role for limit in own for role in limit.roles))
+        if any((name, role) in have for role in every):
+            continue
+        roles = [role for role in every if role in required] or every
+        if name in by_eye:
+            reason = "to be read by eye and entered (--enter)"
+        else:
+            reason = f"no {' or '.join(roles)} series in this exam"
+            if not_found:
+                reason += f"; the phantom was not found in {', '.join(not_found)}"
+        counts = name not in by_eye and bool(set(roles) & required)
+        found.append(_open(own[0], name, roles[0], reason, counts=counts))
+    return tuple(found)
 
 
 def _open(limit: Limit, name: str, role: str, reason: str, *, counts: bool) -> Assessment:
