@@ -32,21 +32,21 @@ def unanswered(
     have = {m.name for m in measurements}
     by_eye = {entry.measurement for entry in protocol.entry if entry.measurement is not None}
     required = {series.role for series in protocol.series if series.required}
-    found: dict[str, Assessment] = {}
-    for limit in protocol.limit:
-        for name in limit.measurements:
-            if name in found or name in have:
-                continue
-            roles = [role for role in limit.roles if role in required] or list(limit.roles)
-            if name in by_eye:
-                reason = "to be read by eye and entered (--enter)"
-            else:
-                reason = f"no {' or '.join(roles)} series in this exam"
-                if not_found:
-                    reason += f"; the phantom was not found in {', '.join(not_found)}"
-            counts = name not in by_eye and bool(set(roles) & required)
-            found[name] = _open(limit, name, roles[0], reason, counts=counts)
-    return tuple(found.values())
+    found = []
+    for name, own in _limits_by_name(protocol).items():
+        if name in have:
+            continue
+        every = _roles(own)
+        roles = [role for role in every if role in required] or every
+        if name in by_eye:
+            reason = "to be read by eye and entered (--enter)"
+        else:
+            reason = f"no {' or '.join(roles)} series in this exam"
+            if not_found:
+                reason += f"; the phantom was not found in {', '.join(not_found)}"
+        counts = name not in by_eye and bool(set(roles) & required)
+        found.append(_open(own[0], name, roles[0], reason, counts=counts))
+    return tuple(found)
 
 
 def reopened(protocol: Protocol, assessments: tuple[Assessment, ...]) -> tuple[Assessment, ...]:
@@ -58,12 +58,11 @@ def reopened(protocol: Protocol, assessments: tuple[Assessment, ...]) -> tuple[A
     have = {(a.measurement.name, a.measurement.role) for a in assessments}
     required = {series.role for series in protocol.series if series.required}
     lacking: dict[str, str] = {}
-    for limit in protocol.limit:
-        for name in limit.measurements:
-            if not any((name, role) in have for role in limit.roles):
-                roles = [role for role in limit.roles if role in required]
-                if roles:
-                    lacking[name] = " or ".join(roles)
+    for name, own in _limits_by_name(protocol).items():
+        every = _roles(own)
+        roles = [role for role in every if role in required]
+        if roles and not any((name, role) in have for role in every):
+            lacking[name] = " or ".join(roles)
     return tuple(
         dataclasses.replace(
             a,
@@ -74,6 +73,19 @@ def reopened(protocol: Protocol, assessments: tuple[Assessment, ...]) -> tuple[A
         else a
         for a in assessments
     )
+
+
+def _limits_by_name(protocol: Protocol) -> dict[str, list[Limit]]:
+    """Return the limits on each measurement: there may be one a field strength and one a role."""
+    limits: dict[str, list[Limit]] = {}
+    for limit in protocol.limit:
+        for name in limit.measurements:
+            limits.setdefault(name, []).append(limit)
+    return limits
+
+
+def _roles(limits: list[Limit]) -> list[str]:
+    return list(dict.fromkeys(role for limit in limits for role in limit.roles))
 
 
 def _open(limit: Limit, name: str, role: str, reason: str, *, counts: bool) -> Assessment:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qiqa.cli import status
-from qiqa.cli.arguments import Parser, json_option, moment, store_option
+from qiqa.cli.arguments import Parser, counted, json_option, moment, store_option
 from qiqa.cli.console import one_line, say, tell_findings, write_json
 from qiqa.cli.layout import Row, Section, table
 from qiqa.core.canonical import plain
@@ -52,7 +52,7 @@ def arguments(parser: Parser) -> None:
     which.add_argument("--name", metavar="NAME", help="one measurement, for instance piu")
     which.add_argument("--scanner", metavar="NAME", help="one scanner, as the list names it")
     which.add_argument("--since", metavar="YYYY-MM-DD", help="from this date on")
-    which.add_argument("--exam", type=int, metavar="N", help="all values of one exam")
+    which.add_argument("--exam", type=counted, metavar="N", help="all values of one exam")
     which.add_argument("--all", action="store_true", help="superseded results too")
     out = parser.add_argument_group("what to do with them")
     out.add_argument(

@@ -30,6 +30,9 @@ __all__ = ["QcRequest", "run_qc"]
 
 Progress = Callable[[str], None]
 
+_SHOWN = 5
+"""How many reasons for not finding the phantom an error repeats."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class QcRequest:
@@ -107,12 +110,26 @@ def run_qc(
 
 
 def _nowhere(located: Located, request: QcRequest) -> LocateError:
-    reasons = [f"\n  {s.description or s.series_uid}: {s.failure}" for s in located.failed]
-    text = "".join(dict.fromkeys(reasons)) or "; all images are maps computed by the scanner"
+    """Return the error that says, series by series, what was seen instead."""
+    phantom = request.phantom.name
+    by_reason: dict[str, list[str]] = {}
+    for series in located.failed:
+        reason = (series.failure or "").removeprefix(f"{phantom} not found: ")
+        by_reason.setdefault(reason, []).append(series.description or series.series_uid)
+    lines = [
+        f"\n  {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}"
+        for reason, names in list(by_reason.items())[:_SHOWN]
+    ]
+    if len(by_reason) > _SHOWN:
+        lines.append(f"\n  and {len(by_reason) - _SHOWN} more series")
+    text = "".join(lines) or "; all images are maps computed by the scanner"
+    hint = "check that these are scans of this phantom; qiqa index lists what is there"
+    if request.override.given:
+        hint = f"leave away what was set by hand ({', '.join(request.override.given)}), or {hint}"
     return LocateError(
-        f"no series shows the {request.phantom.name}{text}",
+        f"no series shows the {phantom}{text}",
         where=", ".join(str(path) for path in request.paths),
-        hint="check that these are scans of this phantom; qiqa index lists what is there",
+        hint=hint,
     )
 
 
