@@ -58,9 +58,11 @@ def test_discrete_interval_is_never_rounded_to_plus_minus():
 
 
 def test_frequency_in_megahertz_to_one_hertz():
-    m = value(63_863_021.4, "Hz", standard_uncertainty=0.29, degrees_of_freedom=math.inf)
+    near = Interval(low=63_863_020.83, high=63_863_021.97)
+    m = value(63_863_021.4, "Hz", interval=near)
     assert quantity_text(m) == ("63.863021", "MHz", "± 1 Hz")
-    wide = value(63_863_021.4, "Hz", standard_uncertainty=63.0, degrees_of_freedom=math.inf)
+    far = Interval(low=63_863_021.4 - 123.5, high=63_863_021.4 + 123.5)
+    wide = value(63_863_021.4, "Hz", interval=far)
     assert quantity_text(wide)[2] == "± 120 Hz"
 
 
