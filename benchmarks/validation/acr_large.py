@@ -42,6 +42,7 @@ GROUPS = {
     "piu": "points",
     "psg": "points",
     "snr_background": "%",
+    "snr_local": "%",
     "rotation": "degree",
 }
 
@@ -126,7 +127,7 @@ def _pose_row(base: dict[str, Any], pose: Any, truth: Any) -> dict[str, Any]:
 def _truth(name: str, truth: Any, spec: Any) -> float | None:
     if name.startswith("diameter_"):
         return getattr(truth, f"diameter_{name.rsplit('_', 1)[1]}_mm")
-    if name == "snr_background":
+    if name in ("snr_background", "snr_local"):
         return spec.snr if spec.n_coils == 1 and spec.shading_percent < 3 else None
     known = {
         "length_si": truth.length_mm,

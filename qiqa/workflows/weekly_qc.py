@@ -144,7 +144,11 @@ def _measure_all(
     views = tuple(item.view for item in located.found)
     assessments: list[Assessment] = []
     outcomes: list[Outcome] = []
-    for item in located.found:
+    order = [series.role for series in protocol.series]
+    in_order = sorted(
+        located.found, key=lambda i: order.index(i.view.role) if i.view.role in order else len(order)
+    )
+    for item in in_order:
         progress(f"measuring {item.view.role}")
         for outcome in measure(item.view, protocol.measured, views):
             outcomes.append(outcome)
