@@ -146,7 +146,8 @@ def _measure_all(
     outcomes: list[Outcome] = []
     order = [series.role for series in protocol.series]
     in_order = sorted(
-        located.found, key=lambda i: order.index(i.view.role) if i.view.role in order else len(order)
+        located.found,
+        key=lambda i: order.index(i.view.role) if i.view.role in order else len(order),
     )
     for item in in_order:
         progress(f"measuring {item.view.role}")
