@@ -21,7 +21,9 @@ def package(tmp_path, monkeypatch):
     }.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
+    _entry_points.cache_clear()  # read once a process; the tests announce different ones
     yield "some_members"
+    _entry_points.cache_clear()
     for name in [m for m in sys.modules if m.startswith("some_members")]:
         del sys.modules[name]
 
