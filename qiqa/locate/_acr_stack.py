@@ -13,7 +13,7 @@ from qiqa.core.phantom import Bars, Box, Phantom
 from qiqa.core.pose import Override, PhantomPose
 from qiqa.core.series import Series
 from qiqa.geometry.bars import bar_end
-from qiqa.geometry.edges import first_crossing
+from qiqa.geometry.boxes import box_edge
 from qiqa.geometry.plane import SlicePlane
 from qiqa.geometry.views import plane_at
 from qiqa.locate._hint import positioning_hint
@@ -287,12 +287,7 @@ def _box_slope(plane: SlicePlane, box: Box) -> float | None:
     x = np.concatenate([-side[::-1], side])
     angles = []
     for y_edge, outward in ((box.y_mm[0], -1.0), (box.y_mm[1], 1.0)):
-        y = y_edge + outward * np.arange(8.0, -5.0, -0.25)
-        profile = plane.sample(
-            np.broadcast_to(x[:, None], (x.size, y.size)), np.broadcast_to(y, (x.size, y.size))
-        )
-        bath = np.nanmedian(profile[:, :12], axis=1)
-        edge = first_crossing(-profile, y, -bath / 2)
+        edge = box_edge(plane, x, y_edge, outward)
         good = np.isfinite(edge)
         if good.sum() < 0.6 * x.size:
             return None

@@ -15,6 +15,9 @@ __all__ = ["Outline", "body_outline", "boundary_points"]
 
 THRESHOLD = 0.35
 """Share of the 95th percentile that counts as phantom: above ghosts, below strong shading."""
+MAX_OUTSIDE = 0.7
+"""Share of the wall's surroundings that may lie outside the image."""
+MIN_RING = 100
 WALL_TOLERANCE_MM = 1.2
 """Wall points farther from the circle are structures, bubbles or noise."""
 
@@ -114,10 +117,16 @@ def _wall_circle(
     out = (i < 0) | (j < 0) | (i > image.shape[0] - 1) | (j > image.shape[1] - 1)
     profiles = map_coordinates(image.astype(np.float64), [i, j], order=1, mode="nearest")
     profiles[out] = np.nan
+    if out.mean() > MAX_OUTSIDE:
+        return None
     ring = profiles[:, (radius < near.radius - 3) & (radius > near.radius - 9)]
-    level = float(np.nanpercentile(ring, 75))
+    seen = ring[np.isfinite(ring)]
+    if seen.size < MIN_RING:
+        return None
+    level = float(np.percentile(seen, 75))
     floor = profiles[:, radius > near.radius + 4]
-    air = float(np.nanmedian(floor)) if np.isfinite(floor).any() else 0.0
+    floor = floor[np.isfinite(floor)]
+    air = float(np.median(floor)) if floor.size else 0.0
     half = _local_level(ring, level) / 2 + air / 2
     filled = np.where(out, -np.inf, profiles)
     edge = first_crossing(filled, radius, half)
@@ -132,6 +141,7 @@ def _local_level(ring: NDArray[np.float64], fallback: float) -> NDArray[np.float
     for start in range(0, n, 10):
         rows = np.arange(start - 20, start + 20) % n
         block = ring[rows]
-        if np.isfinite(block).sum() > 20:
-            level[start : start + 10] = np.nanpercentile(block, 75)
+        block = block[np.isfinite(block)]
+        if block.size > 20:
+            level[start : start + 10] = np.percentile(block, 75)
     return level
