@@ -138,8 +138,9 @@ def _help(command: str) -> str:
 
 
 def _options(command: str) -> set[str]:
-    listed = _help(command).split("Options:", 1)[1]
-    return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", listed))
+    """Return the options that the lines of the help begin with."""
+    lines = re.findall(r"^  (-.*?)(?:  .*)?$", _help(command), re.MULTILINE)
+    return {option for line in lines for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line)}
 
 
 def _command_lines(text: str) -> Iterator[list[str]]:
@@ -168,7 +169,7 @@ def test_options_named_in_the_text_exist(page: Path) -> None:
 
 def test_every_command_and_option_is_documented() -> None:
     text = "\n".join(_read(page) for page in PAGES)
-    listed = re.findall(r"^  ([a-z]+) ", _help("").split("Commands:", 1)[1], re.MULTILINE)
+    listed = re.findall(r"^  ([a-z]+) ", _help("").split("commands:", 1)[1], re.MULTILINE)
     assert set(listed) == set(COMMANDS)
     for command in COMMANDS:
         assert f"qiqa {command}" in text
@@ -237,10 +238,12 @@ def test_finding_codes_are_complete() -> None:
         r'_(?:finding|altered)\(\s*"(\w+)"',
         r'\.unreadable\([^\n]*, "(\w+)"\)',
         r'code="\w+" if \w+ else "(\w+)"',
+        r'"(artifact_\w+)"',
     )
     used = {code for pattern in patterns for code in re.findall(pattern, source)}
+    used |= {f"{what}_replaced" for what in re.findall(r'_replaced\(\s*"(\w+)"', source)}
     text = _section(_read(DOCS / "reading.md"), "## Findings")
-    documented = {row[0].strip("`") for row in _table(text, "code")}
+    documented = {code for row in _table(text, "code") for code in re.findall(r"`(\w+)`", row[0])}
     documented |= set(re.findall(r"`(\w+_\w+)`", text.rsplit("`qiqa history --verify` adds", 1)[1]))
     assert documented == used
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import difflib
+import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,7 +15,16 @@ from qiqa.cli import status
 from qiqa.cli.console import say
 from qiqa.core.errors import UsageError
 
-__all__ = ["Parser", "glued", "json_option", "moment", "numbers", "paths_argument", "store_option"]
+__all__ = [
+    "Parser",
+    "finite",
+    "glued",
+    "json_option",
+    "moment",
+    "numbers",
+    "paths_argument",
+    "store_option",
+]
 
 _NEGATIVE = re.compile(r"-\.?\d")
 
@@ -44,6 +54,24 @@ class Parser(argparse.ArgumentParser):
     def _refuse(self, message: str) -> NoReturn:
         say(f"qiqa: {message}\n  To do: {self.prog} --help lists what there is", to_error=True)
         raise SystemExit(status.USAGE)
+
+
+def finite(text: str) -> float:
+    """Return a number of the command line; NaN and infinity are none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+    return value
+
+
+def counted(text: str) -> int:
+    """Return a whole number of the command line that counts from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def glued(arguments: Sequence[str]) -> list[str]:
@@ -123,7 +151,7 @@ def numbers(text: str, count: int, where: str, example: str) -> tuple[float, ...
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
         values = ()
-    if len(values) != count or not all(abs(value) < float("inf") for value in values):
+    if len(values) != count or not all(map(math.isfinite, values)):
         hint = f"for instance {where} {example}"
         raise UsageError(f"{text!r} is not {count} numbers with commas", where=where, hint=hint)
     return values

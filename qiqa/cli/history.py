@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qiqa.cli import status
-from qiqa.cli.arguments import Parser, json_option, moment, store_option
+from qiqa.cli.arguments import Parser, counted, json_option, moment, store_option
 from qiqa.cli.console import one_line, say, tell_findings, write_json
 from qiqa.cli.layout import Row, Section, table
 from qiqa.core.canonical import plain
@@ -52,7 +52,7 @@ def arguments(parser: Parser) -> None:
     which.add_argument("--name", metavar="NAME", help="one measurement, for instance piu")
     which.add_argument("--scanner", metavar="NAME", help="one scanner, as the list names it")
     which.add_argument("--since", metavar="YYYY-MM-DD", help="from this date on")
-    which.add_argument("--exam", type=int, metavar="N", help="all values of one exam")
+    which.add_argument("--exam", type=counted, metavar="N", help="all values of one exam")
     which.add_argument("--all", action="store_true", help="superseded results too")
     out = parser.add_argument_group("what to do with them")
     out.add_argument(
@@ -73,14 +73,19 @@ def command(options: Options) -> int:
         tell_findings(store.findings, to_error=True)
         if options.verify:
             return _verify(store, options)
-        exams = store.exams(scanner=options.scanner, since=since, include_superseded=options.all)
+        superseded = options.all or options.exam is not None
+        exams = store.exams(scanner=options.scanner, since=since, include_superseded=superseded)
+        if options.exam is not None and options.exam not in {e["id"] for e in exams}:
+            raise UsageError(
+                f"there is no exam {options.exam}", where="--exam", hint="qiqa history lists them"
+            )
         if not (options.name or options.exam is not None or options.export or options.json):
             return _exams(exams, store.url)
         rows = store.rows(
             name=options.name,
             scanner=options.scanner,
             since=since,
-            include_superseded=options.all,
+            include_superseded=superseded,
             exam=options.exam,
         )
         return _rows(rows, exams, options, store.url)
@@ -98,23 +103,11 @@ def _verify(store: Store, options: Options) -> int:
     return status.FAILED if findings else status.PASS
 
 
-<<<<<<< HEAD
-def _exams(store: Store, options: HistoryOptions, since: dt.datetime | None) -> int:
-    exams = store.exams(
-        scanner=options.scanner, since=since, include_superseded=options.all_results
-    )
-    table(
-        ("exam", "acquired", "scanner", "phantom", "protocol", "verdict", "supersedes"),
-        [
-            (
-                str(e["id"]),
-=======
 def _exams(exams: list[dict[str, Any]], url: str) -> int:
     lines = tuple(
         Row(
             cells=(
-                str(e["exam_id"]),
->>>>>>> cli
+                str(e["id"]),
                 _day(e["acquired_at"]),
                 str(e["scanner"] or e["scanner_label"]),
                 " ".join(str(p) for p in (e["phantom"], e["phantom_unit"]) if p),
@@ -125,16 +118,20 @@ def _exams(exams: list[dict[str, Any]], url: str) -> int:
         )
         for e in exams
     )
-    columns = ("exam", "acquired", "scanner", "phantom", "protocol", "verdict", "supersedes")
+    columns = ("exam", "acquired", "scanner", "phantom", "protocol", "verdict", "note")
     table(columns, [Section(rows=lines)])
-    say(f"{len(exams)} exams in {url}")
+    count = "1 exam" if len(exams) == 1 else f"{len(exams)} exams"
+    say(f"{count} in {url}")
     return status.PASS
 
 
 def _superseded(exam: dict[str, Any]) -> str:
-    if exam.get("supersedes") is None:
-        return ""
-    return f"{exam['supersedes']}: {exam.get('supersede_reason') or ''}"
+    parts = []
+    if exam["superseded_by"] is not None:
+        parts.append(f"superseded by {exam['superseded_by']}")
+    if exam["supersedes"] is not None:
+        parts.append(f"supersedes {exam['supersedes']}: {exam['supersede_reason'] or 'no reason'}")
+    return "; ".join(parts)
 
 
 def _rows(
@@ -145,7 +142,7 @@ def _rows(
         say(f"{len(rows)} rows written to {options.export.resolve()}", to_error=True)
     if options.json is not None:
         wanted = {row["exam_id"] for row in rows}
-        listed = [e for e in exams if e["exam_id"] in wanted]
+        listed = [e for e in exams if e["id"] in wanted]
         payload = {"schema": SCHEMA, "store": url, "exams": plain(listed), "rows": plain(rows)}
         write_json(payload, options.json)
     if options.export is None and options.json is None:
@@ -180,8 +177,7 @@ def _show_rows(rows: list[dict[str, Any]], url: str) -> None:
                 one_line(r["scanner"] or "unknown", 60),
                 str(r["name"]),
                 str(r["role"] or ""),
-                _number(r["value"]),
-                _number(r["standard_uncertainty"], 2),
+                *_numbers(r["value"], r["standard_uncertainty"]),
                 str(r["unit"]),
                 str(r["verdict"]),
             )
@@ -193,8 +189,16 @@ def _show_rows(rows: list[dict[str, Any]], url: str) -> None:
     say(f"{len(rows)} rows in {url}")
 
 
-def _number(value: float | None, digits: int = 6) -> str:
-    return "-" if value is None else f"{value:.{digits}g}"
+def _numbers(value: float | None, u: float | None) -> tuple[str, str]:
+    """Return a value rounded by its standard uncertainty, and that."""
+    from qiqa.report.numbers import decimals, fixed, plain_number
+
+    if value is None:
+        return "-", "-"
+    if not u:
+        return plain_number(value), "-"
+    places = decimals(u)
+    return fixed(value, places), fixed(u, places)
 
 
 def _day(value: object) -> str:

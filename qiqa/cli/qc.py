@@ -8,6 +8,8 @@ from pathlib import Path
 
 from qiqa.cli.arguments import (
     Parser,
+    counted,
+    finite,
     json_option,
     moment,
     numbers,
@@ -63,7 +65,7 @@ def arguments(parser: Parser) -> None:
         help="protocol by name or TOML file; default: %(default)s",
     )
     what.add_argument(
-        "--exam", type=int, metavar="N", help="which exam, where several are found (qiqa index)"
+        "--exam", type=counted, metavar="N", help="which exam, where several are found (qiqa index)"
     )
     out = parser.add_argument_group("what is written")
     out.add_argument(
@@ -104,9 +106,9 @@ def _person_arguments(parser: Parser) -> None:
 def _pose_arguments(parser: Parser) -> None:
     pose = parser.add_argument_group("where the phantom is, if it was not found right")
     pose.add_argument(
-        "--slice", type=int, metavar="N", help="image of the stack, from 1, that is slice 1"
+        "--slice", type=counted, metavar="N", help="image of the stack, from 1, that is slice 1"
     )
-    pose.add_argument("--angle", type=float, metavar="DEG", help="turn, degrees clockwise")
+    pose.add_argument("--angle", type=finite, metavar="DEG", help="turn, degrees clockwise")
     pose.add_argument(
         "--center", metavar="C,R", help="axis of the phantom on slice 1: column,row in pixels"
     )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qiqa.cli import status
-from qiqa.cli.arguments import Parser, json_option, numbers
+from qiqa.cli.arguments import Parser, finite, json_option, numbers
 from qiqa.cli.console import progress, say, write_json
 from qiqa.core.canonical import plain
 from qiqa.core.errors import UsageError
 
 if TYPE_CHECKING:
     from qiqa.simulate.spec import AcrSpec
+    from qiqa.simulate.truth import Truth
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command", "write"]
 
@@ -58,27 +60,27 @@ def arguments(parser: Parser) -> None:
     def group(title: str) -> Any:
         chosen = parser.add_argument_group(title)
 
-        def option(name: str, kind: type, default: Any, text: str) -> None:
+        def option(name: str, kind: Callable[[str], Any], default: Any, text: str) -> None:
             shown = f"{text}; default: %(default)s"
-            metavar = {int: "N", float: "X", str: "TEXT"}[kind]
+            metavar = {int: "N", finite: "X", str: "TEXT"}[kind]
             chosen.add_argument(name, type=kind, default=default, metavar=metavar, help=shown)
 
         return option
 
     placed = group("phantom and its placement")
     placed("--variant", str, "plate", "grid or plate")
-    placed("--displacement", float, 0.0, "slices too far towards slice 11 [mm]")
-    placed("--rotation", float, 0.0, "turn in the image, clockwise [degree]")
+    placed("--displacement", finite, 0.0, "slices too far towards slice 11 [mm]")
+    placed("--rotation", finite, 0.0, "turn in the image, clockwise [degree]")
     placed("--tilt", str, "0,0", "slope of the axis along x,y [degree]")
     placed("--offset", str, "0,0", "off center to the right,down [mm]")
-    placed("--bubble", float, 0.0, "half arc of an air bubble at the top [degree]")
+    placed("--bubble", finite, 0.0, "half arc of an air bubble at the top [degree]")
     scanner = group("scanner and its faults")
-    scanner("--snr", float, 150.0, "bath over noise SD")
+    scanner("--snr", finite, 150.0, "bath over noise SD")
     scanner("--coils", int, 1, "receive coils, summed by squares")
-    scanner("--thickness", float, 5.0, "true slice thickness [mm]")
+    scanner("--thickness", finite, 5.0, "true slice thickness [mm]")
     scanner("--gradient-error", str, "0,0,0", "scale error along x,y,z [%%]")
-    scanner("--shading", float, 4.0, "receive shading: loss of PIU [%%]")
-    scanner("--ghost", float, 0.0, "amplitude of a ghost over the image")
+    scanner("--shading", finite, 4.0, "receive shading: loss of PIU [%%]")
+    scanner("--ghost", finite, 0.0, "amplitude of a ghost over the image")
     scanner("--seed", int, 1, "seed of the noise")
     out = group("what is written")
     out("--style", str, "siemens", "siemens, ge or philips")
@@ -136,7 +138,15 @@ def write(options: Options) -> dict[str, Any]:
         "seed": options.seed,
         "specification": plain(spec),
         "files": {role: [str(path) for path in paths] for role, paths in written.items()},
-        "truth": plain(exam.truth),
+        "truth": _listed(exam.truth),
+    }
+
+
+def _listed(truth: Truth) -> dict[str, Any]:
+    """Return the truth with its arrays as lists."""
+    fields = ((f.name, getattr(truth, f.name)) for f in dataclasses.fields(truth))
+    return {
+        name: plain(value.tolist() if hasattr(value, "tolist") else value) for name, value in fields
     }
 
 

@@ -184,5 +184,6 @@ def save(ds: Dataset, path: Path) -> None:
         ds.save_as(part, enforce_file_format=True)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise OutputError(f"cannot be written: {error.strerror}", where=str(path)) from error
+    finally:  # also when interrupted; gone already where the move succeeded
+        part.unlink(missing_ok=True)

@@ -208,11 +208,13 @@ def _redraw(plane: SlicePlane, smooth: _Means, noise_sd: float) -> NDArray[np.fl
     i = np.round(x[smooth.row, smooth.column] / pitch + half).astype(int)
     j = np.round(y[smooth.row, smooth.column] / pitch + half).astype(int)
     i, j = np.clip(i, 0, span - 1), np.clip(j, 0, span - 1)
-    draws = np.empty(DRAWS)
-    for index in range(DRAWS):
-        noise = _convolve(rng.standard_normal((span, span)), kernel) * grain * noise_sd
-        draws[index] = _piu(smooth.values + noise[j, i])
-    return draws
+    shape = (span + kernel.shape[0] - 1, span + kernel.shape[1] - 1)
+    white = np.fft.rfft2(rng.standard_normal((DRAWS, span, span)), shape)
+    noise = np.fft.irfft2(white * np.fft.rfft2(kernel, shape), shape) * (grain * noise_sd)
+    top, left = kernel.shape[0] // 2, kernel.shape[1] // 2
+    means = smooth.values + noise[:, top + j, left + i]
+    high, low = means.max(axis=1), means.min(axis=1)
+    return np.asarray(100 * (1 - (high - low) / (high + low)))
 
 
 def _piu(values: NDArray[np.float64]) -> float:

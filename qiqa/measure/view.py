@@ -129,4 +129,16 @@ UNIFORM_SLICE = 7
 
 
 def _ranges(numbers: list[int]) -> str:
-    return "none" if not numbers else ", ".join(str(n) for n in numbers)
+    """Return rising numbers in words.
+
+    >>> _ranges([1, 2, 3, 5, 7, 8])
+    '1 to 3, 5, 7 to 8'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    texts = [f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    return ", ".join(texts) or "none"

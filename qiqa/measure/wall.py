@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class Wall:
         if usable[nearby].mean() > 0.8:
             value, error, dof = _local(delta, self._residual(), usable, CLEAN_WINDOW_DEG, 1)
             offset, gap = value, 0.0
-            model = self._window_effect()
+            model = self._window_effect
         else:
             gap = _gap_width(delta, usable)
             reach = gap / 2 + REACH_DEG
@@ -79,6 +80,7 @@ class Wall:
     def _residual(self) -> NDArray[np.float64]:
         return np.where(np.isfinite(self.radius_mm), self.radius_mm - self.base_mm, 0.0)
 
+    @functools.cached_property
     def _window_effect(self) -> float:
         """RMS difference between a narrow and a wide local model where the wall is seen."""
         return self._compare(lambda delta, use: _local(delta, self._residual(), use, 20.0, 2)[0])
@@ -186,10 +188,10 @@ def _bath_surface(view: View, number: int):  # type: ignore[no-untyped-def]  # n
     values = plane.image[clear].astype(np.float64)
     u, v = x[clear] / radius, y[clear] / radius
     keep = np.ones(values.size, dtype=bool)
-    coefficients: NDArray[np.float64] = np.zeros(len(_POWERS))
+    coefficients = np.zeros(len(_POWERS), dtype=np.float64)
     for _ in range(3):
         design = _terms(u[keep], v[keep])
-        coefficients = np.linalg.solve(design.T @ design, design.T @ values[keep])
+        coefficients[:] = np.linalg.solve(design.T @ design, design.T @ values[keep])
         expected = _terms(u, v) @ coefficients
         keep = np.abs(values - expected) < 0.15 * np.abs(expected)
         if keep.sum() < 200:

@@ -30,12 +30,14 @@ def write_whole(path: Path, content: bytes) -> Path:
         # Temporary files are for their maker only; a report is for the department.
         temporary.chmod(0o644)
         temporary.replace(path)
+        temporary = None
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"cannot be written: {error.strerror or error}",
             where=str(path),
             hint="close it if it is open elsewhere, free some space, or choose another folder",
         ) from error
+    finally:  # also when interrupted
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
     return path

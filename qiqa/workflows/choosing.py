@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -94,11 +95,22 @@ def _nothing(contents: Contents, where: str) -> ReadError:
 
 
 def _listing(exams: Sequence[Exam]) -> str:
-    """Return one line an exam: its option, what it is, where it lies below what all share."""
-    folders = [Path(exam.headers[0].paths[0]).parent for exam in exams]
+    """Return one line an exam: its option, what it is, and in which folders it lies."""
+    folders = [_folders(exam) for exam in exams]
+    every = {folder for some in folders for folder in some}
+    shared = (
+        os.path.commonpath(every) if len(every) > 1 and len({f.anchor for f in every}) == 1 else ""
+    )
     lines = []
-    for number, (exam, folder) in enumerate(zip(exams, folders, strict=True), start=1):
+    for number, (exam, some) in enumerate(zip(exams, folders, strict=True), start=1):
         # headers may hold line breaks
         label = " ".join(exam.label.split())[:120]
-        lines.append(f"    --exam {number}: {label} ({folder})")
+        names = [str(folder.relative_to(shared) if shared else folder) for folder in some[:_SHOWN]]
+        more = ", ..." if len(some) > _SHOWN else ""
+        lines.append(f"    --exam {number}: {label} ({', '.join(names)}{more})")
     return "\n".join(lines)
+
+
+def _folders(exam: Exam) -> list[Path]:
+    paths = dict.fromkeys(Path(path).parent for h in exam.headers for path in h.paths)
+    return [path.absolute() for path in paths]

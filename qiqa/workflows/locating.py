@@ -17,7 +17,7 @@ from qiqa.io.loading import load
 from qiqa.locate import locate
 from qiqa.measure import View
 from qiqa.workflows.noticed import about_pose, off_protocol
-from qiqa.workflows.roles import OTHER, deviations, role_of, volume_of
+from qiqa.workflows.roles import OTHER, deviations, role_of, volume_of, wrong_count
 
 __all__ = ["Located", "LocatedSeries", "locate_all"]
 
@@ -28,6 +28,9 @@ class LocatedSeries:
 
     view: View
     deviations: tuple[str, ...]
+    """How the settings differ from the protocol."""
+    wrong_count: str | None = None
+    """That slices are missing or too many, in words."""
 
     @property
     def name(self) -> str:
@@ -89,7 +92,7 @@ def locate_all(
             findings.append(
                 off_protocol(item.view.role, item.deviations, item.name, header.series_uid)
             )
-        findings += about_pose(item.view.pose, item.name, header.series_uid)
+        findings += about_pose(item.view.pose, phantom, item.name, header.series_uid)
     return Located(
         found=tuple(found),
         series=(*(_located_series(item) for item in found), *failed),
@@ -105,7 +108,11 @@ def _locate_one(
     role, expected = role_of(series.header, pose.kind, protocol)
     volume = volume_of(series.header, expected)
     view = View(series, pose, phantom, role, volume)
-    return LocatedSeries(view=view, deviations=deviations(series.header, expected, volume))
+    return LocatedSeries(
+        view=view,
+        deviations=deviations(series.header, expected, volume),
+        wrong_count=wrong_count(series.header, expected),
+    )
 
 
 def _name(header: SeriesHeader) -> str:
@@ -115,7 +122,8 @@ def _name(header: SeriesHeader) -> str:
 def _located_series(item: LocatedSeries) -> ExamSeries:
     view = item.view
     plain = _exam_series(view.series.header)
-    return dataclasses.replace(plain, role=view.role, pose=view.pose, deviations=item.deviations)
+    differs = item.deviations + ((item.wrong_count,) if item.wrong_count else ())
+    return dataclasses.replace(plain, role=view.role, pose=view.pose, deviations=differs)
 
 
 def _exam_series(header: SeriesHeader, failure: str | None = None) -> ExamSeries:

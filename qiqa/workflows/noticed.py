@@ -6,6 +6,7 @@ import datetime as dt
 
 from qiqa.core.exam import Exam
 from qiqa.core.finding import Finding, Severity
+from qiqa.core.phantom import Phantom
 from qiqa.core.pose import PhantomPose
 
 __all__ = ["about_files", "about_identity", "about_pose", "off_protocol"]
@@ -29,9 +30,24 @@ def off_protocol(role: str, deviations: tuple[str, ...], name: str, series_uid: 
     )
 
 
-def about_pose(pose: PhantomPose, name: str, series_uid: str) -> list[Finding]:
+def about_pose(pose: PhantomPose, phantom: Phantom, name: str, series_uid: str) -> list[Finding]:
     """Return what is unusual about where the phantom was found."""
     findings = []
+    absent = sorted(set(range(1, phantom.stack.n_slices + 1)) - set(pose.slice_numbers))
+    if pose.kind == "axial_stack" and absent:
+        numbers = ", ".join(str(number) for number in absent)
+        findings.append(
+            Finding(
+                code="slices_missing",
+                severity=Severity.WARNING,
+                message=f"slice {numbers} of the phantom is not in this series"
+                if len(absent) == 1
+                else f"slices {numbers} of the phantom are not in this series",
+                where=name,
+                hint="export the series again with all its images; what needs them is not measured",
+                series_uid=series_uid,
+            )
+        )
     if pose.mirrored:
         findings.append(
             Finding(

@@ -6,7 +6,7 @@ from qiqa.core.protocol import ExpectedSeries, Protocol
 from qiqa.core.scanner import Acquisition
 from qiqa.core.series import SeriesHeader
 
-__all__ = ["OTHER", "deviations", "role_of", "volume_of"]
+__all__ = ["OTHER", "deviations", "role_of", "volume_of", "wrong_count"]
 
 OTHER = "other"
 
@@ -48,7 +48,10 @@ def _within(value: float | None, span: tuple[float, float] | None) -> bool:
 def deviations(
     header: SeriesHeader, expected: ExpectedSeries | None, volume: int
 ) -> tuple[str, ...]:
-    """Return how an acquisition departs from the protocol, in words; unknowns do not count."""
+    """Return how the settings of an acquisition depart from the protocol, in words.
+
+    Unknowns do not count.
+    """
     if expected is None:
         return ("not a series of this protocol",)
     a: Acquisition = header.acquisition
@@ -70,8 +73,6 @@ def deviations(
     wanted = expected.matrix
     if wanted is not None and a.matrix is not None and tuple(a.matrix) != wanted:
         found.append(f"matrix {a.matrix[0]} x {a.matrix[1]} instead of {wanted[0]} x {wanted[1]}")
-    if expected.n_slices is not None and header.shape[2] != expected.n_slices:
-        found.append(f"{header.shape[2]} slices instead of {expected.n_slices}")
     train = a.echo_train_length
     if (
         expected.echo_train_length is not None
@@ -80,6 +81,16 @@ def deviations(
     ):
         found.append(f"echo train {train} instead of {expected.echo_train_length}")
     return tuple(found)
+
+
+def wrong_count(header: SeriesHeader, expected: ExpectedSeries | None) -> str | None:
+    """Return in words that a series holds more or fewer slices than the protocol asks for.
+
+    Apart from `deviations`, since it changes no value of the slices that are there.
+    """
+    if expected is None or expected.n_slices in (None, header.shape[2]):
+        return None
+    return f"{header.shape[2]} slices instead of {expected.n_slices}"
 
 
 def _span(span: tuple[float, float]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qiqa import __version__
-from qiqa.assess import assess, unanswered
+from qiqa.assess import assess, reopened, unanswered
 from qiqa.core.errors import LocateError
 from qiqa.core.exam import Exam
 from qiqa.core.measurement import Assessment
@@ -29,6 +29,9 @@ from qiqa.workflows.noticed import about_files, about_identity
 __all__ = ["QcRequest", "run_qc"]
 
 Progress = Callable[[str], None]
+
+_SHOWN = 5
+"""How many reasons for not finding the phantom an error repeats."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +110,26 @@ def run_qc(
 
 
 def _nowhere(located: Located, request: QcRequest) -> LocateError:
-    reasons = [f"\n  {s.description or s.series_uid}: {s.failure}" for s in located.failed]
-    text = "".join(dict.fromkeys(reasons)) or "; all images are maps computed by the scanner"
+    """Return the error that says, series by series, what was seen instead."""
+    phantom = request.phantom.name
+    by_reason: dict[str, list[str]] = {}
+    for series in located.failed:
+        reason = (series.failure or "").removeprefix(f"{phantom} not found: ")
+        by_reason.setdefault(reason, []).append(series.description or series.series_uid)
+    lines = [
+        f"\n  {names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {reason}"
+        for reason, names in list(by_reason.items())[:_SHOWN]
+    ]
+    if len(by_reason) > _SHOWN:
+        lines.append(f"\n  and {len(by_reason) - _SHOWN} more series")
+    text = "".join(lines) or "; all images are maps computed by the scanner"
+    hint = "check that these are scans of this phantom; qiqa index lists what is there"
+    if request.override.given:
+        hint = f"leave away what was set by hand ({', '.join(request.override.given)}), or {hint}"
     return LocateError(
-        f"no series shows the {request.phantom.name}{text}",
+        f"no series shows the {phantom}{text}",
         where=", ".join(str(path) for path in request.paths),
-        hint="check that these are scans of this phantom; qiqa index lists what is there",
+        hint=hint,
     )
 
 
@@ -127,13 +144,19 @@ def _measure_all(
     views = tuple(item.view for item in located.found)
     assessments: list[Assessment] = []
     outcomes: list[Outcome] = []
-    for item in located.found:
+    order = [series.role for series in protocol.series]
+    in_order = sorted(
+        located.found,
+        key=lambda i: order.index(i.view.role) if i.view.role in order else len(order),
+    )
+    for item in in_order:
         progress(f"measuring {item.view.role}")
         for outcome in measure(item.view, protocol.measured, views):
             outcomes.append(outcome)
             assessments += [
                 assess(m, protocol, field_t, item.deviations) for m in outcome.measurements
             ]
+    assessments = list(reopened(protocol, tuple(assessments)))
     read_by_eye = entered_measurements(protocol, entries)
     assessments += [assess(m, protocol, field_t) for m in read_by_eye]
     measured = tuple(item.measurement for item in assessments)
