@@ -291,7 +291,7 @@ def _box_slope(plane: SlicePlane, box: Box) -> float | None:
         profile = plane.sample(
             np.broadcast_to(x[:, None], (x.size, y.size)), np.broadcast_to(y, (x.size, y.size))
         )
-        bath = np.nanmedian(profile[:, :12], axis=1)
+        bath = np.median(profile[:, :12], axis=1)
         edge = first_crossing(-profile, y, -bath / 2)
         good = np.isfinite(edge)
         if good.sum() < 0.6 * x.size:

@@ -115,6 +115,8 @@ def _wall_circle(
     profiles = map_coordinates(image.astype(np.float64), [i, j], order=1, mode="nearest")
     profiles[out] = np.nan
     ring = profiles[:, (radius < near.radius - 3) & (radius > near.radius - 9)]
+    if not np.isfinite(ring).any():
+        return None  # the circle lies outside the image
     level = float(np.nanpercentile(ring, 75))
     floor = profiles[:, radius > near.radius + 4]
     air = float(np.nanmedian(floor)) if np.isfinite(floor).any() else 0.0

@@ -94,7 +94,7 @@ def _box_middle(plane: SlicePlane, view: View) -> NDArray[np.float64]:
     for y_edge, outward in ((box.y_mm[0], -1.0), (box.y_mm[1], 1.0)):
         y = y_edge + outward * np.arange(8.0, -4.0, -0.25)
         profile = plane.sample(*np.broadcast_arrays(x[:, None], y[None, :]))
-        bath = np.nanmedian(profile[:, :12], axis=1)
+        bath = np.median(profile[:, :12], axis=1)
         edges.append(first_crossing(-profile, y, -bath / 2))
     middle = (edges[0] + edges[1]) / 2
     good = np.isfinite(middle)

@@ -174,7 +174,9 @@ def _blur(
     if rows.size < 20:
         raise NotMeasurable("the wall is not seen on this slice")
     at = np.abs(radius[None, :] - edge[rows, None]).argmin(axis=1)
-    return float(np.median(bath[rows] / np.maximum(slope[rows, at], 1e-9 * bath[rows])))
+    blur = bath[rows] / np.maximum(slope[rows, at], 1e-9 * bath[rows])
+    # a wall at the border of the image has an edge but no slope on both sides of it
+    return float(np.median(blur[np.isfinite(blur)]))
 
 
 def _bath_surface(view: View, number: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
