@@ -15,11 +15,8 @@ TURNS = {
     # transposed, i flipped, j flipped: turns keep the hand, the other four mirror it
     "turned by 90": (True, True, False),
     "turned by 180": (False, True, True),
-    "turned by 270": (True, False, True),
     "left and right exchanged": (False, True, False),
-    "top and bottom exchanged": (False, False, True),
     "transposed": (True, False, False),
-    "transposed and turned by 180": (True, True, True),
 }
 
 
@@ -66,7 +63,7 @@ def test_turns_and_mirrors_of_a_real_stack(acr_located, acr_numbers, numbers_of,
         compare(acr_numbers(folder), numbers_of(series, pose), 1e-9, 1e-10)
 
 
-@pytest.mark.parametrize("folder", ["SiemensMTF", "Philips3TdStream"])
+@pytest.mark.parametrize("folder", ["SiemensMTF"])
 def test_mirrored_along_the_axis_only(acr_located, acr_numbers, numbers_of, phantom, folder):
     series = stored(acr_located(folder)[0], True, True, False, reverse=True)
     pose = locate(series, phantom)
