@@ -30,8 +30,14 @@ def talk(home, *arguments, answers=(), timeout_s=90, env=None):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **(env or {})}
     running = subprocess.Popen(
         [sys.executable, "-m", "qiqa", *map(str, arguments)],
-        stdin=slave, stdout=slave, stderr=slave, cwd=home, env=environment, start_new_session=True, preexec_fn=own_the_terminal,  # noqa: PLW1509
-    )  # fmt: skip
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=home,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=own_the_terminal,  # noqa: PLW1509 - no threads here
+    )
     os.close(slave)
     waiting, screen, start = list(answers), "", time.monotonic()
     seen = 0
