@@ -3,7 +3,8 @@
 >>> import qiqa
 >>> contents = qiqa.read("monday/")            # headers, no pixels  # doctest: +SKIP
 >>> series = qiqa.load(contents.headers[0])    # pixels              # doctest: +SKIP
->>> pose = qiqa.locate(series, qiqa.load_phantom("acr_large"))       # doctest: +SKIP
+>>> from qiqa.locate import locate
+>>> pose = locate(series, qiqa.load_phantom("acr_large"))            # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qiqa.io import load, read
     from qiqa.io.definitions import load_phantom, load_protocol
-    from qiqa.locate import locate
     from qiqa.workflows.weekly_qc import QcRequest, run_qc
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "load",
     "load_phantom",
     "load_protocol",
-    "locate",
     "read",
     "run_qc",
 ]
@@ -34,7 +33,6 @@ _HOMES = {
     "load": "qiqa.io",
     "load_phantom": "qiqa.io.definitions",
     "load_protocol": "qiqa.io.definitions",
-    "locate": "qiqa.locate",
     "read": "qiqa.io",
     "run_qc": "qiqa.workflows.weekly_qc",
 }

@@ -8,8 +8,15 @@ import os
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from qiqa.core.pose import PhantomPose
+    from qiqa.core.series import Series
+    from qiqa.simulate.acr_large import SimulatedExam
+    from qiqa.simulate.spec import AcrSpec
 
 MANIFEST = Path(__file__).with_name("real_data.toml")
 SKIP_REASON = "QIQA_REAL_DATA is not set (tests/fetch_real_data.py gets the scans)"
@@ -78,6 +85,43 @@ def real_data() -> Callable[[str], Path]:
             pytest.fail(str(error), pytrace=False)
 
     return find
+
+
+@pytest.fixture(scope="session")
+def acr_located(real_data) -> Callable[[str], tuple[Series, PhantomPose]]:
+    """Return a function from a folder of the ACR scans to its first series and pose.
+
+    Loading and locating take most of a second: each folder is done once a run.
+    """
+
+    @functools.cache
+    def find(name: str) -> tuple[Series, PhantomPose]:
+        from qiqa.io import load, read
+        from qiqa.io.definitions import load_phantom
+        from qiqa.locate import locate
+
+        contents = read([real_data(f"phantoms/acr_large/{name}")])
+        series = load(contents.headers[0])
+        return series, locate(series, load_phantom("acr_large"))
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def acr_simulated() -> Callable[[AcrSpec], SimulatedExam]:
+    """Return a function from a specification to its axial stack; each is simulated once a run."""
+
+    @functools.cache
+    def make(spec: AcrSpec) -> SimulatedExam:
+        import numpy as np
+
+        from qiqa.io.definitions import load_phantom
+        from qiqa.simulate.acr_large import simulate_exam
+
+        rng = np.random.default_rng(20)
+        return simulate_exam(load_phantom("acr_large"), spec, rng, localizer=False)
+
+    return make
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

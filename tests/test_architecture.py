@@ -151,7 +151,8 @@ def wrong_arrows(sources: list[Source]) -> Iterator[str]:
     for source in sources:
         for line, target in imports(source):
             parts = target.split(".")
-            if parts[0] != name or target == f"{name}.__version__":
+            # The version stands at the top; `import qiqa` alone brings no room along.
+            if parts[0] != name or target in (name, f"{name}.__version__"):
                 continue
             room = parts[1] if len(parts) > 1 else ""
             room = room if room in rooms else ""
@@ -231,7 +232,8 @@ def too_long(sources: list[Source]) -> Iterator[str]:
         for node in ast.walk(source.tree):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
-            inside = set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+            # The body: a command's options stand in its signature and are not its length.
+            inside = set(range(node.body[0].lineno, (node.end_lineno or node.lineno) + 1))
             if ast.get_docstring(node, clean=False) is not None:
                 first = node.body[0]
                 inside -= set(range(first.lineno, (first.end_lineno or first.lineno) + 1))
@@ -333,7 +335,7 @@ BAD: dict[str, tuple[Callable[[list[Source]], Iterator[str]], str, str, str]] = 
     "open": (unnamed_encodings, "io/a.py", "open('x')", "open() without encoding="),
     "text": (unnamed_encodings, "io/a.py", "p.write_text('x')", "without encoding="),
     "file": (too_long, "io/a.py", "x = 1\n" * 401, "401 lines"),
-    "function": (too_long, "io/a.py", LONG_FUNCTION, "62 code lines"),
+    "function": (too_long, "io/a.py", LONG_FUNCTION, "61 code lines"),
     "docstring": (undocumented, "io/a.py", "'''M.'''\ndef f(): pass", "f has no docstring"),
     "method": (undocumented, "io/a.py", "class A:\n  '''A.'''\n  def f(self): 1", "A.f has no"),
     "module": (undocumented, "io/a.py", "", "the module has no docstring"),

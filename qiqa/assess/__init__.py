@@ -1,6 +1,6 @@
 """Measurements against the limits of a protocol: how a value becomes a verdict."""
 
 from qiqa.assess.limits import assess
-from qiqa.assess.missing import unanswered
+from qiqa.assess.missing import reopened, unanswered
 
-__all__ = ["assess", "unanswered"]
+__all__ = ["assess", "reopened", "unanswered"]

@@ -148,6 +148,7 @@ def base_dataset(series: Series, style: VendorStyle, series_number: int) -> Data
     ds.PatientID = "QIQA-SIMULATED"
     ds.PatientBirthDate = ""
     ds.PatientSex = "O"
+    ds.Laterality = ""
     ds.PatientPosition = acquisition.patient_position or "HFS"
     ds.StudyInstanceUID = header.study_uid or derive_uid(header.series_uid, "study")
     ds.SeriesInstanceUID = header.series_uid

@@ -41,7 +41,7 @@ def enhanced_dataset(series: Series, style: VendorStyle, *, series_number: int) 
     count = series.header.shape[2]
     slices = [stored_slice(series, k, style) for k in range(count)]
     ds = base_dataset(series, style, series_number)
-    for keyword in ("AcquisitionDate", "AcquisitionTime"):
+    for keyword in ("AcquisitionDate", "AcquisitionTime", "Laterality"):
         if keyword in ds:
             del ds[keyword]
     ds.SOPClassUID = EnhancedMRImageStorage

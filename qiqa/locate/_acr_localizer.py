@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -35,15 +36,15 @@ def locate_localizer(series: Series, phantom: Phantom, override: Override) -> Ph
     k = series.header.shape[2] // 2
     image = np.asarray(series.signal[:, :, k, 0], dtype=np.float64)
     size = series.header.voxel_size_mm
-    center, axis_angle = _rectangle(image, size[:2], phantom)
-    if override.angle_deg is not None:
-        axis_angle = override.angle_deg
-    if override.center_px is not None:
-        center = np.array(override.center_px) * size[:2]
+    box = _rectangle(image, size[:2], phantom)
+    axis_angle = box.axis_angle_deg if override.angle_deg is None else override.angle_deg
     candidates = []
     for variant in phantom.variants or (None,):
         template = _template(phantom, variant)
         for y_sign in (1.0, -1.0):
+            center = box.center(y_sign, phantom.body.inner_diameter_mm / 2)
+            if override.center_px is not None:
+                center = np.array(override.center_px) * size[:2]
             for z_sign in (1.0, -1.0):
                 matrix = _matrix(axis_angle, y_sign, z_sign, size[:2], center, phantom)
                 score = _agreement(image, matrix, template, phantom)
@@ -78,10 +79,29 @@ def locate_localizer(series: Series, phantom: Phantom, override: Override) -> Ph
     )
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Rectangle:
+    """A bright rectangle: direction of its short side (the axis) and its extent along both."""
+
+    axis_angle_deg: float
+    axis_span_mm: tuple[float, float]
+    across_span_mm: tuple[float, float]
+
+    def center(self, y_sign: float, radius_mm: float) -> NDArray[np.float64]:
+        """Return the phantom's center [mm], counted from the wall opposite to the rail.
+
+        Rail and bubble hide up to a tenth of the diameter on the other side.
+        """
+        along, across = _axes(self.axis_angle_deg)
+        low, high = self.across_span_mm
+        middle = high - radius_mm if y_sign > 0 else low + radius_mm
+        return np.asarray(along * sum(self.axis_span_mm) / 2 + across * middle)
+
+
 def _rectangle(
     image: NDArray[np.float64], pixel_mm: tuple[float, float], phantom: Phantom
-) -> tuple[NDArray[np.float64], float]:
-    """Return center [mm] and direction of the short side (the axis) from second moments."""
+) -> _Rectangle:
+    """Find the rectangle by second moments of what is bright, and its sides by its marginals."""
     from scipy.ndimage import uniform_filter
 
     smooth = uniform_filter(image, 3, mode="nearest")
@@ -93,18 +113,61 @@ def _rectangle(
     for share in THRESHOLDS:
         mask = smooth > share * bright
         i, j = np.nonzero(_filled(mask) & _filled(mask.T).T)
-        points = np.column_stack([i * pixel_mm[0], j * pixel_mm[1]])
         if i.size < 100:
             continue
-        center = points.mean(axis=0)
-        values, vectors = np.linalg.eigh(np.cov((points - center).T))
-        short, long = np.sqrt(12 * np.maximum(values, 0))
-        fill = i.size * pixel_mm[0] * pixel_mm[1] / max(short * long, 1.0)
-        off = max(abs(short / design[0] - 1), abs(long / design[1] - 1))
-        if off < SIZE_TOLERANCE and fill > 0.9:
-            return center, math.degrees(math.atan2(vectors[1, 0], vectors[0, 0]))
-        seen = seen or f" (its moments are those of {short:.0f} x {long:.0f} mm)"
+        points = np.column_stack([i * pixel_mm[0], j * pixel_mm[1]])
+        vectors = np.linalg.eigh(np.cov((points - points.mean(axis=0)).T))[1]
+        start = math.degrees(math.atan2(vectors[1, 0], vectors[0, 0]))
+        angle = _sharpest(points, start)
+        along, beside = _axes(angle)
+        axis, across = _span(points @ along), _span(points @ beside)
+        short, long = axis[1] - axis[0], across[1] - across[0]
+        fill = i.size * pixel_mm[0] * pixel_mm[1] / (short * long)
+        fits = abs(short / design[0] - 1) < SIZE_TOLERANCE
+        if fits and 0.86 < long / design[1] < 1 + SIZE_TOLERANCE and fill > 0.9:
+            return _Rectangle(angle, axis, across)
+        seen = seen or f" (it measures about {short:.0f} x {long:.0f} mm)"
     raise LocateError(f"the outline is no rectangle of {design[0]:.0f} x {design[1]:.0f} mm{seen}")
+
+
+def _axes(angle_deg: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    a = math.radians(angle_deg)
+    return np.array([math.cos(a), math.sin(a)]), np.array([-math.sin(a), math.cos(a)])
+
+
+def _sharpest(points: NDArray[np.float64], start_deg: float) -> float:
+    """Return the direction near `start_deg` along which the two end walls are sharpest.
+
+    Moments alone are pulled by what rail and bubble hide; straight ends are not.
+    """
+
+    def sharpness(angle_deg: float) -> float:
+        counts = _density(points @ _axes(angle_deg)[0])[1]
+        return float((np.diff(counts, prepend=0, append=0) ** 2).sum())
+
+    angles = start_deg + np.arange(-12.0, 12.01, 0.25)
+    return float(max(angles, key=sharpness))
+
+
+def _density(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+    """Return start [mm] and counts a millimetre; each point is shared between two bins.
+
+    Without the sharing a pixel pitch near the bin width beats with it.
+    """
+    start = float(np.floor(values.min())) - 2
+    place = (values - start) / 1.0
+    index = place.astype(int)
+    share = place - index
+    size = int(index.max()) + 4
+    counts = np.bincount(index, 1 - share, size) + np.bincount(index + 1, share, size)
+    return start, np.convolve(counts, (0.25, 0.5, 0.25), mode="same")
+
+
+def _span(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return where the density of projected points is above half of its median."""
+    start, counts = _density(values)
+    above = np.flatnonzero(counts > 0.5 * np.median(counts[counts > 0]))
+    return start + float(above[0]), start + float(above[-1])
 
 
 def _filled(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -123,12 +186,12 @@ def _matrix(
     phantom: Phantom,
 ) -> NDArray[np.float64]:
     """Return (2, 3): plane coordinates (y, -z, 1) [mm] to (i, j); up is -z, right is y."""
-    a = math.radians(axis_angle_deg)
-    up = np.array([math.cos(a), math.sin(a)]) * z_sign
-    right = np.array([-math.sin(a), math.cos(a)]) * y_sign
+    along, across = _axes(axis_angle_deg)
+    up, right = along * z_sign, across * y_sign
     z_middle = sum(phantom.body.z_mm) / 2
     origin = center_mm + up * z_middle
-    return np.column_stack([right, up, origin]) / np.array(pixel_mm)[:, None]
+    matrix = np.column_stack([right, up, origin]) / np.array(pixel_mm)[:, None]
+    return np.asarray(matrix)
 
 
 def _template(phantom: Phantom, variant: str | None) -> NDArray[np.float64]:

@@ -70,7 +70,8 @@ def _allowed(match: Match, override: Override) -> bool:
 
 def _axis_line(outline: Outline, series: Series, phantom: Phantom) -> NDArray[np.float64]:
     """Return the axis in every slice (k, 2) [mm]: a straight line through the circle centers."""
-    diameter = 2 * float(np.nanmedian(outline.radii_mm)) if outline.radii_mm.size else math.nan
+    found = outline.radii_mm[np.isfinite(outline.radii_mm)]
+    diameter = 2 * float(np.median(found)) if found.size else math.nan
     design = phantom.body.inner_diameter_mm
     if outline.share < MIN_SHARE or not math.isfinite(diameter):
         raise LocateError(
@@ -128,7 +129,8 @@ class _Refiner:
                 correction, n = self._ramp_box_turn(self._to_voxel(angle, 0.0, 0.0))
                 if n == 0:
                     break
-                angle += correction
+                # in a mirrored frame a turn of the box counts the other way round
+                angle += -correction if self.match.mirrored else correction
             words = (
                 f"turn from the long edges of the ramp box on {n} slices"
                 if n

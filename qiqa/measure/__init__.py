@@ -33,28 +33,37 @@ def measure(view: View, families: tuple[str, ...], siblings: tuple[View, ...]) -
     """
     outcomes = []
     for name in families:
-        module = FAMILIES.load(name)
+        try:
+            module = FAMILIES.load(name)
+        except Exception as error:  # noqa: BLE001 - a broken file must not take the exam down
+            outcomes.append(Outcome(findings=(_fault(name, view, error),)))
+            continue
         if module.KIND in ("any", view.pose.kind):
-            outcomes.append(_guarded(module, view, siblings))
+            outcomes.append(_guarded(name, module, view, siblings))
     return outcomes
 
 
-def _guarded(module: ModuleType, view: View, siblings: tuple[View, ...]) -> Outcome:
+def _guarded(name: str, module: ModuleType, view: View, siblings: tuple[View, ...]) -> Outcome:
     try:
         return cast(Outcome, module.measure(view, siblings))
     except NotMeasurable as reason:
         return Outcome(measurements=_empty(module, view, reason.message))
-    except Exception as error:  # noqa: BLE001 - one faulty test must not take the exam down; it is reported
+    except Exception as error:  # noqa: BLE001 - one faulty test must not take the exam down
         text = f"the test failed: {type(error).__name__}: {error}"
-        finding = Finding(
-            code="test_failed",
-            severity=Severity.ERROR,
-            message=f"{module.__name__.rsplit('.', 1)[-1]}: {text}",
-            where=view.series.header.description,
-            hint="please report this with the images; the other tests stand",
-            series_uid=view.series.header.series_uid,
+        return Outcome(
+            measurements=_empty(module, view, text), findings=(_fault(name, view, error),)
         )
-        return Outcome(measurements=_empty(module, view, text), findings=(finding,))
+
+
+def _fault(name: str, view: View, error: Exception) -> Finding:
+    return Finding(
+        code="test_failed",
+        severity=Severity.ERROR,
+        message=f"the test {name!r} failed: {type(error).__name__}: {error}",
+        where=view.series.header.description,
+        hint="please report this with the images; the other tests stand",
+        series_uid=view.series.header.series_uid,
+    )
 
 
 def _empty(module: ModuleType, view: View, reason: str) -> tuple[Measurement, ...]:

@@ -81,8 +81,19 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     return Outcome(measurements=(result,), evidence=(_picture(view, plane, first, last, value),))
 
 
-def _end(plane: SlicePlane, wall_mm: float, outward: float) -> _End:
-    """Fit one end wall; `outward` is the sign of z pointing out of the bath."""
+def _end(plane: SlicePlane, design_mm: float, outward: float) -> _End:
+    """Fit one end wall; `outward` is the sign of z pointing out of the bath.
+
+    The wall is looked for twice: shading can move the outline by a few millimetres, and the bath
+    level has to be read at a fixed distance from the wall itself.
+    """
+    wall_mm = design_mm
+    for _ in range(2):
+        wall_mm = _fitted_end(plane, wall_mm, outward).at
+    return _fitted_end(plane, wall_mm, outward)
+
+
+def _fitted_end(plane: SlicePlane, wall_mm: float, outward: float) -> _End:
     y = np.arange(COLUMNS_MM[0], COLUMNS_MM[1] + 0.1, 1.0)
     depth = np.arange(9.0, -19.1, -0.2)
     z = wall_mm + outward * depth
@@ -93,7 +104,7 @@ def _end(plane: SlicePlane, wall_mm: float, outward: float) -> _End:
     finite = outside[np.isfinite(outside)]
     if finite.size < 20 or not np.isfinite(bath).all():
         raise NotMeasurable("an end of the phantom lies outside the image")
-    half = (bath + np.median(finite)) / 2
+    half = bath / 2
     edge = first_crossing(profile, z, half)
     good = np.isfinite(edge)
     if good.sum() < 0.7 * y.size:

@@ -126,10 +126,30 @@ def _background(view: View, plane: SlicePlane, signal: float) -> tuple[Measureme
             f"the spread in the phantom is {view.noise[0] / sigma:.1f} times what the background "
             "says: the background is not the noise of the signal"
         )
+    budget = _background_budget(value, pooled, sds, sigma, coils)
+    name, quantity, unit, number = NAMES[0]
+    notes = (f"background as of {coils:.1f} coils summed by squares",)
+    result = finish(
+        view,
+        name,
+        quantity,
+        unit,
+        value,
+        budget,
+        algorithm=ALGORITHM,
+        slice_number=number,
+        assumptions=notes,
+    )
+    return result, _picture(view, plane, corners, signal, value)
+
+
+def _background_budget(
+    value: float, pooled: NDArray[np.float64], sds: list[float], sigma: float, coils: float
+) -> tuple[BudgetLine, ...]:
+    sd = sigma * chi_sd_factor(coils)
     spread = float(np.std(sds, ddof=1)) / sd / 2
-    ratio = pooled.mean() / sd
     by_mean = pooled.mean() / chi_mean_factor(max(round(coils), 1))
-    budget = (
+    return (
         BudgetLine(
             name="spread in the corners",
             standard_uncertainty=value / math.sqrt(2 * pooled.size / 2),
@@ -145,23 +165,9 @@ def _background(view: View, plane: SlicePlane, signal: float) -> tuple[Measureme
         BudgetLine(
             name="noise model",
             standard_uncertainty=value * min(abs(by_mean / sigma - 1), 0.5) / math.sqrt(3),
-            note=f"mean / SD {ratio:.2f} taken as {coils:.1f} independent coils",
+            note=f"mean / SD {pooled.mean() / sd:.2f} taken as {coils:.1f} independent coils",
         ),
     )
-    name, quantity, unit, number = NAMES[0]
-    notes = (f"background as of {coils:.1f} coils summed by squares",)
-    result = finish(
-        view,
-        name,
-        quantity,
-        unit,
-        value,
-        budget,
-        algorithm=ALGORITHM,
-        slice_number=number,
-        assumptions=notes,
-    )
-    return result, _picture(view, plane, corners, signal, value)
 
 
 def _zeros_by_rounding(values: NDArray[np.float64], step: float) -> float:

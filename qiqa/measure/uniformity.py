@@ -11,25 +11,28 @@ from numpy.typing import NDArray
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.evidence import Evidence
 from qiqa.core.measurement import BudgetLine, Interval
+from qiqa.core.phantom import Box
 from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.outcome import Outcome, finish
 from qiqa.measure.pictures import disk, window_of
 from qiqa.measure.view import UNIFORM_SLICE, View
 
-__all__ = ["ALGORITHM", "KIND", "NAMES", "REGION_CENTER_MM", "REGION_RADIUS_MM", "measure"]
+__all__ = ["ALGORITHM", "KIND", "NAMES", "REGION_RADIUS_MM", "large_region", "measure"]
 
 KIND = "axial_stack"
 ALGORITHM = "piu/1"
 NAMES = (("piu", "integral_uniformity", "%", UNIFORM_SLICE),)
-REGION_RADIUS_MM = 79.0
-"""196 cm²: within the 195 to 205 cm² of the ACR guidance."""
-REGION_CENTER_MM = (0.0, 2.0)
-"""2 mm off the axis, so that the region stays clear of the rail that ends at y = -79."""
+REGION_RADIUS_MM = math.sqrt(200e2 / math.pi)
+"""200 cm², the middle of the 195 to 205 cm² of the ACR guidance."""
+RAIL_MARGIN_MM = 1.5
+"""The region stays this far from the rail, which takes less than 0.5 cm² off it."""
 SMALL_RADIUS_MM = math.sqrt(100 / math.pi)
 """1 cm²."""
 DRAWS = 120
-PLACEMENT_PERCENT = 0.2
-"""Other allowed sizes and places of the region change PIU by about this much."""
+PLACEMENT = 0.02
+"""Share of what PIU lacks to 100 by which other allowed sizes and places of the region change it:
+195 to 205 cm² is ±1.3 % of the radius, 1 mm off center another 1.3 %."""
+LEAST_PLACEMENT_PERCENT = 0.1
 SMOOTH_DEGREE = 6
 
 
@@ -47,15 +50,16 @@ class _Means:
 
 
 def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
-    """Measure PIU [%] = 100 (1 - (high - low) / (high + low)) of 1 cm² means in 196 cm².
+    """Measure PIU [%] = 100 (1 - (high - low) / (high + low)) of 1 cm² means in 200 cm².
 
     Extremes of noisy means lie too far apart, so PIU reads too low; the bias is found by adding
     noise of the observed size to a smooth version of the image and is taken off. The interval is
     the bootstrap's and is not symmetric. Higher is better.
     """
     plane = view.plane(UNIFORM_SLICE)
-    inside, x, y = _region(plane)
-    means = _disk_means(plane, inside, x, y)
+    inside = large_region(view, plane)
+    x, y = plane.grid_mm
+    means = _disk_means(view, plane, inside)
     observed = means.piu()
     smooth, noise_sd, dof = _smooth_model(plane, means, inside, x, y)
     draws = _redraw(plane, smooth, noise_sd)
@@ -64,7 +68,8 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     value = min(observed - bias, 100.0)
     spread = float(draws.std(ddof=1))
     low, high = (float(q) for q in np.quantile(draws - draws.mean(), (0.025, 0.975)))
-    place = 1.96 * PLACEMENT_PERCENT
+    place_u = max(LEAST_PLACEMENT_PERCENT, PLACEMENT * (100 - value))
+    place = 1.96 * place_u
     bias_u = 0.3 * abs(bias)
     budget = (
         BudgetLine(
@@ -78,7 +83,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
             standard_uncertainty=bias_u,
             note=f"{-bias:+.2f} points were added",
         ),
-        BudgetLine(name="size and place of the region", standard_uncertainty=PLACEMENT_PERCENT),
+        BudgetLine(name="size and place of the region", standard_uncertainty=place_u),
     )
     interval = Interval(
         low=value - math.hypot(high, place, 1.96 * bias_u),
@@ -99,31 +104,43 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     return Outcome(measurements=(result,), evidence=(_picture(view, plane, means, value),))
 
 
-def _region(
-    plane: SlicePlane,
-) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-    """Return pixels of the large region, and x, y relative to its center, for all pixels."""
+def large_region(view: View, plane: SlicePlane) -> NDArray[np.bool_]:
+    """Return the pixels of the large region: a disk around the axis without the rail.
+
+    Raises
+    ------
+    NotMeasurable
+        If the image cuts it off.
+    """
     x, y = plane.grid_mm
-    x, y = x - REGION_CENTER_MM[0], y - REGION_CENTER_MM[1]
-    inside = np.hypot(x, y) <= REGION_RADIUS_MM
+    inside = (np.hypot(x, y) <= REGION_RADIUS_MM) & (_rail_distance(view, x, y) > RAIL_MARGIN_MM)
     expected = math.pi * REGION_RADIUS_MM**2
     area = float(inside.sum()) * plane.pixel_area_mm2
-    if area < 0.995 * expected:
+    if area < 0.975 * expected:
         raise NotMeasurable(
             f"the image cuts off the region: {area / 100:.0f} of {expected / 100:.0f} cm²"
         )
-    return inside, x, y
+    return np.asarray(inside)
 
 
-def _disk_means(
-    plane: SlicePlane, inside: NDArray[np.bool_], x: NDArray[np.float64], y: NDArray[np.float64]
-) -> _Means:
+def _rail_distance(
+    view: View, x: NDArray[np.float64], y: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    rail = view.phantom.shape("rail", Box)
+    dx = np.maximum(np.maximum(rail.x_mm[0] - x, x - rail.x_mm[1]), 0)
+    dy = np.maximum(y - rail.y_mm[1], 0)
+    return np.asarray(np.hypot(dx, dy))
+
+
+def _disk_means(view: View, plane: SlicePlane, inside: NDArray[np.bool_]) -> _Means:
+    x, y = plane.grid_mm
     rows = np.flatnonzero(inside.any(axis=1))
     columns = np.flatnonzero(inside.any(axis=0))
     crop = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     image = plane.image[crop].astype(np.float64)
     means = _convolve(image, _disk_kernel(plane.pixel_mm))
     fits = np.hypot(x[crop], y[crop]) <= REGION_RADIUS_MM - SMALL_RADIUS_MM
+    fits &= _rail_distance(view, x[crop], y[crop]) >= SMALL_RADIUS_MM + RAIL_MARGIN_MM
     row, column = np.nonzero(fits)
     return _Means(means[row, column], column + columns[0], row + rows[0])
 
@@ -187,18 +204,17 @@ def _redraw(plane: SlicePlane, smooth: _Means, noise_sd: float) -> NDArray[np.fl
     grain = 1 / math.sqrt(float((kernel**2).sum()))
     rng = np.random.default_rng(7)
     x, y = plane.grid_mm
-    i = np.round((x[smooth.row, smooth.column] - REGION_CENTER_MM[0]) / pitch + span / 2).astype(
-        int
-    )
-    j = np.round((y[smooth.row, smooth.column] - REGION_CENTER_MM[1]) / pitch + span / 2).astype(
-        int
-    )
+    half = span / 2
+    i = np.round(x[smooth.row, smooth.column] / pitch + half).astype(int)
+    j = np.round(y[smooth.row, smooth.column] / pitch + half).astype(int)
     i, j = np.clip(i, 0, span - 1), np.clip(j, 0, span - 1)
-    draws = np.empty(DRAWS)
-    for index in range(DRAWS):
-        noise = _convolve(rng.standard_normal((span, span)), kernel) * grain * noise_sd
-        draws[index] = _piu(smooth.values + noise[j, i])
-    return draws
+    shape = (span + kernel.shape[0] - 1, span + kernel.shape[1] - 1)
+    white = np.fft.rfft2(rng.standard_normal((DRAWS, span, span)), shape)
+    noise = np.fft.irfft2(white * np.fft.rfft2(kernel, shape), shape) * (grain * noise_sd)
+    top, left = kernel.shape[0] // 2, kernel.shape[1] // 2
+    means = smooth.values + noise[:, top + j, left + i]
+    high, low = means.max(axis=1), means.min(axis=1)
+    return np.asarray(100 * (1 - (high - low) / (high + low)))
 
 
 def _piu(values: NDArray[np.float64]) -> float:
@@ -208,7 +224,7 @@ def _piu(values: NDArray[np.float64]) -> float:
 
 def _picture(view: View, plane: SlicePlane, means: _Means, value: float) -> Evidence:
     x, y = plane.grid_mm
-    shapes = [disk(plane, REGION_CENTER_MM, REGION_RADIUS_MM, "roi", "196 cm²")]
+    shapes = [disk(plane, (0.0, 0.0), REGION_RADIUS_MM, "roi", "200 cm²")]
     for index, label in ((int(means.values.argmax()), "high"), (int(means.values.argmin()), "low")):
         row, column = means.row[index], means.column[index]
         center = (float(x[row, column]), float(y[row, column]))

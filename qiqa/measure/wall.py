@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,7 +65,7 @@ class Wall:
         if usable[nearby].mean() > 0.8:
             value, error, dof = _local(delta, self._residual(), usable, CLEAN_WINDOW_DEG, 1)
             offset, gap = value, 0.0
-            model = self._window_effect()
+            model = self._window_effect
         else:
             gap = _gap_width(delta, usable)
             reach = gap / 2 + REACH_DEG
@@ -79,6 +80,7 @@ class Wall:
     def _residual(self) -> NDArray[np.float64]:
         return np.where(np.isfinite(self.radius_mm), self.radius_mm - self.base_mm, 0.0)
 
+    @functools.cached_property
     def _window_effect(self) -> float:
         """RMS difference between a narrow and a wide local model where the wall is seen."""
         return self._compare(lambda delta, use: _local(delta, self._residual(), use, 20.0, 2)[0])
@@ -150,21 +152,14 @@ def find_wall(view: View, number: int) -> Wall:
     profile = plane.sample(x, y)
     level = _bath_surface(view, number)
     bath = level(np.cos(direction) * design_radius, np.sin(direction) * design_radius)
-    outside = profile[:, radius > design_radius + 4]
-    with np.errstate(all="ignore"):
-        air = _nan_median(outside)
-    half = (bath + air) / 2
+    # noise lifts the air of a magnitude image but hardly half the bath: the level ignores the air
+    half = bath / 2
     begins_inside = ~np.isfinite(profile[:, 0])
     edge = first_crossing(np.where(np.isfinite(profile), profile, -np.inf), radius, half)
     edge[begins_inside & ~np.isfinite(edge)] = np.nan
     blur = _blur(profile, radius, edge, bath)
     hidden, base = _visible(angle, edge, design_radius)
     return Wall(angle, edge, hidden, base, blur)
-
-
-def _nan_median(values: NDArray[np.float64]) -> float:
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if finite.size else 0.0
 
 
 def _blur(
@@ -193,10 +188,10 @@ def _bath_surface(view: View, number: int):  # type: ignore[no-untyped-def]  # n
     values = plane.image[clear].astype(np.float64)
     u, v = x[clear] / radius, y[clear] / radius
     keep = np.ones(values.size, dtype=bool)
-    coefficients = np.zeros(len(_POWERS))
+    coefficients = np.zeros(len(_POWERS), dtype=np.float64)
     for _ in range(3):
         design = _terms(u[keep], v[keep])
-        coefficients = np.linalg.solve(design.T @ design, design.T @ values[keep])
+        coefficients[:] = np.linalg.solve(design.T @ design, design.T @ values[keep])
         expected = _terms(u, v) @ coefficients
         keep = np.abs(values - expected) < 0.15 * np.abs(expected)
         if keep.sum() < 200:
@@ -223,8 +218,8 @@ def _visible(
     rail = np.rad2deg(np.arcsin(RAIL_HALF_WIDTH_MM / design_radius))
     from_top = np.abs((angle + 90 + 180) % 360 - 180)
     hidden = (from_top < rail) | ~np.isfinite(edge)
-    base = np.full(angle.shape, np.nan)
-    for order, tolerance in ((2, 2.5), (2, 1.2), (2, 0.8), (3, 0.6), (3, 0.5)):
+    base: NDArray[np.float64] = np.full(angle.shape, np.nan)
+    for order, tolerance in ((2, 2.5), (2, 1.5), (4, 1.2), (4, 0.8), (4, 0.6)):
         if (~hidden).sum() < 0.3 * angle.size:
             raise NotMeasurable("less than a third of the wall is seen on this slice")
         columns = [np.ones(angle.size)]
@@ -232,7 +227,9 @@ def _visible(
             columns += [np.cos(m * theta), np.sin(m * theta)]
         design = np.column_stack(columns)
         seen = ~hidden
-        base = design @ np.linalg.lstsq(design[seen], edge[seen], rcond=None)[0]
+        base = np.asarray(
+            design @ np.linalg.lstsq(design[seen], edge[seen], rcond=None)[0], dtype=np.float64
+        )
         stray = ~np.isfinite(edge) | (np.abs(edge - base) > tolerance)
         hidden = (from_top < rail) | _widen(stray, round(2 / STEP_DEG))
     return hidden, base

@@ -11,7 +11,7 @@ from qiqa.core.protocol import Entry
 from qiqa.core.result import ExamSeries, QcResult
 from qiqa.core.scanner import Acquisition, Reconstruction
 from qiqa.core.series import SourceFile
-from qiqa.report.numbers import decimals, expanded, fixed, plain_number, unit_text
+from qiqa.report.numbers import decimals, fixed, plain_number, unit_text
 from qiqa.report.pictures import ROLE_WORDS, picture
 from qiqa.report.plots import plot
 from qiqa.report.summary import Row
@@ -279,7 +279,7 @@ def _combined(m: Measurement, unit: str) -> str:
     if math.isnan(u) or u <= 0:
         return ""
     text = f"u = {fixed(u, decimals(u))} {unit}".strip()
-    interval = expanded(m)
+    interval = m.interval
     if interval is not None and interval.kind == "continuous":
         half = max(interval.high - m.value, m.value - interval.low)
         if math.isfinite(half):

@@ -13,9 +13,7 @@ from qiqa.core.measurement import Interval, Measurement
 
 __all__ = [
     "DASH",
-    "coverage_factor",
     "decimals",
-    "expanded",
     "fixed",
     "plain_number",
     "quantity_text",
@@ -71,34 +69,6 @@ def unit_text(unit: str) -> str:
     return _UNITS.get(unit, unit)
 
 
-def coverage_factor(degrees_of_freedom: float, coverage: float = 0.95) -> float:
-    """Return k of Student's t for a two-sided interval (GUM G.3).
-
-    >>> round(coverage_factor(2.0), 2), round(coverage_factor(math.inf), 2)
-    (4.3, 1.96)
-    """
-    from scipy.special import ndtri, stdtrit
-
-    p = (1 + coverage) / 2
-    if math.isinf(degrees_of_freedom):
-        return float(ndtri(p))
-    return float(stdtrit(degrees_of_freedom, p))
-
-
-def expanded(measurement: Measurement) -> Interval | None:
-    """Return the 95 % interval of a value: the stated one, else from u and degrees of freedom.
-
-    None where neither is known; a missing number of degrees of freedom is not replaced by a guess.
-    """
-    if measurement.interval is not None:
-        return measurement.interval
-    u, freedom = measurement.standard_uncertainty, measurement.degrees_of_freedom
-    if not measurement.measured or math.isnan(u) or math.isnan(freedom) or freedom <= 0:
-        return None
-    half = coverage_factor(freedom) * u
-    return Interval(low=measurement.value - half, high=measurement.value + half)
-
-
 def quantity_text(measurement: Measurement) -> tuple[str, str, str]:
     """Return value, unit and 95 % uncertainty as texts, rounded to one place.
 
@@ -108,7 +78,7 @@ def quantity_text(measurement: Measurement) -> tuple[str, str, str]:
     value, unit = measurement.value, unit_text(measurement.unit)
     if not measurement.measured:
         return DASH, unit, DASH
-    interval = expanded(measurement)
+    interval = measurement.interval
     if measurement.unit == "Hz" and abs(value) >= _MEGAHERTZ_FROM_HZ:
         return fixed(value / 1e6, 6), "MHz", _hertz(value, interval)
     if interval is None:

@@ -95,8 +95,17 @@ def _labels(shapes: tuple[Shape, ...], width: float, height: float) -> list[str]
 def _label_place(
     points: list[Point], half: float, size: float, width: float, *, closed: bool
 ) -> Point:
-    """Return the middle of a label: above a shape, or beside a flat one that it would cover."""
+    """Return the middle of a label.
+
+    Above a shape; beside a flat one that it would cover; beyond the first end of a line that
+    crosses the picture, where several lines meet in the middle.
+    """
     columns, rows = [p[0] for p in points], [p[1] for p in points]
+    dx, dy = points[0][0] - points[-1][0], points[0][1] - points[-1][1]
+    span = math.hypot(dx, dy)
+    if not closed and len(points) == 2 and span > width / 2:
+        beyond = 0.7 * size + 0.5 * half * abs(dx) / span
+        return points[0][0] + beyond * dx / span, points[0][1] + beyond * dy / span + 0.35 * size
     beside = max(columns) + half + 0.5 * size
     if closed and max(rows) - min(rows) < size and beside + half < width:
         return beside, (min(rows) + max(rows)) / 2 + 0.35 * size

@@ -13,7 +13,16 @@ from qiqa.core.phantom import Phantom
 from qiqa.core.scanner import Acquisition, Reconstruction
 from qiqa.core.series import FrameSource, Series, SeriesHeader
 from qiqa.simulate.coils import sensitivities
-from qiqa.simulate.kspace import Samples, add_ghost, add_noise, fold, reconstruct, sample
+from qiqa.simulate.kspace import (
+    Samples,
+    add_ghost,
+    add_noise,
+    apodize,
+    fold,
+    reconstruct,
+    sample,
+    window,
+)
 from qiqa.simulate.pose import (
     Placement,
     Plane,
@@ -65,14 +74,28 @@ def _new_uid(rng: np.random.Generator) -> str:
     return f"2.25.{uuid.UUID(bytes=rng.bytes(16), version=4).int}"
 
 
+def _reach_mm(pieces: Pieces, placement: Placement, plane: Plane) -> float:
+    """Return how far the body reaches from the center of the field along rows or columns."""
+    axis, radius = placement.turn[:, 2], float(pieces.cylinder[0, 2])
+    reach = 0.0
+    for step in (plane.right, plane.down):
+        length = float(np.linalg.norm(step))
+        along = step / length
+        rim = radius * np.sqrt(max(0.0, 1 - float(axis @ along) ** 2))
+        for z in pieces.box[0, 4:]:
+            end = placement.turn @ (np.array([0.0, 0.0, z]) - placement.anchor_mm)
+            middle = float(along @ (end + placement.center_mm - plane.center_mm))
+            reach = max(reach, (abs(middle) + float(rim)) / length)
+    return reach
+
+
 def _draw(
     spec: AcrSpec, placement: Placement, plane: Plane, pieces: Pieces, profile: SliceProfile
 ) -> NDArray[np.float32]:
     """Return the object in the slice on the fine grid of the field of view."""
     from qiqa.simulate.raycast import Grid, render  # numba: costs a second to import
 
-    reach = float(pieces.box[0, [1, 5]].max()) * 1.1 + max(map(abs, spec.center_offset_mm)) + 25
-    padding = 1 if spec.fov_mm / 2 >= reach - 20 else 2
+    padding = 1 if _reach_mm(pieces, placement, plane) < spec.fov_mm / 2 else 2
     size = spec.matrix * _OVERSAMPLING * padding
     step = spec.fov_mm * padding / size
     turn = placement.turn.T
@@ -124,9 +147,11 @@ def _stack(
 ) -> NDArray[np.float32]:
     """Return signal (i, j, k, 1) of slices that each coil has sampled, with new noise."""
     stored = spec.stored_matrix
+    # SNR is that of the image: the filter takes noise away, so there is more before it.
+    before = 1 / (spec.snr * float(np.mean(window(spec.matrix, spec.apodization) ** 2)))
     signal = np.zeros((stored, stored, len(slices), 1), dtype=np.float32, order="F")
     for index, coils in enumerate(slices):
-        noisy = [add_noise(samples, 1 / spec.snr, rng) for samples in coils]
+        noisy = [apodize(add_noise(samples, before, rng), spec.apodization) for samples in coils]
         signal[:, :, index, 0] = _store(spec, reconstruct(noisy, stored)).T
     return signal
 
@@ -201,8 +226,14 @@ def _series(
     return Series(header=header, signal=signal, stored_range=(0.0, float(spec.stored_max)))
 
 
-def _signals(spec: AcrSpec) -> dict[str, float]:
-    return {} if spec.vial_signal is None else {"vial_fluid": spec.vial_signal}
+def _signals(phantom: Phantom, spec: AcrSpec) -> dict[str, float]:
+    """Return the signals, by name of insert, that differ from the definition's."""
+    signals = {
+        insert.name: insert.signal * spec.hole_signal
+        for insert in phantom.insert
+        if insert.shape.kind == "hole_array"
+    }
+    return signals if spec.vial_signal is None else {**signals, "vial_fluid": spec.vial_signal}
 
 
 def _check(phantom: Phantom, spec: AcrSpec) -> None:
@@ -217,18 +248,24 @@ def _sampled_stack(
     phantom: Phantom, spec: AcrSpec, slices: tuple[int, ...] | None
 ) -> list[list[Samples]]:
     """Return the samples of every slice, feet to head."""
-    pieces = cut(phantom, spec.variant, bubble_deg=spec.bubble_deg, signals=_signals(spec))
+    pieces = cut(phantom, spec.variant, bubble_deg=spec.bubble_deg, signals=_signals(phantom, spec))
     bare = cut(dataclasses.replace(phantom, insert=()), spec.variant)
     profile = slice_profile(spec.profile, spec.thickness_mm)
     axis = _fine_axis(spec)
     fields = sensitivities(spec, axis[None, :], axis[:, None])
     placement, count = place(phantom, spec), phantom.stack.n_slices
+
+    def received(index: int, drawn: Pieces) -> list[Samples]:
+        fine = _draw(spec, placement, axial_plane(phantom, spec, index), drawn, profile)
+        return _receive(spec, fine, fields)
+
+    # Slices that nobody asked for all show the bath as it is on the middle one.
+    plain = received(count // 2, bare) if slices is not None and len(slices) < count else []
     sampled = []
     for index in range(count):
         number = count - index if spec.reversed_order else index + 1
-        chosen = pieces if slices is None or number in slices else bare
-        fine = _draw(spec, placement, axial_plane(phantom, spec, index), chosen, profile)
-        sampled.append(_receive(spec, fine, fields))
+        drawn = slices is None or number in slices
+        sampled.append(received(index, pieces) if drawn else plain)
     return sampled
 
 
@@ -270,7 +307,7 @@ def simulate_localizer(
         Study and frame of reference UID to share; None makes new ones.
     """
     _check(phantom, spec)
-    pieces = cut(phantom, spec.variant, bubble_deg=spec.bubble_deg, signals=_signals(spec))
+    pieces = cut(phantom, spec.variant, bubble_deg=spec.bubble_deg, signals=_signals(phantom, spec))
     profile = slice_profile(spec.profile, spec.localizer_thickness_mm)
     fine = _draw(spec, place(phantom, spec), sagittal_plane(spec), pieces, profile)
     axis = _fine_axis(spec)
@@ -290,7 +327,8 @@ def _without_noise(
     phantom: Phantom, spec: AcrSpec, sampled: list[list[Samples]], number: int
 ) -> NDArray[np.float32]:
     index = phantom.stack.n_slices - number if spec.reversed_order else number - 1
-    return reconstruct(sampled[index], spec.stored_matrix)
+    filtered = [apodize(samples, spec.apodization) for samples in sampled[index]]
+    return reconstruct(filtered, spec.stored_matrix)
 
 
 def simulate_exam(
@@ -314,7 +352,8 @@ def simulate_exam(
     rng
         Source of the noise and of all UIDs.
     slices
-        Slices of the phantom to draw in full; the others show the bath alone. None draws all.
+        Slices of the phantom to draw in full; the others show the bath of the middle slice and
+        nothing in it. None draws all.
     localizer
         Add the sagittal localizer.
     repeat

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-__all__ = ["add_ghost", "add_noise", "fold", "reconstruct", "sample"]
+__all__ = ["add_ghost", "add_noise", "apodize", "fold", "reconstruct", "sample", "window"]
 
 Samples = NDArray[np.complex64]
 
@@ -74,6 +74,22 @@ def add_noise(samples: Samples, sd: float, rng: np.random.Generator) -> Samples:
         return samples
     noise = rng.standard_normal((*samples.shape, 2), dtype=np.float32).view(np.complex64)[..., 0]
     return samples + np.float32(sd / samples.shape[0]) * noise
+
+
+def apodize(samples: Samples, strength: float) -> Samples:
+    """Return samples times 1 - strength sin²(pi k / N) along both axes (1: Hann window)."""
+    if strength == 0:
+        return samples
+    one = window(samples.shape[0], strength)
+    result: Samples = samples * (one[:, None] * one[None, :]).astype(np.float32)
+    return result
+
+
+def window(matrix: int, strength: float) -> NDArray[np.float64]:
+    """Return the window of `apodize` along one axis."""
+    k = np.arange(-(matrix // 2), matrix // 2)
+    result: NDArray[np.float64] = 1 - strength * np.sin(np.pi * k / matrix) ** 2
+    return result
 
 
 def inverse(samples: Samples, stored: int) -> Samples:

@@ -43,7 +43,7 @@ def slice_profile(shape: str, thickness_mm: float) -> SliceProfile:
     if shape == "gaussian":
         density = np.exp(-4 * math.log(2) * (position / thickness_mm) ** 2)
     else:
-        fine = np.linspace(-2.0, 2.0, 4001)
+        fine = np.linspace(-1.5, 1.5, 801)
         response = _pulse_response(fine) ** 2
         width = _full_width(fine, response)
         density = np.interp(position / thickness_mm * width, fine, response)
@@ -53,7 +53,7 @@ def slice_profile(shape: str, thickness_mm: float) -> SliceProfile:
 
 def _pulse_response(frequency: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the spectrum of a Hann-windowed sinc pulse; its pass band is about -0.5 to 0.5."""
-    time = np.linspace(-_TIME_BANDWIDTH / 2, _TIME_BANDWIDTH / 2, 513)
+    time = np.linspace(-_TIME_BANDWIDTH / 2, _TIME_BANDWIDTH / 2, 129)
     pulse = np.sinc(time) * np.cos(np.pi * time / _TIME_BANDWIDTH) ** 2
     spectrum = np.cos(2 * np.pi * np.outer(frequency, time)) @ pulse
     response: NDArray[np.float64] = spectrum / spectrum[frequency.size // 2]

@@ -220,59 +220,24 @@ def _render(
                 if outside(low, high, box, cylinder):
                     continue
                 n_chosen = overlapping(low, high, box, in_block, n_block, chosen)
+                # fmt: off
                 count, smooth = _meet(
-                    left,
-                    top,
-                    half,
-                    low,
-                    high,
-                    chosen,
-                    n_chosen,
-                    signal,
-                    first_plane,
-                    kind,
-                    face,
-                    cylinder,
-                    near_signal,
-                    first,
-                    near_kind,
-                    near_face,
-                    near_cylinder,
+                    left, top, half, low, high, chosen, n_chosen, signal, first_plane, kind, face,
+                    cylinder, near_signal, first, near_kind, near_face, near_cylinder,
                 )
                 if count < 0:
                     continue
                 if smooth:
                     _fill_linear(
-                        image,
-                        left,
-                        top,
-                        nodes,
-                        count,
-                        aim,
-                        near_signal,
-                        first,
-                        near_kind,
-                        near_face,
-                        near_cylinder,
-                        table,
-                        gaps,
+                        image, left, top, nodes, count, aim, near_signal, first, near_kind,
+                        near_face, near_cylinder, table, gaps,
                     )
                 else:
                     _fill_rays(
-                        image,
-                        left,
-                        top,
-                        nodes,
-                        count,
-                        aim,
-                        near_signal,
-                        first,
-                        near_kind,
-                        near_face,
-                        near_cylinder,
-                        table,
-                        gaps,
+                        image, left, top, nodes, count, aim, near_signal, first, near_kind,
+                        near_face, near_cylinder, table, gaps,
                     )
+                # fmt: on
 
 
 def _select(pieces: Pieces, grid: Grid, half_mm: float) -> NDArray[np.int64]:

@@ -86,6 +86,8 @@ class AcrSpec:
     phase_encode_direction: str = "COL"
     """`ROW` or `COL`, as DICOM has it."""
 
+    apodization: float = 0.0
+    """Damping of the outermost samples of k-space, 0 (none, full ringing) to 1 (Hann window)."""
     interpolated_matrix: int | None = None
     """Stored matrix where k-space is filled with zeros; None stores the acquired one."""
     zero_border_px: int = 0
@@ -98,6 +100,10 @@ class AcrSpec:
     """Larger values are clipped."""
     vial_signal: float | None = None
     """Signal of the contrast vial over the bath; None takes the definition's."""
+
+    hole_signal: float = 0.65
+    """Signal of the fine holes of the resolution insert over the definition's. Five public scans
+    show 0.5 to 0.85 of what holes through the whole slice would give: they are not as deep."""
 
     scanner: Scanner = _SCANNER
     acquired_at: dt.datetime | None = _WHEN
@@ -124,6 +130,9 @@ class AcrSpec:
                 refuse(name, "above 0")
         if self.n_coils < 1:
             refuse("n_coils", "1 or more")
+        for name in ("apodization", "hole_signal"):
+            if not 0 <= getattr(self, name) <= 1:
+                refuse(name, "0 to 1")
         if not 0 <= self.shading_percent < 90:
             refuse("shading_percent", "0 to below 90")
         if any(abs(angle) > 20 or not math.isfinite(angle) for angle in self.tilt_deg):

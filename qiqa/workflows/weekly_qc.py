@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from qiqa import __version__
-from qiqa.assess import assess, unanswered
+from qiqa.assess import assess, reopened, unanswered
 from qiqa.core.errors import LocateError
 from qiqa.core.exam import Exam
 from qiqa.core.measurement import Assessment
@@ -144,13 +144,19 @@ def _measure_all(
     views = tuple(item.view for item in located.found)
     assessments: list[Assessment] = []
     outcomes: list[Outcome] = []
-    for item in located.found:
+    order = [series.role for series in protocol.series]
+    in_order = sorted(
+        located.found,
+        key=lambda i: order.index(i.view.role) if i.view.role in order else len(order),
+    )
+    for item in in_order:
         progress(f"measuring {item.view.role}")
         for outcome in measure(item.view, protocol.measured, views):
             outcomes.append(outcome)
             assessments += [
                 assess(m, protocol, field_t, item.deviations) for m in outcome.measurements
             ]
+    assessments = list(reopened(protocol, tuple(assessments)))
     read_by_eye = entered_measurements(protocol, entries)
     assessments += [assess(m, protocol, field_t) for m in read_by_eye]
     measured = tuple(item.measurement for item in assessments)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from qiqa.assess import assess, unanswered
+from qiqa.assess import assess, reopened, unanswered
 from qiqa.core.measurement import Measurement, Verdict, worst
 from qiqa.io.definitions import load_protocol
 
@@ -78,3 +78,18 @@ def test_the_exam_as_a_whole_follows(protocol):
     assert worst((good, *left)) is Verdict.NOT_EVALUATED
     assert worst((good, bad, *left)) is Verdict.TOLERANCE
     assert worst((good,)) is Verdict.PASS
+
+
+def test_values_on_the_wrong_series_stay_recorded_and_leave_the_question_open(protocol):
+    diameter = Measurement(
+        name="diameter_slice1_lr", quantity="diameter", unit="mm", value=190.0, role="T2"
+    )
+    recorded = assess(diameter, protocol, 1.5)
+    assert recorded.answered
+    (item,) = reopened(protocol, (recorded,))
+    assert (item.verdict, item.answered) == (Verdict.NOT_EVALUATED, False)
+    assert item.reason == "judged on T1, which this exam does not have"
+    assert item.measurement is diameter
+    on_t1 = assess(dataclasses.replace(diameter, role="T1"), protocol, 1.5)
+    assert reopened(protocol, (recorded, on_t1)) == (recorded, on_t1)
+    assert unanswered(protocol, (diameter,))[0].measurement.name != "diameter_slice1_lr"

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from qiqa.core.errors import UsageError
-from qiqa.core.registry import Registry
+from qiqa.core.registry import Registry, _entry_points
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def package(tmp_path, monkeypatch):
     }.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
+    _entry_points.cache_clear()  # read once a process; the tests announce different ones
     yield "some_members"
+    _entry_points.cache_clear()
     for name in [m for m in sys.modules if m.startswith("some_members")]:
         del sys.modules[name]
 
@@ -52,9 +54,11 @@ def test_foreign_member_by_entry_point(package, tmp_path):
         f"[{package}]\nforeign = other_module\nwrong = other_module:VALUE\n", encoding="utf-8"
     )
     (tmp_path / "other_module.py").write_text("VALUE = 4", encoding="utf-8")
+    _entry_points.cache_clear()
     registry = Registry(package)
     assert registry.names() == ("foreign", "ghosting", "uniformity", "wrong")
     assert registry.load("foreign").VALUE == 4
     with pytest.raises(UsageError, match="must name a module"):
         registry.load("wrong")
     del sys.modules["other_module"]
+    _entry_points.cache_clear()

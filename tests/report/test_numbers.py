@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from qiqa.core.measurement import Interval, Measurement
 from qiqa.report.numbers import (
     DASH,
-    coverage_factor,
     decimals,
     fixed,
     plain_number,
@@ -37,19 +36,7 @@ def test_gum_h_1_7_end_gauge():
     assert quantity_text(m) == ("50.000838", "mm", "± 0.000093 (99 %)")
 
 
-@pytest.mark.parametrize(
-    ("freedom", "factor"), [(1, 12.71), (2, 4.30), (12, 2.18), (50, 2.01), (math.inf, 1.960)]
-)
-def test_gum_table_g_2(freedom, factor):
-    assert coverage_factor(freedom) == pytest.approx(factor, abs=0.005)
-
-
-def test_interval_from_few_degrees_of_freedom_is_wide():
-    m = value(10.0, standard_uncertainty=0.1, degrees_of_freedom=2.0)
-    assert quantity_text(m)[2] == "± 0.43"
-
-
-def test_unknown_degrees_of_freedom_are_not_taken_as_infinite():
+def test_no_interval_is_made_up_from_a_standard_uncertainty():
     assert quantity_text(value(10.0, standard_uncertainty=0.1))[2] == "u = 0.10"
 
 
@@ -71,9 +58,11 @@ def test_discrete_interval_is_never_rounded_to_plus_minus():
 
 
 def test_frequency_in_megahertz_to_one_hertz():
-    m = value(63_863_021.4, "Hz", standard_uncertainty=0.29, degrees_of_freedom=math.inf)
+    near = Interval(low=63_863_020.83, high=63_863_021.97)
+    m = value(63_863_021.4, "Hz", interval=near)
     assert quantity_text(m) == ("63.863021", "MHz", "± 1 Hz")
-    wide = value(63_863_021.4, "Hz", standard_uncertainty=63.0, degrees_of_freedom=math.inf)
+    far = Interval(low=63_863_021.4 - 123.5, high=63_863_021.4 + 123.5)
+    wide = value(63_863_021.4, "Hz", interval=far)
     assert quantity_text(wide)[2] == "± 120 Hz"
 
 

@@ -1,0 +1,293 @@
+"""The documents say what the program does: names, options, fields, codes, statuses, links."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import fnmatch
+import functools
+import math
+import os
+import re
+import shlex
+import subprocess
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qiqa.cli import status
+from qiqa.core import phantom, protocol
+from qiqa.core.measurement import Verdict
+from qiqa.core.rows import COLUMNS
+from qiqa.io.definitions import load_protocol, names
+from qiqa.measure import FAMILIES
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = (README, *sorted(DOCS.rglob("*.md")))
+COMMANDS = ("qc", "index", "demo", "history", "simulate", "phantoms", "protocols")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def _section(text: str, heading: str) -> str:
+    """Return what stands under a heading, up to the next one of its level or above."""
+    start = text.index(f"{heading}\n")
+    level = len(heading) - len(heading.lstrip("#"))
+    rest = text[start + len(heading) :]
+    end = re.search(rf"^#{{1,{level}}} ", rest, re.MULTILINE)
+    return rest[: end.start()] if end else rest
+
+
+def _table(text: str, first: str) -> list[list[str]]:
+    """Return the cells of the rows of every table whose first header cell is `first`."""
+    rows, inside = [], False
+    for line in text.splitlines():
+        if not line.startswith("|"):
+            inside = False
+            continue
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if cells[0] == first:
+            inside = True
+        elif inside and not set(cells[0]) <= {"-"}:
+            rows.append(cells)
+    return rows
+
+
+# --- metrics ---------------------------------------------------------------------------------
+
+
+def _measured_names() -> Iterator[str]:
+    for family in FAMILIES.names():
+        module = FAMILIES.load(family)
+        for known in (*module.NAMES, *(v for k, v in vars(module).items() if k == "PAIR_NAME")):
+            yield known[0]
+    for definition in names("protocols"):
+        yield from (e.measurement for e in load_protocol(definition).entry if e.measurement)
+
+
+def _budget_lines() -> set[str]:
+    found = set()
+    for path in (*(ROOT / "qiqa/measure").glob("*.py"), ROOT / "qiqa/workflows/entries.py"):
+        for node in ast.walk(ast.parse(_read(path))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "BudgetLine":
+                value = next(k.value for k in node.keywords if k.arg == "name")
+                assert isinstance(value, ast.Constant), f"{path.name}: a name that cannot be read"
+                found.add(value.value)
+    return found
+
+
+def test_metrics_describe_every_measurement() -> None:
+    headings = " ".join(re.findall(r"^##+ (.*)$", _read(DOCS / "metrics.md"), re.MULTILINE))
+    missing = {name for name in _measured_names() if not re.search(rf"\b{name}\b", headings)}
+    assert not missing
+
+
+def test_metrics_hold_every_budget_line_and_no_other() -> None:
+    documented = {row[0] for row in _table(_read(DOCS / "metrics.md"), "budget line")}
+    assert documented == _budget_lines()
+
+
+def test_metrics_name_the_algorithms() -> None:
+    text = _read(DOCS / "metrics.md")
+    algorithms = {FAMILIES.load(family).ALGORITHM for family in FAMILIES.names()}
+    assert {name for name in algorithms if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.parametrize(("edition", "columns"), [("2022", (2, 3)), ("2015", (4,))])
+def test_metrics_give_the_limits_of_both_editions(edition: str, columns: tuple[int, ...]) -> None:
+    rows = _table(_read(DOCS / "metrics.md"), "measurement")
+    for limit in load_protocol(f"acr_large_{edition}").limit:
+        pairs = (limit.action, limit.tolerance or ())
+        levels = {f"{abs(x):g}" for pair in pairs for x in pair if math.isfinite(x) and x != 0}
+        for name in limit.measurements:
+            fitting = [row for row in rows if fnmatch.fnmatch(name, row[0].split("`")[1])]
+            found = {
+                f"{float(number):g}"
+                for row in fitting
+                for column in columns
+                for number in re.findall(r"(?<![T\d.])\d+(?:\.\d+)?", row[column])
+            }
+            assert levels <= found, (limit.id, name)
+
+
+# --- command line ----------------------------------------------------------------------------
+
+
+@functools.cache
+def _help(command: str) -> str:
+    words = [sys.executable, "-m", "qiqa", *([command] if command else []), "--help"]
+    done = subprocess.run(
+        words,
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        env={**os.environ, "COLUMNS": "200", "PYTHONIOENCODING": "utf-8"},
+    )
+    return done.stdout
+
+
+def _options(command: str) -> set[str]:
+    """Return the options that the lines of the help begin with."""
+    lines = re.findall(r"^  (-.*?)(?:  .*)?$", _help(command), re.MULTILINE)
+    return {option for line in lines for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line)}
+
+
+def _command_lines(text: str) -> Iterator[list[str]]:
+    code = re.findall(r"^    +(.*)$", text, re.MULTILINE) + re.findall(r"`([^`\n]+)`", text)
+    for line in code:
+        for part in re.split(r"&&|\|\|", line):
+            if re.match(r"qiqa [a-z-]", part.strip()):
+                yield shlex.split(part.replace("'", "").split(" #")[0])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_commands_and_options_exist(page: Path) -> None:
+    for words in _command_lines(_read(page)):
+        command = words[1] if not words[1].startswith("-") else ""
+        assert command in ("", *COMMANDS), words
+        given = {word.rstrip(".,;:)") for word in words[1:] if re.match(r"--?[a-z]", word)}
+        assert given <= _options(command), words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_options_named_in_the_text_exist(page: Path) -> None:
+    known = {option for command in ("", *COMMANDS) for option in _options(command)}
+    named = set(re.findall(r"`(--[a-z-]+)", _read(page)))
+    assert named <= known
+
+
+def test_every_command_and_option_is_documented() -> None:
+    text = "\n".join(_read(page) for page in PAGES)
+    listed = re.findall(r"^  ([a-z]+) ", _help("").split("commands:", 1)[1], re.MULTILINE)
+    assert set(listed) == set(COMMANDS)
+    for command in COMMANDS:
+        assert f"qiqa {command}" in text
+        long = {option for option in _options(command) if option.startswith("--")}
+        assert {o for o in long if not re.search(rf"{o}(?![\w-])", text)} == set(), command
+
+
+def _statuses(text: str) -> set[int]:
+    return {int(row[0]) for row in _table(text, "status")}
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "schemas.md"], ids=_name)
+def test_exit_statuses_are_those_of_the_program(page: Path) -> None:
+    expected = {status.PASS, status.FAILED, status.USAGE, status.INTERRUPTED}
+    assert _statuses(_read(page)) == expected | {status.of_verdict(v) for v in Verdict}
+
+
+# --- schemas and codes -----------------------------------------------------------------------
+
+
+def test_row_schema_is_complete_and_in_order() -> None:
+    text = _section(_read(DOCS / "schemas.md"), "## Measurement row: qiqa.measurement/1")
+    documented = [tuple(row[:3]) for row in _table(text, "field")]
+    assert documented == [(f"`{c.name}`", c.type, c.meaning) for c in COLUMNS]
+
+
+@pytest.mark.parametrize(
+    ("noun", "heading"),
+    [
+        (phantom.Phantom, "### Top level of a phantom"),
+        (phantom.Body, "### [body]"),
+        (phantom.Stack, "### [stack]"),
+        (phantom.ReferenceValue, "### [[reference]]"),
+        (phantom.Insert, "### [[insert]]"),
+        (protocol.Protocol, "### Top level of a protocol"),
+        (protocol.ExpectedSeries, "### [[series]]"),
+        (protocol.Limit, "### [[limit]]"),
+        (protocol.Entry, "### [[entry]]"),
+    ],
+)
+def test_definition_keys_are_complete(noun: type, heading: str) -> None:
+    rows = _table(_section(_read(DOCS / "schemas.md"), heading), "key")
+    assert {row[0] for row in rows} == {
+        f"`{f.name}`{'*' if f.default is dataclasses.MISSING else ''}"
+        for f in dataclasses.fields(noun)
+        if f.name not in ("path", "sha256")
+    }
+
+
+def test_shapes_are_complete() -> None:
+    rows = _table(_section(_read(DOCS / "schemas.md"), "### shape"), "kind")
+    documented = {row[0].strip("`"): set(re.findall(r"`(\w+)`", row[1])) for row in rows}
+    assert documented == {
+        typing.get_args(typing.get_type_hints(shape)["kind"])[0]: {
+            f.name for f in dataclasses.fields(shape) if f.name != "kind"
+        }
+        for shape in typing.get_args(phantom.ShapeOf)
+    }
+
+
+def test_finding_codes_are_complete() -> None:
+    source = "\n".join(_read(path) for path in (ROOT / "qiqa").rglob("*.py"))
+    patterns = (
+        r'\bcode="(\w+)"',
+        r'\bcode: str = "(\w+)"',
+        r'_(?:finding|altered)\(\s*"(\w+)"',
+        r'\.unreadable\([^\n]*, "(\w+)"\)',
+        r'code="\w+" if \w+ else "(\w+)"',
+        r'"(artifact_\w+)"',
+    )
+    used = {code for pattern in patterns for code in re.findall(pattern, source)}
+    used |= {f"{what}_replaced" for what in re.findall(r'_replaced\(\s*"(\w+)"', source)}
+    text = _section(_read(DOCS / "reading.md"), "## Findings")
+    documented = {code for row in _table(text, "code") for code in re.findall(r"`(\w+)`", row[0])}
+    documented |= set(re.findall(r"`(\w+_\w+)`", text.rsplit("`qiqa history --verify` adds", 1)[1]))
+    assert documented == used
+
+
+# --- pages -----------------------------------------------------------------------------------
+
+
+def _anchors(path: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", _read(path), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_relative_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", _read(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), target
+        if anchor:
+            assert anchor in _anchors(path), target
+
+
+def test_every_page_is_linked() -> None:
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)\s:]+)\)", _read(page))
+    }
+    own = {page for page in PAGES if "validation" not in page.parts}
+    assert own - linked - {README} == set()
+
+
+def test_readme_holds_the_two_commands() -> None:
+    lines = {line.strip() for line in _read(README).splitlines()}
+    assert {"pip install . && qiqa demo", "pip install '.[test]' && pytest"} <= lines
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_no_page_names_a_private_place(page: Path) -> None:
+    assert not re.search(r"/(work|root|tmp|home)/", _read(page))
+
+
+def test_pictures_are_small() -> None:
+    large = [p.name for p in (DOCS / "images").iterdir() if p.stat().st_size > 300_000]
+    assert not large
