@@ -98,7 +98,8 @@ def test_a_pair_of_verdicts_is_named_and_a_crowd_is_counted(shown, result):
             items[n] = dataclasses.replace(items[n], verdict=Verdict.ACTION)
         return words(shown(assessments=tuple(items)))
 
-    assert failed(2).startswith("ACTION 10 pass. 2 action: T1 Diameter slice 1, left-right; T1 Di")
+    both = "localizer Length, end to end; T1 Diameter slice 1, left-right."
+    assert failed(2).startswith(f"ACTION 10 pass. 2 action: {both}")
     assert re.match(r"ACTION 7 pass. 5 action: [^;]+; [^;]+; [^;]+ and 2 more\.", failed(5))
 
 
