@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import traceback
 from collections.abc import Sequence
 
 from qiqa import __version__
@@ -61,6 +60,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("interrupted; nothing half done was kept", to_error=True)
         return status.INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last boundary: shown in full, never swallowed
+        import traceback
+
         say("".join(traceback.format_exception(error)), to_error=True)
         say(
             f"qiqa: internal error: {type(error).__name__}: {error}\n"

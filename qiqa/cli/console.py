@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -105,6 +102,8 @@ def _silence(stream: TextIO) -> None:
 
 def width() -> int:
     """Return how many columns there are; COLUMNS overrules, also for files and pipes."""
+    import shutil
+
     return max(shutil.get_terminal_size((_PLAIN_WIDTH, 24)).columns, 40)
 
 
@@ -150,10 +149,14 @@ def write_json(payload: Any, target: str) -> None:
     OutputError
         If it cannot be written.
     """
+    import json
+
     if target == "-":
         # plain ASCII: no code page can spoil it and no control character reaches a terminal
         say(json.dumps(payload, indent=2, ensure_ascii=True, allow_nan=False))
         return
+    import tempfile
+
     text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     path = Path(target)
     temporary: Path | None = None

@@ -82,10 +82,15 @@ def arguments(parser: Parser) -> None:
     scanner("--shading", finite, 4.0, "receive shading: loss of PIU [%%]")
     scanner("--ghost", finite, 0.0, "amplitude of a ghost over the image")
     scanner("--seed", int, 1, "seed of the noise")
-    out = group("what is written")
-    out("--style", str, "siemens", "siemens, ge or philips")
-    parser.add_argument("--enhanced", action="store_true", help="enhanced multi-frame objects")
-    json_option(parser, SCHEMA)
+    out = parser.add_argument_group("what is written")
+    out.add_argument(
+        "--style",
+        choices=("siemens", "ge", "philips"),
+        default="siemens",
+        help="whose headers and scaling; default: %(default)s",
+    )
+    out.add_argument("--enhanced", action="store_true", help="enhanced multi-frame objects")
+    json_option(out, SCHEMA)
 
 
 def command(options: Options) -> int:

@@ -88,7 +88,9 @@ def test_an_exam_without_localizer_is_not_evaluated(exam_folder):
 def test_an_exam_without_t1_is_not_evaluated(exam_folder):
     result = run(exam_folder / "localizer", exam_folder / "T2")
     assert result.verdict is Verdict.NOT_EVALUATED
-    assert assessment(result, "diameter_slice1_lr").answered is False
+    left = assessment(result, "diameter_slice1_lr", "T2")
+    assert left.answered is False
+    assert left.reason == "judged on T1, which this exam does not have"
 
 
 def copy_without(folder, target, *numbers):
