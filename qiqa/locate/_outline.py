@@ -106,8 +106,14 @@ def body_outline(stack: NDArray[np.float32], pixel_mm: tuple[float, float]) -> O
 def _wall_circle(
     image: NDArray[np.float32], pixel_mm: tuple[float, float], near: Circle
 ) -> Circle | None:
-    """Refine the circle on one slice by half-height wall points."""
+    """Refine the circle on one slice by half-height wall points.
+
+    The search starts from half millimetres, counted from the middle of the image: so a flipped or
+    turned copy of the image is searched from the very same place.
+    """
     from scipy.ndimage import map_coordinates
+
+    near = _rounded(near, image.shape, pixel_mm)
 
     angle = np.arange(0, 2 * np.pi, np.pi / 180)
     radius = np.arange(near.radius + 9, near.radius - 12, -0.5)
@@ -134,14 +140,25 @@ def _wall_circle(
     return fit_circle(x, y, WALL_TOLERANCE_MM, (near.x, near.y, near.radius))
 
 
+def _rounded(circle: Circle, shape: tuple[int, ...], pixel_mm: tuple[float, float]) -> Circle:
+    middle = [(n - 1) / 2 * size for n, size in zip(shape, pixel_mm, strict=True)]
+    x, y = (
+        center + round(2 * (value - center)) / 2
+        for value, center in zip((circle.x, circle.y), middle, strict=True)
+    )
+    return dataclasses.replace(circle, x=x, y=y, radius=round(2 * circle.radius) / 2)
+
+
 def _local_level(ring: NDArray[np.float64], fallback: float) -> NDArray[np.float64]:
     """Return the bath level near the wall for every angle: 75th percentile over 40 degrees."""
     n = ring.shape[0]
+    closed = np.concatenate([ring[-20:], ring, ring[:20]])
+    windows = np.lib.stride_tricks.sliding_window_view(closed, 41, axis=0)
+    blocks = windows[:n].reshape(n, -1)
+    seen = np.isfinite(blocks)
+    if seen.all():
+        return np.asarray(np.percentile(blocks, 75, axis=1))
     level = np.full(n, fallback)
-    for start in range(0, n, 10):
-        rows = np.arange(start - 20, start + 20) % n
-        block = ring[rows]
-        block = block[np.isfinite(block)]
-        if block.size > 20:
-            level[start : start + 10] = np.percentile(block, 75)
+    for index in np.flatnonzero(seen.sum(axis=1) > 40):
+        level[index] = np.percentile(blocks[index][seen[index]], 75)
     return level
