@@ -49,6 +49,9 @@ def test_all_is_well(handed_out, home):
     assert kept(home) == 1
     assert sorted(p.suffix for p in home.iterdir()) == [".db", ".html", ".json"]
     assert out.endswith(" PASS   12 pass.\n")
+    assert "history  exam 1 in" in out
+    assert "history  exam 1, already kept, in" in handed_out()[1]
+    assert kept(home) == 1
 
 
 def newer(path):
@@ -174,7 +177,7 @@ def test_a_full_disk_loses_the_screen_of_nobody(handed_out, home):
 
 def test_a_reader_that_leaves_early_stops_nothing(exam, home, process):
     """As `qiqa qc ... | head -1`: the first line is read, then the pipe is closed."""
-    command = [sys.executable, "-m", "qiqa", "qc", str(exam / "T1"), "-o", "r.html"]
+    command = [sys.executable, "-m", "qiqa", "qc", str(exam / "localizer"), "-o", "r.html"]
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": root}
     with subprocess.Popen(
@@ -192,7 +195,7 @@ def test_a_reader_that_leaves_early_stops_nothing(exam, home, process):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no /dev/full")
 def test_an_output_that_cannot_be_written_is_said_and_stops_nothing(exam, home, process):
     with Path("/dev/full").open("wb") as full:
-        ran = process("qc", exam / "T1", "-o", "r.html", stdout=full)
+        ran = process("qc", exam / "localizer", "-o", "r.html", stdout=full)
     assert ran.code == 1
     assert "standard output: cannot be written: No space left on device" in ran.err
     assert is_report(home / "r.html")
@@ -200,7 +203,7 @@ def test_an_output_that_cannot_be_written_is_said_and_stops_nothing(exam, home, 
 
 
 def test_a_console_of_another_code_page(exam, process):
-    ran = process("qc", exam / "T1", "--no-store", "-o", "r.html", encoding="cp1252",
+    ran = process("qc", exam / "localizer", "--no-store", "-o", "r.html", encoding="cp1252",
                   env={"PYTHONIOENCODING": "cp1252"})  # fmt: skip
     assert ran.code == 5
     assert "± " in ran.out
