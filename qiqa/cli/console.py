@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -76,10 +77,10 @@ def say_parts(parts: Sequence[Part], *, to_error: bool = False) -> None:
             _print_styled(parts, stream)
         else:
             print("".join(clean(text) for text, _ in parts), file=stream, flush=True)
-    except BrokenPipeError:
-        _silence(stream)
     except OSError as error:
         _silence(stream)
+        if isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL):
+            return
         name = "standard error" if to_error else "standard output"
         raise OutputError(f"cannot be written: {error.strerror or error}", where=name) from error
 

@@ -192,8 +192,11 @@ def _smooth_model(
 
 
 def _polynomial(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    # products of rows, not powers: raising to a power costs twenty times a multiplication
+    of_u = np.vander(u, SMOOTH_DEGREE + 1, increasing=True).T.copy()
+    of_v = np.vander(v, SMOOTH_DEGREE + 1, increasing=True).T.copy()
     powers = ((i, j) for i in range(SMOOTH_DEGREE + 1) for j in range(SMOOTH_DEGREE + 1 - i))
-    return np.column_stack([u**i * v**j for i, j in powers])
+    return np.stack([of_u[i] * of_v[j] for i, j in powers]).T
 
 
 def _redraw(plane: SlicePlane, smooth: _Means, noise_sd: float) -> NDArray[np.float64]:
