@@ -75,7 +75,6 @@ THIRD_PARTY: dict[str, tuple[str, set[str]]] = {
     "sqlalchemy": ("sqlalchemy", {"store"}),
     "alembic": ("alembic", {"store"}),
     "psycopg": ("psycopg", {"store"}),
-    "typer": ("typer", {"cli"}),
     "rich": ("rich", {"cli"}),
     "platformdirs": ("platformdirs", {"cli", "server", "workflows", "store", "kernels"}),
 }

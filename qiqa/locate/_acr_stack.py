@@ -13,7 +13,7 @@ from qiqa.core.phantom import Bars, Box, Phantom
 from qiqa.core.pose import Override, PhantomPose
 from qiqa.core.series import Series
 from qiqa.geometry.bars import bar_end
-from qiqa.geometry.edges import first_crossing
+from qiqa.geometry.boxes import box_edge
 from qiqa.geometry.plane import SlicePlane
 from qiqa.geometry.views import plane_at
 from qiqa.locate._hint import positioning_hint
@@ -46,7 +46,9 @@ def locate_stack(series: Series, phantom: Phantom, override: Override) -> Phanto
         centers = centers + shift
     polar = polar_slices(stack, size[:2], centers)
     positions = np.array(series.header.slice_positions_mm)
-    matches = [m for m in match_slices(polar, positions, phantom) if _allowed(m, override)]
+    trust = bool(override.given)
+    found = match_slices(polar, positions, phantom, trust_user=trust)
+    matches = [m for m in found if _allowed(m, override)]
     if not matches or (matches[0].score < MIN_SCORE and not override.given):
         seen = f"best agreement {matches[0].score:.2f}, needs {MIN_SCORE}" if matches else "none"
         raise LocateError(
@@ -138,7 +140,7 @@ class _Refiner:
             )
             evidence.append(words)
         angle = (angle + 180) % 360 - 180
-        first, last, words = self._displacements(self._to_voxel(angle, 0.0, 0.0))
+        first, last, words = self._displacements(self._to_voxel(angle, 0.0, 0.0), angle)
         evidence.append(words)
         to_voxel = self._to_voxel(angle, first, last)
         runner_up = self._runner_up()
@@ -184,7 +186,7 @@ class _Refiner:
     def _frame(self, angle_deg: float) -> NDArray[np.float64]:
         a = math.radians(angle_deg)
         hand = -1.0 if self.match.mirrored else 1.0
-        return np.array([[math.cos(a), -math.sin(a) * hand], [math.sin(a), math.cos(a) * hand]])
+        return np.array([[math.cos(a) * hand, -math.sin(a)], [math.sin(a) * hand, math.cos(a)]])
 
     def _tilt(self, angle_deg: float) -> NDArray[np.float64]:
         """Slope of the axis along phantom x and y, per millimetre of z."""
@@ -241,10 +243,12 @@ class _Refiner:
                 turns.append(turn)
         return (float(np.median(turns)), len(turns)) if turns else (0.0, 0)
 
-    def _displacements(self, to_voxel: NDArray[np.float64]) -> tuple[float, float, str]:
+    def _displacements(
+        self, to_voxel: NDArray[np.float64], angle_deg: float
+    ) -> tuple[float, float, str]:
         """Return how far slices 1 and 11 lie towards slice 11 on the axis [mm], from the wedges."""
         found: dict[int, float] = {}
-        tilt_y = self._tilt(self.match.angle_deg)[1]
+        tilt_y = self._tilt(angle_deg)[1]
         for number in (1, self.phantom.stack.n_slices):
             plane = self._plane(to_voxel, number)
             pair = [
@@ -287,12 +291,7 @@ def _box_slope(plane: SlicePlane, box: Box) -> float | None:
     x = np.concatenate([-side[::-1], side])
     angles = []
     for y_edge, outward in ((box.y_mm[0], -1.0), (box.y_mm[1], 1.0)):
-        y = y_edge + outward * np.arange(8.0, -5.0, -0.25)
-        profile = plane.sample(
-            np.broadcast_to(x[:, None], (x.size, y.size)), np.broadcast_to(y, (x.size, y.size))
-        )
-        bath = np.nanmedian(profile[:, :12], axis=1)
-        edge = first_crossing(-profile, y, -bath / 2)
+        edge = box_edge(plane, x, y_edge, outward)
         good = np.isfinite(edge)
         if good.sum() < 0.6 * x.size:
             return None

@@ -15,6 +15,9 @@ __all__ = ["Outline", "body_outline", "boundary_points"]
 
 THRESHOLD = 0.35
 """Share of the 95th percentile that counts as phantom: above ghosts, below strong shading."""
+MAX_OUTSIDE = 0.7
+"""Share of the wall's surroundings that may lie outside the image."""
+MIN_RING = 100
 WALL_TOLERANCE_MM = 1.2
 """Wall points farther from the circle are structures, bubbles or noise."""
 
@@ -103,8 +106,14 @@ def body_outline(stack: NDArray[np.float32], pixel_mm: tuple[float, float]) -> O
 def _wall_circle(
     image: NDArray[np.float32], pixel_mm: tuple[float, float], near: Circle
 ) -> Circle | None:
-    """Refine the circle on one slice by half-height wall points."""
+    """Refine the circle on one slice by half-height wall points.
+
+    The search starts from half millimetres, counted from the middle of the image: so a flipped or
+    turned copy of the image is searched from the very same place.
+    """
     from scipy.ndimage import map_coordinates
+
+    near = _rounded(near, image.shape, pixel_mm)
 
     angle = np.arange(0, 2 * np.pi, np.pi / 180)
     radius = np.arange(near.radius + 9, near.radius - 12, -0.5)
@@ -114,10 +123,16 @@ def _wall_circle(
     out = (i < 0) | (j < 0) | (i > image.shape[0] - 1) | (j > image.shape[1] - 1)
     profiles = map_coordinates(image.astype(np.float64), [i, j], order=1, mode="nearest")
     profiles[out] = np.nan
+    if out.mean() > MAX_OUTSIDE:
+        return None
     ring = profiles[:, (radius < near.radius - 3) & (radius > near.radius - 9)]
-    level = float(np.nanpercentile(ring, 75))
+    seen = ring[np.isfinite(ring)]
+    if seen.size < MIN_RING:
+        return None
+    level = float(np.percentile(seen, 75))
     floor = profiles[:, radius > near.radius + 4]
-    air = float(np.nanmedian(floor)) if np.isfinite(floor).any() else 0.0
+    floor = floor[np.isfinite(floor)]
+    air = float(np.median(floor)) if floor.size else 0.0
     half = _local_level(ring, level) / 2 + air / 2
     filled = np.where(out, -np.inf, profiles)
     edge = first_crossing(filled, radius, half)
@@ -125,13 +140,25 @@ def _wall_circle(
     return fit_circle(x, y, WALL_TOLERANCE_MM, (near.x, near.y, near.radius))
 
 
+def _rounded(circle: Circle, shape: tuple[int, ...], pixel_mm: tuple[float, float]) -> Circle:
+    middle = [(n - 1) / 2 * size for n, size in zip(shape, pixel_mm, strict=True)]
+    x, y = (
+        center + round(2 * (value - center)) / 2
+        for value, center in zip((circle.x, circle.y), middle, strict=True)
+    )
+    return dataclasses.replace(circle, x=x, y=y, radius=round(2 * circle.radius) / 2)
+
+
 def _local_level(ring: NDArray[np.float64], fallback: float) -> NDArray[np.float64]:
     """Return the bath level near the wall for every angle: 75th percentile over 40 degrees."""
     n = ring.shape[0]
+    closed = np.concatenate([ring[-20:], ring, ring[:20]])
+    windows = np.lib.stride_tricks.sliding_window_view(closed, 41, axis=0)
+    blocks = windows[:n].reshape(n, -1)
+    seen = np.isfinite(blocks)
+    if seen.all():
+        return np.asarray(np.percentile(blocks, 75, axis=1))
     level = np.full(n, fallback)
-    for start in range(0, n, 10):
-        rows = np.arange(start - 20, start + 20) % n
-        block = ring[rows]
-        if np.isfinite(block).sum() > 20:
-            level[start : start + 10] = np.nanpercentile(block, 75)
+    for index in np.flatnonzero(seen.sum(axis=1) > 40):
+        level[index] = np.percentile(blocks[index][seen[index]], 75)
     return level

@@ -65,6 +65,11 @@ def _flattened(polar: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(polar / np.maximum(bath, 0.05 * bath.max() + 1e-30))
 
 
+def _mirror(polar: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Exchange left and right: what stood at angle a stands at 180 degrees - a."""
+    return np.roll(polar[..., ::-1], 1 + N_ANGLES // 2, axis=-1)
+
+
 def _normalized(polar: NDArray[np.float64]) -> NDArray[np.float64]:
     """Center and scale each slice; radii weigh by the area they stand for."""
     weight = (RADII_MM / RADII_MM.sum())[:, None] / N_ANGLES
@@ -89,7 +94,11 @@ def _templates(
 
 
 def match_slices(
-    polar: NDArray[np.float64], positions_mm: NDArray[np.float64], phantom: Phantom
+    polar: NDArray[np.float64],
+    positions_mm: NDArray[np.float64],
+    phantom: Phantom,
+    *,
+    trust_user: bool = False,
 ) -> list[Match]:
     """Return explanations of the slices, best first: variant, order, hand, offset, angle.
 
@@ -101,18 +110,23 @@ def match_slices(
         Positions along the slice normal, rising.
     phantom
         What to match.
+    trust_user
+        Keep explanations that single slices contradict: the user has set a part of the answer.
     """
     images = np.fft.rfft(_normalized(polar), axis=2)
     matches = []
     for variant in phantom.variants or (None,):
         plain = _templates(phantom, variant, tuple(range(1, phantom.stack.n_slices + 1)))
         for mirrored in (False, True):
-            polar_template = np.roll(plain[:, :, ::-1], 1, axis=2) if mirrored else plain
+            polar_template = _mirror(plain) if mirrored else plain
             templates = np.fft.rfft(_normalized(polar_template), axis=2)
             cross = np.einsum("krf,mrf->kmf", images, templates.conj())
             correlation = np.fft.irfft(cross, n=N_ANGLES, axis=2)
             for reverse in (False, True):
-                matches += _offsets(correlation, positions_mm, phantom, variant, mirrored, reverse)
+                found = _offsets(
+                    correlation, positions_mm, phantom, variant, mirrored, reverse, trust_user
+                )
+                matches += found
     return sorted(matches, key=lambda m: -m.score * m.coverage)
 
 
@@ -133,7 +147,7 @@ def variant_scores(
             k = match.numbers.index(number)
             turned = np.roll(_normalized(polar[k : k + 1])[0], -round(match.angle_deg), axis=1)
             if match.mirrored:
-                turned = np.roll(turned[:, ::-1], 1, axis=1)
+                turned = _mirror(turned)
             values.append(float((turned * template).sum()))
         scores[variant] = float(np.mean(values))
     return scores
@@ -150,12 +164,14 @@ def _offsets(
     variant: str | None,
     mirrored: bool,
     reverse: bool,
+    trust_user: bool,
 ) -> list[Match]:
     """Try each slice, and places up to three slices outside the stack, as slice 1."""
     stack = phantom.stack
     along = -positions_mm[::-1] if reverse else positions_mm
     spacing = float(np.median(np.diff(along))) if along.size > 1 else stack.spacing_mm
     n = along.size
+    places = min(int((along[-1] - along[0]) / stack.spacing_mm + 1.5), stack.n_slices)
     found = []
     for first in range(-8, n):
         start = along[first] if first >= 0 else along[0] + first * spacing
@@ -163,7 +179,8 @@ def _offsets(
         numbers = np.round((z - stack.first_z_mm) / stack.spacing_mm).astype(int) + 1
         off = np.abs(z - stack.first_z_mm - (numbers - 1) * stack.spacing_mm)
         valid = (numbers >= 1) & (numbers <= stack.n_slices) & (off < 0.3 * stack.spacing_mm)
-        if valid.sum() < min(2, n):
+        valid &= _nearest(numbers, off)
+        if valid.sum() < max(min(2, n), 0 if trust_user else SHARE_PLACED * places):
             continue
         order = np.arange(n)[::-1] if reverse else np.arange(n)
         curve = np.zeros(N_ANGLES)
@@ -171,6 +188,8 @@ def _offsets(
             curve += correlation[order[position], numbers[position] - 1]
         curve /= valid.sum()
         best = int(np.argmax(curve))
+        if not trust_user and not _each_agrees(correlation, order, numbers, valid, best):
+            continue
         labels: list[int | None] = [None] * n
         for position in np.flatnonzero(valid):
             labels[order[position]] = int(numbers[position])
@@ -187,6 +206,42 @@ def _offsets(
             )
         )
     return found
+
+
+def _nearest(numbers: NDArray[np.int_], off: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Keep one slice a number, the nearest: a finer stack has several in reach of each."""
+    keep = np.zeros(numbers.size, dtype=bool)
+    for number in np.unique(numbers):
+        here = np.flatnonzero(numbers == number)
+        keep[here[np.argmin(off[here])]] = True
+    return keep
+
+
+def _each_agrees(
+    correlation: NDArray[np.float64],
+    order: NDArray[np.int_],
+    numbers: NDArray[np.int_],
+    valid: NDArray[np.bool_],
+    angle: int,
+) -> bool:
+    """Say whether most slices agree with their own place, not only all of them on average.
+
+    Slices out of order still share wall, vial and turn; slices without inserts have nothing that
+    could agree and are not asked.
+    """
+    own = [
+        float(correlation[order[position], numbers[position] - 1, angle])
+        for position in np.flatnonzero(valid)
+        if numbers[position] not in PLAIN_SLICES
+    ]
+    return not own or float(np.mean(np.array(own) > LEAST_AGREEMENT)) >= SHARE_AGREEING
+
+
+SHARE_PLACED = 0.7
+"""Share of the phantom's slices, as far as the stack is long enough, that must be in it."""
+PLAIN_SLICES = (6, 7)
+LEAST_AGREEMENT = 0.35
+SHARE_AGREEING = 0.75
 
 
 def _peak(curve: NDArray[np.float64], best: int) -> float:

@@ -25,6 +25,9 @@ rest allows for ringing and ghost borders, which make the spread uneven."""
 MIN_EXCESS = 0.015
 """Excess in air over the bath. Ringing of long straight edges runs on through the air as lines of
 up to 0.012 on simulated stacks (SNR 300, turned by less than 12 degrees)."""
+GHOST_PERCENTILES = (10, 95)
+"""Of all lines, between which the level of a ghost or of fold-over shows; a few lines of
+interference do not move them."""
 SEGMENTS = 8
 MIN_SEGMENTS = 0.75
 """Share of the segments of a line that must be bright: ghosts and fold-over have borders that
@@ -74,7 +77,10 @@ def _bright_lines(scene: Scene, vertical: bool) -> list[_Line]:
     score = excess * np.sqrt(count[usable])
     spread = 1.4826 * np.median(np.abs(score), axis=1, keepdims=True)
     floor = scene.view.series.quantization / np.sqrt(12)
-    good = (score > MIN_SCORE * np.maximum(spread, floor)) & (excess > MIN_EXCESS * scene.bath)
+    # straight parts of a ghost are lines too, but no brighter than the ghost itself
+    low, high = np.percentile(mean, GHOST_PERCENTILES, axis=1)[:, :, None]
+    least = np.maximum(MIN_EXCESS * scene.bath, high - low)
+    good = (score > MIN_SCORE * np.maximum(spread, floor)) & (excess > least)
     result = []
     for index, number in enumerate(scene.numbers):
         for group in _groups(np.flatnonzero(good[index])):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from qiqa.core.errors import NotMeasurable
 from qiqa.core.evidence import Evidence
 from qiqa.core.finding import Finding
 from qiqa.core.measurement import BudgetLine, Interval, Measurement
@@ -37,8 +38,16 @@ def finish(
     displacement: float | None = None,
     assumptions: tuple[str, ...] = (),
 ) -> Measurement:
-    """Return a measurement with combined uncertainty and, unless given, Student's interval."""
+    """Return a measurement with combined uncertainty and, unless given, Student's interval.
+
+    Raises
+    ------
+    NotMeasurable
+        If value or uncertainty is not a finite number.
+    """
     u, dof = combine(budget)
+    if not (math.isfinite(value) and math.isfinite(u)):
+        raise NotMeasurable("no finite value or uncertainty came out")
     overrides = tuple(f"{name_} set by hand" for name_ in view.pose.overrides)
     return Measurement(
         name=name,

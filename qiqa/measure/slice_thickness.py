@@ -12,6 +12,7 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.evidence import Evidence, Marker, Plot
 from qiqa.core.measurement import BudgetLine
 from qiqa.core.phantom import Box, Slot
+from qiqa.geometry.boxes import box_edge
 from qiqa.geometry.edges import first_crossing
 from qiqa.geometry.leastsq import fit
 from qiqa.geometry.plane import SlicePlane
@@ -30,6 +31,8 @@ sends into the dark box (two pixels), so that it cancels in the bar."""
 STEP_MM = 0.5
 RAMP_SLOPE_UNCERTAINTY = 0.01
 """Relative uncertainty of the slope 1:10 (angle 5.71 ± 0.06 degree)."""
+GROUND_SHARE = 0.06
+"""Change of the thickness with the level of the dark slot, relative to both."""
 SHAPE_MM = 0.05
 """Half height of slice profiles that are no box, widened by the slot's own 1 mm."""
 
@@ -44,6 +47,8 @@ class _Bar:
     dof: int
     x: NDArray[np.float64]
     profile: NDArray[np.float64]
+    ground: float
+    """Magnitude of the dark slot over the bar's top, before it was taken off."""
     model: NDArray[np.float64]
     y: float
 
@@ -72,6 +77,10 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
         ),
         BudgetLine(name="slope of the ramps", standard_uncertainty=RAMP_SLOPE_UNCERTAINTY * value),
         BudgetLine(name="shape of the slice profile", standard_uncertainty=SHAPE_MM),
+        BudgetLine(
+            name="noise and ringing in the dark slot",
+            standard_uncertainty=GROUND_SHARE * value * max(bar.ground for bar in bars),
+        ),
     )
     result = finish(
         view,
@@ -90,12 +99,7 @@ def _box_middle(plane: SlicePlane, view: View) -> NDArray[np.float64]:
     """Return coefficients of y(x) of the middle of the ramp box: a parabola, it may be bent."""
     box = view.phantom.shape("ramp_box", Box)
     x = np.concatenate([np.arange(-84.0, -11.9, 3.0), np.arange(12.0, 84.1, 3.0)])
-    edges = []
-    for y_edge, outward in ((box.y_mm[0], -1.0), (box.y_mm[1], 1.0)):
-        y = y_edge + outward * np.arange(8.0, -4.0, -0.25)
-        profile = plane.sample(*np.broadcast_arrays(x[:, None], y[None, :]))
-        bath = np.nanmedian(profile[:, :12], axis=1)
-        edges.append(first_crossing(-profile, y, -bath / 2))
+    edges = [box_edge(plane, x, box.y_mm[0], -1.0), box_edge(plane, x, box.y_mm[1], 1.0)]
     middle = (edges[0] + edges[1]) / 2
     good = np.isfinite(middle)
     if good.sum() < 0.6 * x.size:
@@ -121,12 +125,12 @@ def _bar(plane: SlicePlane, view: View, name: str, middle: NDArray[np.float64]) 
     if not np.isfinite(values).all():
         raise NotMeasurable("the ramps reach outside the image")
     power = (values**2).mean(axis=1)
-    profile = _above_ground(power) / _shading(plane, view, x)
-    return _fit_bar(x, profile, y0, plane.pixel_mm[0])
+    profile, ground = _above_ground(power)
+    return _fit_bar(x, profile / _shading(plane, view, x), ground, y0, plane.pixel_mm[0])
 
 
-def _above_ground(power: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the signal without the magnitude bias of the noise.
+def _above_ground(power: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Return the signal without the magnitude bias of the noise, and the level taken off.
 
     For any number of coils E[M²] is the squared signal plus a constant. The dark part of the
     slot shows it, where air may not: scanners mask, scale and normalize air. It is two thirds of
@@ -136,7 +140,7 @@ def _above_ground(power: NDArray[np.float64]) -> NDArray[np.float64]:
     n = round(20 / STEP_MM)
     runs = np.convolve(power, np.full(n, 1 / n), mode="valid")
     ground = float(np.percentile(runs, 30))
-    return np.asarray(np.sign(power - ground) * np.sqrt(np.abs(power - ground)))
+    return np.asarray(np.sign(power - ground) * np.sqrt(np.abs(power - ground))), math.sqrt(ground)
 
 
 def _shading(plane: SlicePlane, view: View, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -155,9 +159,9 @@ def _shading(plane: SlicePlane, view: View, x: NDArray[np.float64]) -> NDArray[n
 
 
 def _fit_bar(
-    x: NDArray[np.float64], profile: NDArray[np.float64], y: float, pixel_mm: float
+    x: NDArray[np.float64], profile: NDArray[np.float64], dark: float, y: float, pixel_mm: float
 ) -> _Bar:
-    """Fit a plateau with two smooth edges, tilted by shading, on a flat ground."""
+    """Fit a plateau with two smooth edges on a flat ground; `dark` is the level taken off."""
     smooth = np.convolve(np.pad(profile, 10, mode="edge"), np.full(21, 1 / 21), mode="valid")
     ground = float(np.percentile(smooth, 20))
     top = float(np.percentile(smooth, 90))
@@ -194,6 +198,7 @@ def _fit_bar(
         max(int(x.size * share) - 6, 1),
         x,
         profile,
+        dark / float(model(p).max()),
         model(p),
         y,
     )

@@ -98,10 +98,19 @@ class View:
         plane = self.plane(UNIFORM_SLICE)
         x, y = plane.grid_mm
         region = (np.hypot(x, y) < 75) & ~((np.abs(x) < 9) & (y < -60))
-        sd, dof = block_noise(plane.image.astype(np.float64), region)
+        sd, dof = block_noise(plane.image.astype(np.float64), region, 9 * self._interpolation)
         if not sd > 0:
             raise NotMeasurable("the noise cannot be found on the uniform slice")
         return sd, dof
+
+    @property
+    def _interpolation(self) -> int:
+        """Stored over acquired pixels: blocks must hold as much of the noise's own grain."""
+        acquisition = self.series.header.acquisition
+        if acquisition.matrix is None or not acquisition.matrix_acquired:
+            return 1
+        acquired = max(acquisition.matrix_acquired)
+        return min(max(round(max(acquisition.matrix) / acquired), 1), 4) if acquired > 0 else 1
 
     @functools.cached_property
     def bath_mean(self) -> float:

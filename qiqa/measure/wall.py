@@ -19,6 +19,9 @@ CLEAN_WINDOW_DEG = 10.0
 """Half width of the arc that a wall point is taken from where nothing hides it."""
 REACH_DEG = 30.0
 """How far beyond the hidden arc the wall is used to bridge it."""
+NEEDED_AIR_MM = 3.0
+MAX_GAP_DEG = 70.0
+"""A wider hidden arc is not bridged."""
 RAIL_HALF_WIDTH_MM = 9.0
 """The rail at 12 o'clock and the film beside it hide at least this much on either side."""
 
@@ -46,6 +49,8 @@ class Wall:
     """(n,) half-height radius, NaN where none was found."""
     hidden: NDArray[np.bool_]
     """(n,) part of the arc that rail, film or bubble hide, or that stands out of the wall."""
+    cut: NDArray[np.bool_]
+    """(n,) arc where the wall lies outside the image."""
     base_mm: NDArray[np.float64]
     """(n,) smooth closed curve through the visible wall."""
     blur_mm: float
@@ -62,6 +67,8 @@ class Wall:
         delta = (self.angle_deg - angle_deg + 180) % 360 - 180
         usable = ~self.hidden & np.isfinite(self.radius_mm)
         nearby = np.abs(delta) <= CLEAN_WINDOW_DEG / 2
+        if self.cut[nearby].any():
+            raise NotMeasurable("the wall lies outside the image there")
         if usable[nearby].mean() > 0.8:
             value, error, dof = _local(delta, self._residual(), usable, CLEAN_WINDOW_DEG, 1)
             offset, gap = value, 0.0
@@ -69,8 +76,8 @@ class Wall:
         else:
             gap = _gap_width(delta, usable)
             reach = gap / 2 + REACH_DEG
-            if gap > 120:
-                raise NotMeasurable(f"{gap:.0f} degrees of the wall are hidden or cut off there")
+            if gap > MAX_GAP_DEG:
+                raise NotMeasurable(f"{gap:.0f} degrees of the wall are hidden there")
             value, error, dof = _local(delta, self._residual(), usable, reach, 2)
             offset = value
             model = self._bridge_error(gap)
@@ -154,12 +161,12 @@ def find_wall(view: View, number: int) -> Wall:
     bath = level(np.cos(direction) * design_radius, np.sin(direction) * design_radius)
     # noise lifts the air of a magnitude image but hardly half the bath: the level ignores the air
     half = bath / 2
-    begins_inside = ~np.isfinite(profile[:, 0])
+    # outside the wall there must be some air to see it against
+    cut = ~np.isfinite(profile[:, np.flatnonzero(radius < design_radius + NEEDED_AIR_MM)[0]])
     edge = first_crossing(np.where(np.isfinite(profile), profile, -np.inf), radius, half)
-    edge[begins_inside & ~np.isfinite(edge)] = np.nan
     blur = _blur(profile, radius, edge, bath)
     hidden, base = _visible(angle, edge, design_radius)
-    return Wall(angle, edge, hidden, base, blur)
+    return Wall(angle, edge, hidden, cut, base, blur)
 
 
 def _blur(
@@ -174,7 +181,8 @@ def _blur(
     if rows.size < 20:
         raise NotMeasurable("the wall is not seen on this slice")
     at = np.abs(radius[None, :] - edge[rows, None]).argmin(axis=1)
-    return float(np.median(bath[rows] / np.maximum(slope[rows, at], 1e-9 * bath[rows])))
+    found = bath[rows] / np.maximum(slope[rows, at], 1e-9 * bath[rows])
+    return float(np.median(found[np.isfinite(found)]))
 
 
 def _bath_surface(view: View, number: int):  # type: ignore[no-untyped-def]  # noqa: ANN202

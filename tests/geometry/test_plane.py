@@ -34,7 +34,7 @@ def turned(image, matrix, origin, transpose, flip_i, flip_j):
     shift=st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_all_turns_and_flips_give_the_same_plane(angle, shift, seed):
     a = math.radians(angle)
     image = np.random.default_rng(seed).random((24, 18)).astype(np.float32)

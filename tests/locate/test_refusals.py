@@ -39,9 +39,8 @@ def test_an_empty_image(acr_simulated, phantom, changed):
     assert "empty" in refusal(series, phantom)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_noise(acr_simulated, phantom, changed, seed):
-    noise = np.random.default_rng(seed).rayleigh(50, (256, 256, 11, 1))
+def test_noise(acr_simulated, phantom, changed):
+    noise = np.random.default_rng(1).rayleigh(50, (256, 256, 11, 1))
     message = refusal(changed(acr_simulated(PLAIN).series[0], noise), phantom)
     assert "not round" in message or "no outline" in message
 
@@ -51,13 +50,13 @@ def test_a_constant_image(acr_simulated, phantom, changed):
     assert "outline" in refusal(series, phantom)
 
 
-@pytest.mark.parametrize("noise", [0.0, 5.0, 50.0])
+@pytest.mark.parametrize("noise", [0.0, 50.0])
 def test_a_uniform_cylinder_of_the_same_size(acr_simulated, phantom, changed, noise):
     series = changed(acr_simulated(PLAIN).series[0], disk(95.0, noise=noise))
     assert "inserts do not match" in refusal(series, phantom)
 
 
-@pytest.mark.parametrize("diameter", [150.0, 175.0, 205.0])
+@pytest.mark.parametrize("diameter", [150.0, 205.0])
 def test_a_cylinder_of_another_size_is_named_by_its_size(acr_simulated, phantom, changed, diameter):
     series = changed(acr_simulated(PLAIN).series[0], disk(diameter / 2))
     message = refusal(series, phantom)
@@ -66,11 +65,6 @@ def test_a_cylinder_of_another_size_is_named_by_its_size(acr_simulated, phantom,
     assert seen == pytest.approx(diameter, abs=0.5)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a stack in a random order is taken for the phantom, agreement 0.54 to 0.71: no single "
-    "slice has to agree",
-)
 def test_slices_in_a_wrong_order(acr_simulated, phantom, changed):
     whole = acr_simulated(PLAIN).series[0]
     order = np.random.default_rng(4).permutation(11)
@@ -79,7 +73,6 @@ def test_slices_in_a_wrong_order(acr_simulated, phantom, changed):
 
 OTHERS = {
     "phantoms/acr_medium/ACR_HNU_Shetland/Ax_T1_ACR_Lothian": r"circle of 164\.\d mm, not of 190",
-    "phantoms/acr_medium/Forth_Valley_ACR_Blair_T1/ACR_Axial_T1": r"circle of 165\.\d mm",
     "phantoms/acr_medium/Raigmore_ACR_MRI1_Test_Data/ACR_AxT2": r"circle of 165\.\d mm",
     "phantoms/acr_medium/Raigmore_ACR_MRI1_Test_Data/ACR_Ax_DWI": r"circle of 16[45]\.\d mm",
     "phantoms/acr_medium/Raigmore_ACR_MRI1_Test_Data/ACR_Sag_Loc": r"no rectangle of 148 x 190",
@@ -90,7 +83,6 @@ OTHERS = {
     "phantoms/misc/snr": r"inserts do not match|circle of|not round",
     "vendors/dcm_qa_canon": r"not round",
     "vendors/dcm_qa_mosaic": r"not round",
-    "vendors/dcm_qa_uih": r"not round",
     "vendors/dcm_qa_xa30": r"not round",
 }
 
@@ -99,7 +91,7 @@ OTHERS = {
 def test_other_objects(other_scans, phantom, folder):
     headers = [h for h in read([other_scans(folder)]).headers if h.shape[2] * h.shape[3] < 400]
     assert headers
-    for header in headers[:2]:
+    for header in headers[:1]:
         message = refusal(load(header), phantom)
         assert re.search(OTHERS[folder], message), f"{header.description}: {message}"
 
@@ -110,9 +102,6 @@ def test_a_long_stack_of_another_phantom(other_scans, phantom):
     assert re.search(r"circle of 1[78]\d\.\d mm", refusal(load(header), phantom))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a warning about an empty slice of numpy's gets out (All-NaN slice)"
-)
 def test_a_cut_off_head_raises_no_warning(other_scans, phantom):
     for header in read([other_scans("vendors/dcm_qa_ge")]).headers:
         refusal(load(header), phantom)
