@@ -158,3 +158,24 @@ sys.exit(code)
         env={**os.environ, **environment},
     )
     assert (done.returncode, done.stderr.strip()) == (0, "[]")
+
+
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("3", "3")])
+def test_linear_algebra_uses_one_thread_unless_told_otherwise(given, used):
+    """Small matrices: with several threads a run took twice as long on two cores."""
+    code = """
+import os, sys
+sys.argv = ["qiqa", "--version"]
+from qiqa.cli import main
+try:
+    main()
+except SystemExit:
+    print(os.environ["OPENBLAS_NUM_THREADS"], "numpy" in sys.modules)
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "OPENBLAS_NUM_THREADS"}
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+    if given:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.split()[-2:] == [used, "False"]
