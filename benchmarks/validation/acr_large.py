@@ -195,6 +195,9 @@ def main() -> int:
     started = time.perf_counter()
     rows: list[dict[str, Any]] = []
     context = multiprocessing.get_context("spawn")
+    # one thread a worker: small matrices gain nothing from more, and the workers would compete
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
     with concurrent.futures.ProcessPoolExecutor(options.workers, mp_context=context) as pool:
         for done, found in enumerate(pool.map(run_one, range(count), chunksize=2), start=1):
             rows += found
