@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# as the command line does: the matrices are small, and threads only compete for the processors
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 if TYPE_CHECKING:
     from qiqa.core.pose import PhantomPose
     from qiqa.core.series import Series

@@ -20,7 +20,7 @@ class Override:
     angle_deg: float | None = None
     """Clockwise turn of the phantom as seen in the displayed image."""
     center_px: tuple[float, float] | None = None
-    """Column, row of the phantom's axis on slice 1, first pixel 0, 0."""
+    """Column, row of the phantom's axis on the first image of the stack, first pixel 0, 0."""
 
     @property
     def given(self) -> tuple[str, ...]:

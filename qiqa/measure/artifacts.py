@@ -28,8 +28,6 @@ __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 KIND = "axial_stack"
 ALGORITHM = "artifacts/1"
 NAMES: tuple[tuple[str, str, str, int | None], ...] = ()
-FLOOR_VARIATION = 0.1
-"""Relative: the noise floor differs between the sides of the field of view by about this much."""
 """No measurements: findings only."""
 
 GHOST_PERCENT = 0.5
