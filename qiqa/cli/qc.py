@@ -110,7 +110,7 @@ def _pose_arguments(parser: Parser) -> None:
     )
     pose.add_argument("--angle", type=finite, metavar="DEG", help="turn, degrees clockwise")
     pose.add_argument(
-        "--center", metavar="C,R", help="axis of the phantom on the first image: column,row in pixels"
+        "--center", metavar="C,R", help="axis of the phantom on the first image: column,row"
     )
     order = pose.add_mutually_exclusive_group()
     order.add_argument("--reversed", action="store_true", default=None, help="slice 11 comes first")
