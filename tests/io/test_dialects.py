@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from qiqa.io import dialects, load, read
 from qiqa.io.dialects._csa import csa_numbers
 from qiqa.io.header import Header
 from qiqa.io.plane import Reading
+
+FindScan = Callable[[str], Path]
 
 _NAMES = Registry("qiqa.io.dialects").names()
 
@@ -42,12 +45,12 @@ def test_an_empty_header_troubles_no_dialect(name: str) -> None:
         ("vendors/dcm_qa_xa30/In/25_asl_2d_tra", "siemens_xa"),
     ],
 )
-def test_each_vendor_is_recognized(scans: Path, folder: str, dialect: str) -> None:
-    assert {h.dialect for h in read(scans / folder).headers} == {dialect}
+def test_each_vendor_is_recognized(real_data: FindScan, folder: str, dialect: str) -> None:
+    assert {h.dialect for h in read(real_data(folder)).headers} == {dialect}
 
 
-def test_field_map_keeps_hertz_and_images_their_floating_point_values(scans: Path) -> None:
-    headers = read(scans / "vendors/dcm_qa_enh/In/Philips").headers
+def test_field_map_keeps_hertz_and_images_their_floating_point_values(real_data: FindScan) -> None:
+    headers = read(real_data("vendors/dcm_qa_enh/In/Philips")).headers
     found = {h.component: load(h) for h in headers}
     assert set(found) == {"magnitude", "field_map"}
     assert found["field_map"].scale == "real world value, Hz"
@@ -57,14 +60,14 @@ def test_field_map_keeps_hertz_and_images_their_floating_point_values(scans: Pat
     assert found["magnitude"].quantization == pytest.approx(1 / 8.448640073766e-06)
 
 
-def test_actual_b_value_of_united_imaging(scans: Path) -> None:
-    (header,) = read(scans / "vendors/dcm_qa_uih/In").headers
+def test_actual_b_value_of_united_imaging(real_data: FindScan) -> None:
+    (header,) = read(real_data("vendors/dcm_qa_uih/In")).headers
     assert header.encoding.values == pytest.approx((1.25, *[929.75] * 16), abs=0.01)
     assert header.acquisition.center_frequency_hz == 128175953  # printed in Hz
 
 
-def test_pseudo_b0_and_random_file_order(scans: Path) -> None:
-    contents = read(scans / "vendors/dcm_qa_philips_dwi/In")
+def test_pseudo_b0_and_random_file_order(real_data: FindScan) -> None:
+    contents = read(real_data("vendors/dcm_qa_philips_dwi/In"))
     (header,) = contents.headers
     assert header.shape == (112, 112, 32, 17)
     assert header.encoding.values == (0.0,) * 5 + (1000.0,) * 12
@@ -72,8 +75,8 @@ def test_pseudo_b0_and_random_file_order(scans: Path) -> None:
     assert "2 raw data" in " ".join(contents.ignored)
 
 
-def test_maps_stay_apart_and_are_marked_derived(scans: Path) -> None:
-    headers = read(scans / "vendors/dcm_qa_xa30/In").headers
+def test_maps_stay_apart_and_are_marked_derived(real_data: FindScan) -> None:
+    headers = read(real_data("vendors/dcm_qa_xa30/In")).headers
     assert {(h.component, h.derived) for h in headers} >= {
         ("adc", True),
         ("fa", True),
@@ -82,21 +85,20 @@ def test_maps_stay_apart_and_are_marked_derived(scans: Path) -> None:
     }
 
 
-def test_b_value_of_single_volume_diffusion(scans: Path) -> None:
-    folder = scans / "phantoms/diffusion"
-    names = [f"0300{n}_ep2d_diff_1_TRACEW" for n in range(1, 6)]
-    values = [read(folder / name).headers[0].encoding.values for name in names]
+def test_b_value_of_single_volume_diffusion(real_data: FindScan) -> None:
+    names = [f"phantoms/diffusion/0300{n}_ep2d_diff_1_TRACEW" for n in range(1, 6)]
+    values = [read(real_data(name)).headers[0].encoding.values for name in names]
     assert values == [(0.0,), (500.0,), (1000.0,), (1500.0,), (2000.0,)]
 
 
-def test_multi_echo_and_flip_angles(scans: Path) -> None:
-    (header,) = read(scans / "phantoms/system/mrbias_A/T2_MSE").headers
+def test_multi_echo_and_flip_angles(real_data: FindScan) -> None:
+    (header,) = read(real_data("phantoms/system/mrbias_A/T2_MSE")).headers
     assert header.encoding.name == "echo_time"
     assert header.encoding.values == tuple(10.0 * n for n in range(1, 33))
 
 
-def test_isotropic_volume_in_an_archive(scans: Path) -> None:
-    (header,) = read(scans / "phantoms/system/mrbias_A/GRE_1mm_geometry.zip").headers
+def test_isotropic_volume_in_an_archive(real_data: FindScan) -> None:
+    (header,) = read(real_data("phantoms/system/mrbias_A/GRE_1mm_geometry.zip")).headers
     assert header.shape[:3] == (256, 256, 256)
     assert header.voxel_size_mm == pytest.approx((0.9765625, 0.9765625, 1.0), abs=1e-4)
 
@@ -111,8 +113,8 @@ def test_damaged_csa_gives_nothing(cut: int) -> None:
     assert csa_numbers(part, "NumberOfImagesInMosaic") == ()
 
 
-def test_tiles_of_a_mosaic_do_not_overlap(scans: Path) -> None:
-    (header,) = read(scans / "vendors/dcm_qa_mosaic/In").headers
+def test_tiles_of_a_mosaic_do_not_overlap(real_data: FindScan) -> None:
+    (header,) = read(real_data("vendors/dcm_qa_mosaic/In")).headers
     series = load(header)
     assert header.shape == (64, 64, 36, 2)
     assert np.diff(header.slice_positions_mm) == pytest.approx([3.6] * 35, abs=1e-3)

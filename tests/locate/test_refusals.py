@@ -88,8 +88,8 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("folder", OTHERS)
-def test_other_objects(other_scans, phantom, folder):
-    headers = [h for h in read([other_scans(folder)]).headers if h.shape[2] * h.shape[3] < 400]
+def test_other_objects(real_data, phantom, folder):
+    headers = [h for h in read([real_data(folder)]).headers if h.shape[2] * h.shape[3] < 400]
     assert headers
     for header in headers[:1]:
         message = refusal(load(header), phantom)
@@ -97,11 +97,11 @@ def test_other_objects(other_scans, phantom, folder):
 
 
 @pytest.mark.slow
-def test_a_long_stack_of_another_phantom(other_scans, phantom):
-    header = read([other_scans("phantoms/diffusion/02001_fl3d_vibe_1mm.zip")]).headers[0]
+def test_a_long_stack_of_another_phantom(real_data, phantom):
+    header = read([real_data("phantoms/diffusion/02001_fl3d_vibe_1mm.zip")]).headers[0]
     assert re.search(r"circle of 1[78]\d\.\d mm", refusal(load(header), phantom))
 
 
-def test_a_cut_off_head_raises_no_warning(other_scans, phantom):
-    for header in read([other_scans("vendors/dcm_qa_ge")]).headers:
+def test_a_cut_off_head_raises_no_warning(real_data, phantom):
+    for header in read([real_data("vendors/dcm_qa_ge")]).headers:
         refusal(load(header), phantom)

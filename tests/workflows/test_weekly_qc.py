@@ -2,7 +2,6 @@
 
 import datetime as dt
 import hashlib
-import os
 import shutil
 from pathlib import Path
 
@@ -248,15 +247,9 @@ def test_a_volunteer_is_no_phantom(real_data):
 
 
 @pytest.mark.parametrize("folder", ["acr_medium/Forth_Valley_ACR_Blair_T1", "system/hazen/T1"])
-def test_another_phantom_is_refused_with_what_was_seen(folder):
-    given = os.environ.get("QIQA_REAL_DATA")
-    if not given:
-        pytest.skip("QIQA_REAL_DATA is not set")
-    path = Path(given) / "phantoms" / folder
-    if not path.is_dir():
-        pytest.skip(f"QIQA_REAL_DATA holds no {folder}")
+def test_another_phantom_is_refused_with_what_was_seen(real_data, folder):
     with pytest.raises(LocateError, match="not of 190 mm"):
-        run(path, exam=1)
+        run(real_data(f"phantoms/{folder}"), exam=1)
 
 
 def test_the_same_files_give_the_same_result(exam_folder, tmp_path):
