@@ -157,6 +157,9 @@ def main(argv: list[str] | None = None) -> int:
     if given.manifest != MANIFEST:
         sets = tomllib.loads(given.manifest.read_text(encoding="utf-8"))["set"]
     chosen = [entry for entry in sets if not given.set or entry["name"] in given.set]
+    for entry in [entry for entry in chosen if entry.get("renamed")]:
+        print(f"{entry['name']}: left out, its origin has other file names; see {MANIFEST.name}")
+        chosen.remove(entry)
     for entry in chosen:
         print(
             f"{entry['name']}: {len(entry['sha256'])} files, {entry['description']}; "

@@ -68,6 +68,8 @@ class Entry:
     required: bool = False
     unit: str | None = None
     choices: tuple[str, ...] = ()
+    not_in_order: tuple[str, ...] = ()
+    """Choices that a person should act on: they become a finding."""
     range: tuple[float, float] | None = None
     measurement: str | None = None
     """Name of the measurement that the entered number is, for readings by eye."""

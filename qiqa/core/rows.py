@@ -68,8 +68,8 @@ def series_key(
 ) -> str | None:
     """Return the digest that says which values may share a chart, or None.
 
-    It holds the scanner, coil, reconstruction state, protocol and role of the series, phantom
-    unit, name, insert and slice. An unknown scanner shares no chart.
+    It holds the scanner, coil, reconstruction state, acceleration, phase encoding, protocol and
+    role of the series, phantom unit, name, insert and slice. An unknown scanner shares no chart.
     """
     if scanner.identity is None:
         return None
@@ -78,6 +78,8 @@ def series_key(
             "scanner": scanner.identity,
             "coil": acquisition.coil,
             "reconstruction": acquisition.reconstruction,
+            "acceleration": acquisition.acceleration,
+            "phase_encode_direction": acquisition.phase_encode_direction,
             "protocol": protocol_family,
             "role": role,
             "phantom_unit": phantom_unit,

@@ -27,6 +27,8 @@ MIN_SCORE = 0.5
 DIAMETER_TOLERANCE_MM = 8.0
 """Farther from the design diameter it is another phantom, not a badly calibrated gradient."""
 MIN_SHARE = 0.5
+LEAST_MARGIN = 0.02
+"""Explanations whose scores differ by less are equally good."""
 
 
 def locate_stack(series: Series, phantom: Phantom, override: Override) -> PhantomPose:
@@ -57,6 +59,8 @@ def locate_stack(series: Series, phantom: Phantom, override: Override) -> Phanto
     best = matches[0]
     scores = variant_scores(polar, best, phantom)
     variant = max(scores, key=lambda name: scores[name])
+    if len(scores) > 1 and scores[variant] - min(scores.values()) < LEAST_MARGIN:
+        variant = None  # the slices that tell variants apart are not there
     best = dataclasses.replace(best, variant=variant)
     return _Refiner(series, phantom, override, outline, centers, best, scores, matches).pose()
 
@@ -160,7 +164,7 @@ class _Refiner:
             mirrored=self._mirrored_in_world(to_voxel),
             reversed_order=self.match.reversed_order,
             residual_mm=self.outline.rms_mm,
-            symmetry="none",
+            symmetry=self._ambiguity(runner_up),
             evidence=tuple(evidence),
             overrides=self.override.given,
         )
@@ -170,6 +174,13 @@ class _Refiner:
         scores = ", ".join(f"{name} {value:.2f}" for name, value in self.variant_scores.items())
         words = f"inserts agree by {self.match.score:.2f} ({self.match.describe()})"
         return f"{words}; slice 5: {scores}" if len(self.variant_scores) > 1 else words
+
+    def _ambiguity(self, runner_up: Match | None) -> str:
+        """Say what the images leave open: an explanation that is as good as the best."""
+        best = self.match.score * self.match.coverage
+        if runner_up is None or runner_up.score * runner_up.coverage < best - LEAST_MARGIN:
+            return "none"
+        return f"as good: {runner_up.describe()}"
 
     def _runner_up(self) -> Match | None:
         def differs(m: Match) -> bool:

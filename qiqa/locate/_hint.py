@@ -13,8 +13,6 @@ ROTATION_DEG = 1.0
 TILT_DEG = 1.0
 SHIFT_MM = 2.0
 OFF_CENTER_MM = 10.0
-_ENDS = (("left", "right"), ("front", "back"), ("head", "feet"))
-"""Words for + and - of RAS x mirrored to the patient's: x + is right, y + anterior, z + head."""
 
 
 def _towards(direction: np.ndarray) -> str:

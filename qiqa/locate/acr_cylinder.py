@@ -29,7 +29,8 @@ def locate(series: Series, phantom: Phantom, override: Override) -> PhantomPose:
     reasons = []
     for view in views:
         try:
-            return view(series, phantom, override)
+            # what the user sets is in pixels and slices of the stack: a localizer has other ones
+            return view(series, phantom, override if view is locate_stack else Override())
         except LocateError as error:
             reasons.append(error.message)
     raise LocateError(

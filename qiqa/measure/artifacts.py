@@ -231,6 +231,8 @@ def _is_top(value: float, stored_range: tuple[float, float] | None, step: float)
     """Say whether a value is the largest of its format, or of a converter of fewer bits."""
     if stored_range is not None and abs(value - stored_range[1]) < step / 2:
         return True
+    if step <= 0:
+        return False  # floating-point pixels have no top
     stored = value / step
     return any(abs(stored - (2**bits - 1)) < 0.5 for bits in BITS)
 

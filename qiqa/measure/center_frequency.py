@@ -21,7 +21,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     acquisition = view.series.header.acquisition
     if acquisition.center_frequency_hz is None:
         raise NotMeasurable("the header states no imaging or transmitter frequency")
-    step = acquisition.center_frequency_resolution_hz or 1.0
+    step = max(acquisition.center_frequency_resolution_hz or 1.0, 1.0)
     budget = (
         BudgetLine(
             name="last digit",

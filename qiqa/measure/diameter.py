@@ -122,6 +122,11 @@ def _budget(
         ),
         BudgetLine(name="edge model", standard_uncertainty=math.sqrt(2) * EDGE_MODEL_MM),
         BudgetLine(name="tilt", standard_uncertainty=tilt_mm),
+        BudgetLine(
+            name="chord off the center",
+            standard_uncertainty=wall.off_center_mm**2 / float(np.mean(wall.base_mm)),
+            note=f"the axis used lies {wall.off_center_mm:.2f} mm from the wall's center",
+        ),
     )
 
 

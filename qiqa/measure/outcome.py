@@ -49,6 +49,12 @@ def finish(
     if not (math.isfinite(value) and math.isfinite(u)):
         raise NotMeasurable("no finite value or uncertainty came out")
     overrides = tuple(f"{name_} set by hand" for name_ in view.pose.overrides)
+    header = view.series.header
+    if header.shape[3] > 1:
+        which = header.encoding.values[view.volume]
+        kind = header.encoding.name.replace("_", " ")
+        said = f", {kind} {which:g} {header.encoding.unit}" if kind != "repeat" else ""
+        overrides += (f"image {view.volume + 1} of {header.shape[3]}{said}",)
     return Measurement(
         name=name,
         quantity=quantity,

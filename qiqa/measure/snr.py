@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -27,6 +28,8 @@ NAMES = (
 PAIR_NAME = ("snr_nema_method1", "snr_nema_method1", "1", UNIFORM_SLICE)
 REGION_RADIUS_MM = 95.0 * math.sqrt(0.75)
 """NEMA MS 1: at least 75 % of the area of the image of the object."""
+MAX_MOVED_MM = 0.5
+"""A phantom that moved by more is not the same image twice; poses repeat within 0.1 mm."""
 CORNER_MM = 18.0
 MAX_ZEROS = 0.02
 MAX_LOCAL_RATIO = 2.0
@@ -50,9 +53,9 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:
         name, quantity, unit, number = NAMES[0]
         results.append(not_measured(view, name, quantity, unit, reason.message, number))
     results.append(_local(view, signal))
-    partner = _partner(view, siblings)
-    if partner is not None:
-        results.append(_pair(view, plane, partner.plane(UNIFORM_SLICE), region))
+    second = _second_image(view, siblings)
+    if second is not None:
+        results.append(_pair(view, plane, second, region))
     return Outcome(measurements=tuple(results), evidence=tuple(pictures))
 
 
@@ -194,6 +197,25 @@ def _corners(view: View, plane: SlicePlane) -> list[tuple[int, int, int, int]]:
     return boxes
 
 
+def _second_image(view: View, siblings: tuple[View, ...]) -> SlicePlane | Measurement | None:
+    """Return slice 7 of an identical acquisition, why it cannot be used, or None without one."""
+    if view.series.header.encoding.name == "repeat" and view.series.header.shape[3] > 1:
+        again = dataclasses.replace(view, volume=0 if view.volume else 1)
+        return again.plane(UNIFORM_SLICE)
+    partner = _partner(view, siblings)
+    if partner is None:
+        return None
+    ends = np.array([[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 100.0, 1.0], [80.0, 0.0, 50.0, 1.0]]).T
+    apart = (partner.pose.phantom_to_voxel - view.pose.phantom_to_voxel) @ ends
+    size = np.array(view.series.header.voxel_size_mm)[:, None]
+    moved = float(np.linalg.norm(apart[:3] * size, axis=0).max())
+    if moved > MAX_MOVED_MM:
+        name, quantity, unit, number = PAIR_NAME
+        reason = f"the phantom moved by {moved:.1f} mm between the two acquisitions"
+        return not_measured(view, name, quantity, unit, reason, number)
+    return partner.plane(UNIFORM_SLICE)
+
+
 def _partner(view: View, siblings: tuple[View, ...]) -> View | None:
     """Return the repeat of this series that comes after it, if the exam has one."""
     mine = view.series.header
@@ -214,9 +236,14 @@ def _partner(view: View, siblings: tuple[View, ...]) -> View | None:
 
 
 def _pair(
-    view: View, plane: SlicePlane, second: SlicePlane, region: NDArray[np.bool_]
+    view: View,
+    plane: SlicePlane,
+    second: SlicePlane | Measurement,
+    region: NDArray[np.bool_],
 ) -> Measurement:
     """NEMA MS 1 method 1: sqrt(2) S / SD of the difference of two identical acquisitions."""
+    if isinstance(second, Measurement):
+        return second
     name, quantity, unit, number = PAIR_NAME
     first_values = plane.image[region].astype(np.float64)
     difference = first_values - second.image[region]

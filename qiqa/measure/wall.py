@@ -56,6 +56,13 @@ class Wall:
     blur_mm: float
     """Change of the edge per change of the level by the whole bath [mm]."""
 
+    @property
+    def off_center_mm(self) -> float:
+        """Distance of the wall's own center from the axis it is measured from."""
+        theta = np.deg2rad(self.angle_deg)
+        along = np.mean(self.base_mm * np.cos(theta)), np.mean(self.base_mm * np.sin(theta))
+        return float(2 * np.hypot(*along))
+
     def radius(self, angle_deg: float) -> WallRadius:
         """Return the wall's distance in one direction.
 

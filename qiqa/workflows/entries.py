@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 
 from qiqa.core.errors import UsageError
+from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import BudgetLine, Interval, Measurement
 from qiqa.core.protocol import Entry, Protocol
 
@@ -82,6 +83,21 @@ def _allowed(entry: Entry) -> str:
     if entry.range is None:
         return f"write a number{unit}"
     return f"write a number{unit} from {entry.range[0]:g} to {entry.range[1]:g}"
+
+
+def entered_faults(protocol: Protocol, entries: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return what a person entered as not in order."""
+    return tuple(
+        Finding(
+            code="entered_fault",
+            severity=Severity.WARNING,
+            message=f"{entry.question}: {entries[entry.id]}",
+            where="entered by a person",
+            hint="have it looked into before further use",
+        )
+        for entry in protocol.entry
+        if entries.get(entry.id) in entry.not_in_order
+    )
 
 
 def entered_measurements(protocol: Protocol, entries: Mapping[str, str]) -> tuple[Measurement, ...]:

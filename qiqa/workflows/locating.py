@@ -17,7 +17,7 @@ from qiqa.io.loading import load
 from qiqa.locate import locate
 from qiqa.measure import View
 from qiqa.workflows.noticed import about_pose, off_protocol
-from qiqa.workflows.roles import OTHER, deviations, role_of, volume_of, wrong_count
+from qiqa.workflows.roles import OTHER, deviations, echo_times, role_of, volume_of, wrong_count
 
 __all__ = ["Located", "LocatedSeries", "locate_all"]
 
@@ -123,7 +123,11 @@ def _located_series(item: LocatedSeries) -> ExamSeries:
     view = item.view
     plain = _exam_series(view.series.header)
     differs = item.deviations + ((item.wrong_count,) if item.wrong_count else ())
-    return dataclasses.replace(plain, role=view.role, pose=view.pose, deviations=differs)
+    te_ms = echo_times(view.series.header)[view.volume]
+    acquisition = dataclasses.replace(plain.acquisition, te_ms=te_ms)
+    return dataclasses.replace(
+        plain, role=view.role, pose=view.pose, deviations=differs, acquisition=acquisition
+    )
 
 
 def _exam_series(header: SeriesHeader, failure: str | None = None) -> ExamSeries:

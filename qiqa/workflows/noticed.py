@@ -20,6 +20,15 @@ def about_files(findings: tuple[Finding, ...], exam: Exam) -> tuple[Finding, ...
 
 def off_protocol(role: str, deviations: tuple[str, ...], name: str, series_uid: str) -> Finding:
     """Return the finding on an acquisition that departs from the protocol."""
+    if role == "other":
+        return Finding(
+            code="off_protocol",
+            severity=Severity.WARNING,
+            message="repetition and echo time fit no series of the protocol, or are not stated",
+            where=name,
+            hint="it is measured and recorded, not judged; NIfTI needs its JSON sidecar",
+            series_uid=series_uid,
+        )
     return Finding(
         code="off_protocol",
         severity=Severity.WARNING,
@@ -63,8 +72,9 @@ def about_pose(pose: PhantomPose, phantom: Phantom, name: str, series_uid: str) 
         findings.append(
             Finding(
                 code="override",
-                severity=Severity.INFO,
-                message=f"set by hand: {', '.join(pose.overrides)}",
+                severity=Severity.WARNING,
+                message=f"set by hand: {', '.join(pose.overrides)}; the inserts agree by "
+                f"{pose.score:.2f} with that",
                 where=name,
                 series_uid=series_uid,
             )

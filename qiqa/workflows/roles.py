@@ -6,7 +6,7 @@ from qiqa.core.protocol import ExpectedSeries, Protocol
 from qiqa.core.scanner import Acquisition
 from qiqa.core.series import SeriesHeader
 
-__all__ = ["OTHER", "deviations", "role_of", "volume_of", "wrong_count"]
+__all__ = ["OTHER", "deviations", "echo_times", "role_of", "volume_of", "wrong_count"]
 
 OTHER = "other"
 
@@ -38,6 +38,8 @@ def volume_of(header: SeriesHeader, expected: ExpectedSeries | None) -> int:
     if expected is None or expected.recognize_te_ms is None:
         return 0
     fitting = [n for n, te in enumerate(times) if _within(te, expected.recognize_te_ms)]
+    if header.encoding.name == "repeat":
+        return 0
     return fitting[-1] if fitting else 0
 
 

@@ -21,7 +21,7 @@ from qiqa.core.series import SourceFile
 from qiqa.io.reading import read
 from qiqa.measure import Outcome, measure
 from qiqa.workflows.choosing import choose_exam
-from qiqa.workflows.entries import check_entries, entered_measurements
+from qiqa.workflows.entries import check_entries, entered_faults, entered_measurements
 from qiqa.workflows.locating import Located, locate_all
 from qiqa.workflows.moved import moved
 from qiqa.workflows.noticed import about_files, about_identity
@@ -102,6 +102,7 @@ def run_qc(
             *located.findings,
             *moved(tuple(item.view for item in located.found)),
             *(f for outcome in outcomes for f in outcome.findings),
+            *entered_faults(request.protocol, entries),
             *about_identity(exam, request.scanner_name, request.date),
         ),
         entries=tuple(sorted(entries.items())),
@@ -157,8 +158,14 @@ def _measure_all(
                 assess(m, protocol, field_t, item.deviations) for m in outcome.measurements
             ]
     assessments = list(reopened(protocol, tuple(assessments)))
-    read_by_eye = entered_measurements(protocol, entries)
-    assessments += [assess(m, protocol, field_t) for m in read_by_eye]
+    for reading in entered_measurements(protocol, entries):
+        on = next((i for i in located.found if i.view.role == reading.role), None)
+        if on is None:
+            assessments.append(assess(reading, protocol, field_t))
+            continue
+        header = on.view.series.header
+        placed = dataclasses.replace(reading, series_uid=header.series_uid, stack=header.key)
+        assessments.append(assess(placed, protocol, field_t, on.deviations))
     measured = tuple(item.measurement for item in assessments)
     not_found = tuple(item.description or item.series_uid for item in located.failed)
     assessments += unanswered(protocol, measured, not_found)
