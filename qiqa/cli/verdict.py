@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qiqa.cli.console import one_line, say, say_parts, tell_findings, width
 from qiqa.cli.layout import Row, Section, fold, table
 from qiqa.core.finding import Severity
-from qiqa.core.measurement import Assessment, Verdict
+from qiqa.core.measurement import ENTERED, Assessment, Verdict
 from qiqa.core.result import ExamSeries, QcResult
 from qiqa.report.numbers import DASH
 from qiqa.report.table import TableRow, table_rows
@@ -109,11 +109,11 @@ def _sections(result: QcResult, pairs: Sequence[_Pair]) -> list[Section]:
     for series in sorted(
         result.series, key=lambda s: order.index(s.role) if s.role in order else 99
     ):
-        rows = [p for p in pairs if p[1].measurement.stack == series.stack]
+        rows = [p for p in pairs if p[1].measurement.stack == series.stack and not _by_eye(p)]
         if rows:
             sections.append(_section(_series_title(series), series.deviations, rows))
     stacks = {series.stack for series in result.series}
-    others = [p for p in pairs if p[1].measurement.stack not in stacks]
+    others = [p for p in pairs if p[1].measurement.stack not in stacks or _by_eye(p)]
     for role in dict.fromkeys(row.series for row, _ in others):
         entered = [p for p in others if p[0].series == role and p[1].measurement.measured]
         missing = [p for p in others if p[0].series == role and not p[1].measurement.measured]
@@ -122,6 +122,10 @@ def _sections(result: QcResult, pairs: Sequence[_Pair]) -> list[Section]:
         if missing:
             sections.append(_section(f"{role}: missing", (), missing))
     return sections
+
+
+def _by_eye(pair: _Pair) -> bool:
+    return pair[1].measurement.algorithm == ENTERED
 
 
 def _series_title(series: ExamSeries) -> str:

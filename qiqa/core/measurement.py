@@ -8,7 +8,10 @@ import math
 
 from qiqa.core.phantom import ReferenceValue
 
-__all__ = ["Assessment", "BudgetLine", "Interval", "Measurement", "Verdict", "worst"]
+ENTERED = "entered by a person"
+"""Algorithm of a measurement that a person read and entered."""
+
+__all__ = ["ENTERED", "Assessment", "BudgetLine", "Interval", "Measurement", "Verdict", "worst"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from qiqa.core.errors import UsageError
 from qiqa.core.finding import Finding, Severity
-from qiqa.core.measurement import BudgetLine, Interval, Measurement
+from qiqa.core.measurement import ENTERED, BudgetLine, Interval, Measurement
 from qiqa.core.protocol import Entry, Protocol
 
 __all__ = ["check_entries", "check_entry", "entered_measurements"]
@@ -126,7 +126,7 @@ def entered_measurements(protocol: Protocol, entries: Mapping[str, str]) -> tupl
                 ),
                 role=entry.role,
                 assumptions=("read by eye and entered",),
-                algorithm="entered by a person",
+                algorithm=ENTERED,
             )
         )
     return tuple(found)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ def talk(home, *arguments, answers=(), timeout_s=90, env=None):
     master, slave = pty.openpty()
 
     def own_the_terminal():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell's background job ignores it
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # so that Ctrl-C reaches it as a signal
 
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", **(env or {})}
