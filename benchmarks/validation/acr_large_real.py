@@ -2,7 +2,7 @@
 
     QIQA_REAL_DATA=... python benchmarks/validation/acr_large_real.py [--write]
 
-Pairs where a refusal is the right answer are listed here, with why, before the scans are measured;
+Pairs where a refusal is the right answer are listed here, with why, from what is known of the scans;
 any other refusal counts as a failure, and so does an answer where a refusal is right.
 `--write` writes docs/validation/acr_large_real.md.
 """
@@ -150,7 +150,7 @@ def write(lines: list[str], summary: str) -> None:
         "",
         summary,
     ]
-    tail = ["", "Refusals that are the right answer, listed before measuring:", "", *reasons]
+    tail = ["", "Refusals that are the right answer, and why:", "", *reasons]
     target.write_text("\n".join([*head, *lines, *tail]) + "\n", encoding="utf-8")
 
 
