@@ -2,7 +2,7 @@
 
     QIQA_REAL_DATA=... python benchmarks/validation/acr_large_real.py [--write]
 
-Pairs where a refusal is the right answer are listed here, with why, from what is known of the scans;
+Pairs where a refusal is the right answer are listed here, with why, from what the scans hold;
 any other refusal counts as a failure, and so does an answer where a refusal is right.
 `--write` writes docs/validation/acr_large_real.md.
 """
