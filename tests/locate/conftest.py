@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,22 +16,6 @@ from qiqa.io.definitions import load_phantom
 @pytest.fixture(scope="session")
 def phantom() -> Phantom:
     return load_phantom("acr_large")
-
-
-@pytest.fixture(scope="session")
-def other_scans() -> Callable[[str], Path]:
-    """Return a function from a path below QIQA_REAL_DATA that must be refused, so is not hashed."""
-    given = os.environ.get("QIQA_REAL_DATA")
-    if not given:
-        pytest.skip("QIQA_REAL_DATA is not set")
-
-    def find(relative: str) -> Path:
-        path = Path(given) / relative
-        if not path.exists():
-            pytest.skip(f"QIQA_REAL_DATA holds no {relative}")
-        return path
-
-    return find
 
 
 @pytest.fixture(scope="session")
