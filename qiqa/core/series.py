@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.canonical import digest
+from qiqa.core.canonical import digest, plain
 from qiqa.core.scanner import Acquisition, Scanner
 
 __all__ = ["Encoding", "FrameSource", "Series", "SeriesHeader", "SourceFile"]
@@ -38,8 +38,8 @@ class SourceFile:
 class Encoding:
     """What distinguishes the n volumes of a series.
 
-    `name` is `none`, `echo_time`, `inversion_time`, `b_value`, `flip_angle` or `repeat`;
-    `values` holds one number a volume in `unit` (ms, s/mm², degree; 1 for repeats).
+    `name` is `none`, `echo_time`, `inversion_time`, `repetition_time`, `b_value`, `flip_angle` or
+    `repeat`; `values` holds one number a volume in `unit` (ms, s/mm², degree; 1 for repeats).
     """
 
     name: str = "none"
@@ -47,6 +47,8 @@ class Encoding:
     unit: str = ""
     directions: tuple[tuple[float, float, float], ...] | None = None
     """Diffusion directions, RAS unit vectors, (0, 0, 0) where none; only for `b_value`."""
+    tr_ms: tuple[float, ...] | None = None
+    """Repetition time of each volume [ms], where it differs from volume to volume."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +91,14 @@ class SeriesHeader:
         """
         first, last = self.slice_positions_mm[0], self.slice_positions_mm[-1]
         a = self.acquisition
+        encoding = plain(self.encoding)
+        if self.encoding.tr_ms is None:
+            del encoding["tr_ms"]  # keys made before this field existed stay valid
         rest = digest(
             [
                 [round(float(x), 3) + 0.0 for x in self.affine.ravel()],
                 [self.component, self.derived, self.copy, a.te_ms, a.ti_ms, a.flip_angle_deg],
-                self.encoding,
+                encoding,
             ]
         )
         return f"{self.series_uid}:{first:.2f}..{last:.2f}:{self.shape[2]}:{rest[:8]}"
