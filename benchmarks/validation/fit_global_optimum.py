@@ -1,4 +1,4 @@
-"""Does inversion-recovery T1 with unknown polarity find the global least-squares optimum?
+"""Global least-squares optimum of inversion recovery: does the package find it.
 
 Simulated magnitudes; every voxel is also solved by brute force (dense grid over T1, every place
 where the sign can change, golden section), which shares nothing with the package.
@@ -55,13 +55,13 @@ RANGES = {
     "100 to 2500, uniform": (100.0, 2500.0, False),
 }
 CONDITIONS = (
-    "|M0 (1 - 1.9 exp(-TI/T1))| with Rician noise, SNR (M0 over the noise SD of one channel) 20 to",
-    f"200, log-uniform; all points fitted (no noise SD told). Brute force: {GRID} T1 values over the",
-    "range that the model allows, every place of the sign change, golden section. A voxel misses",
-    f"when its residual sum of squares is worse than the global one by more than {WORSE:g} relative,",
-    f"or its T1 more than {100 * OFF:g} % off while the residual is worse. Where the best fit lies at",
-    "or beyond a bound (T1, efficiency) the voxel is counted apart. Aim, set beforehand: at most",
-    f"{100 * AIM:g} % of voxels miss.",
+    "|M0 (1 - 1.9 exp(-TI/T1))| with Rician noise, SNR (M0 over the noise SD of one channel) 20",
+    "to 200, log-uniform; all points fitted (no noise SD told). Brute force:",
+    f"{GRID} T1 values over the range that the model allows, every place of the sign change,",
+    "golden section. A voxel misses when its residual sum of squares is worse than the global one",
+    f"by more than {WORSE:g} relative, or its T1 is more than {100 * OFF:g} % off while the",
+    "residual is worse. Where the best fit lies at or beyond a bound (T1, efficiency) the voxel is",
+    f"counted apart. Aim, set beforehand: at most {100 * AIM:g} % of voxels miss.",
 )
 
 
@@ -204,7 +204,7 @@ def main() -> int:
         "",
         *CONDITIONS,
         "",
-        f"Missed {missed} of {judged} voxels judged ({100 * missed / judged:.4f} %); aim {verdict}.",
+        f"{missed} of {judged} judged voxels missed ({100 * missed / judged:.4f} %); aim {verdict}.",
         "",
         *lines_of(rows),
     ]
