@@ -92,5 +92,6 @@ def fit_voxels(
     for v in range(signal.shape[1]):
         points = keep[:, v]
         if points.sum() >= needed:
-            out[v] = INDEPENDENT[model](values[points], signal[points, v], tr_ms)
+            with np.errstate(over="ignore", invalid="ignore"):  # far steps of the search
+                out[v] = INDEPENDENT[model](values[points], signal[points, v], tr_ms)
     return out
