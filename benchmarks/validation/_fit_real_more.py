@@ -34,7 +34,7 @@ def osipi(root: Path) -> dict[str, Any]:
     """Return rows and table of the largest deviation of R1 from OSIPI's reference."""
     from qiqa.fitting import fit_arrays
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, (file, per_second, aim) in OSIPI.items():
         path = root / "vectors" / "osipi" / "t1_vfa" / file
         with path.open(encoding="utf-8", newline="") as text:
@@ -109,7 +109,7 @@ def _brain(name: str, every: int) -> list[dict[str, Any]]:
     from qiqa.fitting import fit_arrays
 
     image, bvals, bvecs = get_fnames(name=name)
-    data = np.asarray(nibabel.load(image).dataobj, dtype=float)
+    data = np.asarray(nibabel.load(image).dataobj, dtype=np.float64)
     b = np.loadtxt(bvals) if str(bvals).endswith("bval") else np.load(bvals)
     g = np.loadtxt(bvecs) if str(bvecs).endswith("bvec") else np.load(bvecs)
     g = np.where(np.isfinite(g), g, 0)

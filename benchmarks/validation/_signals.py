@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,24 +16,24 @@ from numpy.typing import NDArray
 __all__ = ["DESIGNS", "Design"]
 
 Array = NDArray[np.float64]
-Equation = Callable[[NDArray[np.complex128], Array, Array], NDArray[np.complex128]]
+Equation = Callable[[NDArray[np.complex128], Array, Array], Any]
 
 TI_10 = (35.0, 75.0, 100.0, 125.0, 150.0, 250.0, 1000.0, 1500.0, 2000.0, 3000.0)
 
 
-def _decay(p: NDArray[np.complex128], x: Array, _: Array) -> NDArray[np.complex128]:
+def _decay(p: NDArray[np.complex128], x: Array, _: Array) -> Any:
     return p[1] * np.exp(-x / p[0])
 
 
-def _diffusion(p: NDArray[np.complex128], x: Array, _: Array) -> NDArray[np.complex128]:
+def _diffusion(p: NDArray[np.complex128], x: Array, _: Array) -> Any:
     return p[1] * np.exp(-x * p[0])
 
 
-def _decay_offset(p: NDArray[np.complex128], x: Array, _: Array) -> NDArray[np.complex128]:
+def _decay_offset(p: NDArray[np.complex128], x: Array, _: Array) -> Any:
     return p[1] * np.exp(-x / p[0]) + p[2]
 
 
-def _inversion(p: NDArray[np.complex128], x: Array, tr: Array) -> NDArray[np.complex128]:
+def _inversion(p: NDArray[np.complex128], x: Array, tr: Array) -> Any:
     """Inversion, delay, 90° readout that leaves no Mz, recovery to TR; p[2] is the efficiency.
 
     Mz before the inversion is M0 (1 - exp(-(TR - TI)/T1)); the pulse makes it (1 - 2 eff) times
@@ -43,11 +44,11 @@ def _inversion(p: NDArray[np.complex128], x: Array, tr: Array) -> NDArray[np.com
     return p[1] + (inverted - p[1]) * np.exp(-x / p[0])
 
 
-def _saturation(p: NDArray[np.complex128], x: Array, _: Array) -> NDArray[np.complex128]:
+def _saturation(p: NDArray[np.complex128], x: Array, _: Array) -> Any:
     return p[1] * (1 - np.exp(-x / p[0]))
 
 
-def _spoiled(p: NDArray[np.complex128], x: Array, tr: Array) -> NDArray[np.complex128]:
+def _spoiled(p: NDArray[np.complex128], x: Array, tr: Array) -> Any:
     e1 = np.exp(-tr / p[0])
     angle = np.deg2rad(x)
     return p[1] * np.sin(angle) * (1 - e1) / (1 - np.cos(angle) * e1)
@@ -77,7 +78,7 @@ class Design:
 
     def signal(self, truth: float) -> Array:
         """Return the signed signal (n,)."""
-        return self._at(np.array([truth, *self.others], dtype=complex)).real
+        return np.asarray(self._at(np.array([truth, *self.others], dtype=complex)).real)
 
     def jacobian(self, truth: float) -> Array:
         """Return the derivatives (n, p) of the signed signal."""
@@ -95,7 +96,7 @@ class Design:
         top = np.abs(self.signal(truth)).max() if self.snr_of_peak else self.others[0]
         return float(top / snr)
 
-    def _at(self, p: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    def _at(self, p: NDArray[np.complex128]) -> Any:
         x = np.asarray(self.values)
         tr = np.broadcast_to(np.asarray(0.0 if self.tr_ms is None else self.tr_ms), x.shape)
         return self.equation(p, x, tr)

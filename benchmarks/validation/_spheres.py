@@ -46,7 +46,9 @@ def find_spheres(
     return np.array(centers).reshape(-1, 2)
 
 
-def disc(shape: tuple[int, int], center: Array, diameter_mm: float, pixel_mm: float) -> NDArray:
+def disc(
+    shape: tuple[int, int], center: Array, diameter_mm: float, pixel_mm: float
+) -> NDArray[np.bool_]:
     """Return the pixels (shape) whose centers lie in a disc."""
     i, j = np.indices(shape)
     distance = np.hypot(i - center[0], j - center[1]) * pixel_mm

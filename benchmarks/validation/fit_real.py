@@ -36,13 +36,20 @@ Array = NDArray[np.float64]
 AIM_PERCENT = 0.2
 """Largest wanted difference of the mean of a disk from the independent fit."""
 DISK_MM = 9.0
-CERTIFIED_T1 = (1883.97, 1330.16, 987.27, 690.08, 484.97, 341.58, 240.86, 174.95, 121.08, 85.75)
-CERTIFIED_T1 += (60.21, 42.89, 30.40, 21.44)
-CERTIFIED_T2 = (1928.33, 379.48, 267.29, 175.05, 166.90, 88.89, 63.42, 44.24, 29.88, 19.40)
-CERTIFIED_T2 += (14.74, 10.52, 7.27, 5.10)
+# fmt: off
+CERTIFIED_T1 = (
+    1883.97, 1330.16, 987.27, 690.08, 484.97, 341.58, 240.86,
+    174.95, 121.08, 85.75, 60.21, 42.89, 30.40, 21.44,
+)
+CERTIFIED_T2 = (
+    1928.33, 379.48, 267.29, 175.05, 166.90, 88.89, 63.42,
+    44.24, 29.88, 19.40, 14.74, 10.52, 7.27, 5.10,
+)
+# fmt: on
 """NIST/ISMRM system phantom, batch 2, 3 T, 20 °C [ms]."""
-CERTIFIED_ADC = (1109e-6,) * 3 + (817e-6,) * 2 + (579e-6,) * 2 + (380e-6,) * 2
-CERTIFIED_ADC += (220e-6,) * 2 + (110e-6,) * 2
+CERTIFIED_ADC = tuple(
+    1e-6 * value for value in (1109, 1109, 1109, 817, 817, 579, 579, 380, 380, 220, 220, 110, 110)
+)
 """NIST/QIBA diffusion phantom at 0 °C [mm²/s], by volume of PVP, thirteen vials."""
 
 
