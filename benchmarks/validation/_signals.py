@@ -36,11 +36,11 @@ def _decay_offset(p: NDArray[np.complex128], x: Array, _: Array) -> Any:
 def _inversion(p: NDArray[np.complex128], x: Array, tr: Array) -> Any:
     """Inversion, delay, 90° readout that leaves no Mz, recovery to TR; p[2] is the efficiency.
 
-    Mz before the inversion is M0 (1 - exp(-(TR - TI)/T1)); the pulse makes it (1 - 2 eff) times
+    Mz before the inversion is M0 (1 - exp(-(TR - TI)/T1)); the pulse makes it -efficiency times
     as large; it recovers for TI.
     """
     before = p[1] * (1 - np.exp(-(tr - x) / p[0]))
-    inverted = (1 - 2 * p[2]) * before
+    inverted = -p[2] * before
     return p[1] + (inverted - p[1]) * np.exp(-x / p[0])
 
 

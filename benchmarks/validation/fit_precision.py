@@ -16,7 +16,6 @@ Reduced run for continuous integration, writes nothing and fails where an aim is
 from __future__ import annotations
 
 import argparse
-import inspect
 import math
 import os
 import sys
@@ -50,23 +49,20 @@ CONDITIONS = (
     "the true value. Coverage is of estimate ± t(points used - parameters) times standard error.",
     "",
     f"Aims, set beforehand, for the regular regime: SD within {100 * AIM:.0f} % of the bound, RMS",
-    f"standard error within {100 * AIM:.0f} % of the SD. `given`: noise SD told to the fit;",
-    "`estimate`: found by it; `all points`: no noise SD, so nothing is left out at the floor.",
+    f"standard error within {100 * AIM:.0f} % of the SD. `given`: the fit is told the noise SD;",
+    "`estimate`: it finds it (both: magnitudes corrected for noise, points at the floor left out);",
+    "`floor only`: told, not corrected; `all points`: no noise SD, neither corrected nor left out.",
 )
 
 
-def options_offered() -> dict[str, dict[str, Any]]:
-    """Return the ways of fitting that are compared, by name; noise SD to be filled in for SD."""
-    from qiqa.fitting import fit_arrays
-
-    ways: dict[str, dict[str, Any]] = {
-        "given": {"noise_sd": "given"},
-        "estimate": {"noise_sd": "estimate"},
-        "all points": {"noise_sd": None},
-    }
-    if "method" in inspect.signature(fit_arrays).parameters:
-        ways["rician"] = {"noise_sd": "given", "method": "rician"}
-    return ways
+WAYS: dict[str, dict[str, Any]] = {
+    "given": {"noise_sd": "given"},
+    "estimate": {"noise_sd": "estimate"},
+    "floor only": {"noise_sd": "given", "rician": False},
+    "all points": {"noise_sd": None},
+}
+"""Ways of fitting that are compared; `given` stands for the true noise SD."""
+REGULAR_WAYS = ("given", "estimate")
 
 
 def fitted(
@@ -125,33 +121,31 @@ def judge_cell(design: Design, truth: float, snr: float, found: dict[str, Any]) 
     return row
 
 
-def run(design: Design, truth: float, snr: float, ways: dict[str, Any], trials: int) -> list[Any]:
+def run(design: Design, truth: float, snr: float, ways: tuple[str, ...], trials: int) -> list[Any]:
     """Simulate one cell and fit it in every way."""
     key = [SEED, DESIGNS.index(design), round(truth * 1e6), round(snr)]
     sd = design.noise_sd(truth, snr)
     data = draw(design.signal(truth), sd, trials, np.random.default_rng(key))
     return [
-        {"way": name} | judge_cell(design, truth, snr, fitted(design, data, sd, way))
-        for name, way in ways.items()
+        {"way": name} | judge_cell(design, truth, snr, fitted(design, data, sd, WAYS[name]))
+        for name in ways
     ]
 
 
 def study(trials: int, *, reduced: bool) -> dict[str, list[dict[str, Any]]]:
     """Return the rows by regime: `regular`, `information`, `outside`."""
-    ways = options_offered()
-    regular = {name: ways[name] for name in ("given", "estimate")}
     rows: dict[str, list[dict[str, Any]]] = {"regular": [], "information": [], "outside": []}
     for design in DESIGNS:
         for truth in design.truths[:: 2 if reduced and not design.judged else 1]:
             for snr in (100.0,) if reduced and not design.judged else REGULAR_SNR:
                 regime = "regular" if design.judged else "information"
-                rows[regime] += run(design, truth, snr, regular, trials)
+                rows[regime] += run(design, truth, snr, REGULAR_WAYS, trials)
         if not design.judged or reduced:
             continue
         cells = [(t, s) for t in design.outside for s in (*LOW_SNR, *REGULAR_SNR)]
         cells += [(t, s) for t in design.truths for s in LOW_SNR]
         for truth, snr in cells:
-            rows["outside"] += run(design, truth, snr, ways, trials)
+            rows["outside"] += run(design, truth, snr, tuple(WAYS), trials)
     return rows
 
 
@@ -201,7 +195,7 @@ def summary(rows: list[dict[str, Any]], trials: int) -> list[str]:
     out = []
     for design in DESIGNS:
         here = [r for r in rows if r["model"] == design.model]
-        for way in ("given", "estimate"):
+        for way in REGULAR_WAYS:
             some = [r for r in here if r["way"] == way and "sd_over_bound" in r]
             if not some:
                 continue
