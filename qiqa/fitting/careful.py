@@ -1,4 +1,4 @@
-"""Voxels some of whose points cannot be used: fitted to the points that are left.
+"""Voxels some of whose points cannot be used, fitted to the points that are left.
 
 Voxels that lack the same points are fitted together, as a shorter series, by the same kernel. Points
 at the noise floor are found from the fit itself, so this goes round until they stay the same.
@@ -62,7 +62,7 @@ class Careful:
 
         Returns the results, the number of points used, and counts of points left out.
         """
-        n, voxels = y.shape
+        voxels = y.shape[1]
         p = len(self.module.PARAMETERS)
         finite = np.isfinite(y)
         low, high = self.good_range

@@ -87,6 +87,11 @@ def points_of(
     tr = np.broadcast_to(tr, (n,)).astype(np.float64)
     _check_tr(module, found, tr)
     vectors = None if directions is None else np.asarray(directions, dtype=np.float64)
+    if vectors is None and getattr(module, "NEEDS_DIRECTIONS", False):
+        raise FitError(
+            f"{module.TITLE} needs the diffusion directions",
+            hint="give directions (bvec), or fit the adc of all volumes together",
+        )
     if vectors is not None and vectors.shape != (n, 3):
         raise FitError(f"directions of shape {vectors.shape}, needed ({n}, 3)")
     return Points(values=found, tr_ms=tr, directions=vectors)
@@ -146,7 +151,9 @@ def check_mask(mask: ArrayLike | None, shape: Sequence[int]) -> NDArray[np.bool_
     found = np.asarray(mask)
     if found.shape != tuple(shape):
         raise FitError(f"the mask has shape {found.shape}, the series {tuple(shape)}")
-    inside = np.isfinite(found) & (found != 0) if found.dtype.kind == "f" else found != 0
+    inside: NDArray[np.bool_] = (
+        np.isfinite(found) & (found != 0) if found.dtype.kind == "f" else found != 0
+    )
     if not inside.any():
         raise FitError("the mask is empty", hint="give a mask with voxels inside, or none")
     return inside

@@ -13,8 +13,8 @@ from qiqa.core.series import Encoding, Series
 __all__ = ["by_direction", "directions_at", "geometric_means"]
 
 _SAME_B = 0.05
-"""Volumes belong to one b-value if they differ by less than this share, or by 20 s/mm²: vendors list
-b-values as applied, with imaging gradients."""
+"""Volumes belong to one b-value if they differ by less than this share, or by 20 s/mm²: vendors
+list b-values as applied, with imaging gradients."""
 _SAME_B_LOW = 20.0
 _PARALLEL = 0.999
 

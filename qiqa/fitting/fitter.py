@@ -82,27 +82,30 @@ class Fitter:
     @property
     def good_range(self) -> tuple[float, float]:
         """Lowest and highest signal that is not clipped."""
+        most = float(np.finfo(np.float32).max)
         if self.saturation is None:
-            return (-np.finfo(np.float32).max, np.finfo(np.float32).max)
+            return -most, most
         low, high = (np.float32(end) for end in self.saturation)
-        return (
-            float(max(np.nextafter(low, np.float32(np.inf)), -np.finfo(np.float32).max)),
-            float(min(np.nextafter(high, np.float32(-np.inf)), np.finfo(np.float32).max)),
+        above, below = (
+            np.nextafter(low, np.float32(np.inf)),
+            np.nextafter(high, np.float32(-np.inf)),
         )
+        return max(float(above), -most), min(float(below), most)
 
     def run(self, progress: Callable[[float], None] | None = None) -> Results:
         """Fit all voxels."""
         planner = _planner(self.engine, self.module, bool(self.b1.size))
         sd, source = self._noise(planner)
-        return self._fit(planner, self._floor(sd), sd, source, progress)
+        return self.fit_with(planner, self.floor_of(sd), sd, source, progress)
 
-    def _floor(self, sd: float | None) -> Floor:
+    def floor_of(self, sd: float | None) -> Floor:
+        """Return how low signal is treated at a noise SD."""
         free = ("FLOOR_IS_MODELED", "SIGNED")
         if sd is None or any(getattr(self.module, name, False) for name in free):
             return NOT_JUDGED
         return Floor(sd, self.rician)
 
-    def _fit(
+    def fit_with(
         self,
         planner: Callable[[Points], Plan],
         floor: Floor,
@@ -110,6 +113,7 @@ class Fitter:
         source: str,
         progress: Callable[[float], None] | None,
     ) -> Results:
+        """Fit all voxels with a rule for the noise floor."""
         n, voxels = self.signal.shape
         p = len(self.module.PARAMETERS)
         out = Outputs.make(p, voxels, full=self.full, covariance=self.covariance, mask=self.mask)
@@ -174,7 +178,7 @@ class Fitter:
         p = len(self.module.PARAMETERS)
 
         def residuals(sd: float | None) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-            found = part._fit(planner, part._floor(sd), sd, "", None)
+            found = part.fit_with(planner, part.floor_of(sd), sd, "", None)
             return found.outputs.residual, found.n_used.astype(np.intp) - p
 
         inside = noise.from_residuals(residuals, peak) if index.size else None

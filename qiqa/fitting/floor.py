@@ -12,7 +12,7 @@ __all__ = ["NOT_JUDGED", "Floor"]
 _CUT_CORRECTED = 1.5
 _CUT_RAW = 3.0
 _SURELY_ABOVE = 2.5
-"""A point so many noise SD above the cut is not predicted below it by a fit that goes through it."""
+"""A point so many noise SD above the cut is not below it in a fit that goes through it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,8 +26,8 @@ class Floor:
     noise_sd: float | None
     """Noise SD of one channel [signal]; None: nothing is left out."""
     corrected: bool
-    """Whether magnitudes M are replaced by sqrt(M² - noise²): plain magnitude images, whose noise is
-    Rician; not averages of magnitudes (vendors' trace images), not signed images."""
+    """Whether magnitudes M are replaced by sqrt(M² - noise²): plain magnitude images, whose noise
+    is Rician; not averages of magnitudes (vendors' trace images), not signed images."""
 
     @property
     def cut(self) -> float:

@@ -25,7 +25,7 @@ _RAYLEIGH_MEDIAN = 1.1774100225
 
 def _peak(signal: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the highest magnitude of each voxel; row by row, to take no memory."""
-    peak = np.abs(signal[0])
+    peak: NDArray[np.float32] = np.abs(signal[0])
     for row in signal[1:]:
         np.maximum(peak, np.abs(row), out=peak)
     return peak

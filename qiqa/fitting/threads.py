@@ -35,7 +35,7 @@ def run_spans(
     workers: int,
     progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Call work(start, stop) for all spans of voxels; an interruption ends it after those under way."""
+    """Call work(start, stop) for all spans; an interruption ends it after those under way."""
     if workers == 1:
         for start, stop in _spans(voxels, 1):
             work(start, stop)

@@ -1,4 +1,4 @@
-"""Voxels side by side: bring a block of them into a buffer, and say which cannot be fitted as is."""
+"""Voxels side by side: bring a block of them into a buffer, say which cannot be fitted as is."""
 
 from __future__ import annotations
 

@@ -114,9 +114,9 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
     outputs
         As in `fit_amplitude`.
 
-    The variance of ln s is (sigma / s) squared, so D, a weighted sum of logarithms, has the variance
-    sigma² sum (x / s)² / Sxx²; sigma² is sum (s r)² over its expectation for unit sigma, r being the
-    residuals of the logarithms.
+    The variance of ln s is (sigma / s)², so D, a weighted sum of logarithms, has the variance
+    sigma² sum (x / s)² / Sxx²; sigma² is sum (s r)² over its expectation for unit sigma, r being
+    the residuals of the logarithms.
     """
     n = order.size
     status = outputs[4]

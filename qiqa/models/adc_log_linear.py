@@ -12,15 +12,15 @@ from qiqa.core.signal_model import Example
 from qiqa.models.adc import EQUATION, predict
 
 __all__ = [
-    "EQUATION",
-    "predict",
     "ENCODING",
     "ENGINE",
+    "EQUATION",
     "EXAMPLE",
     "PARAMETERS",
     "QUANTITY",
     "REFERENCES",
     "TITLE",
+    "predict",
 ]
 
 TITLE = "ADC, mono-exponential, straight line through ln S"

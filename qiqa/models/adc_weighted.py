@@ -1,7 +1,7 @@
 """ADC, mono-exponential, by a straight line through the logarithms with weights S squared.
 
-Nearly as precise as the nonlinear fit and in closed form. The weights come from the measured signal,
-once. Negative values are reported as they come out.
+Nearly as precise as the nonlinear fit and in closed form. The weights come from the measured
+signal, once. Negative values are reported as they come out.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from qiqa.core.signal_model import Example
 from qiqa.models.adc import EQUATION, predict
 
 __all__ = [
-    "EQUATION",
-    "predict",
     "ENCODING",
     "ENGINE",
+    "EQUATION",
     "EXAMPLE",
     "PARAMETERS",
     "QUANTITY",
     "REFERENCES",
     "TITLE",
+    "predict",
 ]
 
 TITLE = "ADC, mono-exponential, weighted line through ln S"

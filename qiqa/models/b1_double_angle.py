@@ -1,9 +1,9 @@
 """B1 by the double-angle method: two spin or gradient echoes, the second with twice the flip angle.
 
-With full relaxation between excitations the signals are proportional to sin(a) and sin(2a), so their
-ratio is 2 cos(a). Magnitudes tell angles up to 90 degree (ratio from 0 up); TR must be at least about
-5 T1, or B1 is biased. Two points, two parameters: there is no residual, and the standard error rests
-on the noise SD.
+With full relaxation between excitations the signals are proportional to sin(a) and sin(2a), so
+their ratio is 2 cos(a). Magnitudes tell angles up to 90 degree (ratio from 0 up); TR must be at
+least about 5 T1, or B1 is biased. Two points, two parameters: there is no residual, and the
+standard error rests on the noise SD.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """T1 by inversion recovery from real-part (phase-sensitive) images; free inversion efficiency.
 
-As `t1_inversion_recovery`, with the sign as measured. Magnitudes fitted with this model give nonsense.
+As `t1_inversion_recovery`, with the sign as measured. Magnitudes fitted with this model give
+nonsense.
 """
 
 from __future__ import annotations

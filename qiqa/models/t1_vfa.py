@@ -1,8 +1,8 @@
 """T1 by variable flip angles: spoiled gradient echo in the steady state (Ernst), optional B1 map.
 
-The flip angle in a voxel is the nominal one times B1, so an error of B1 by 1 % is one of T1 by about
-2 %: without a B1 map T1 is biased wherever the transmit field is not what it should be, most near
-the edge of a slab. Incomplete spoiling is not modeled.
+The flip angle in a voxel is the nominal one times B1, so an error of B1 by 1 % is one of T1 by
+about 2 %: without a B1 map T1 is biased wherever the transmit field is not what it should be, most
+near the edge of a slab. Incomplete spoiling is not modeled.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def decay_b1(t, a):
 
 def basis_b1(e, t, a, b, q):
     """Return f and df/d ln t for the flip angle a q."""
-    sine, cosine = sincos(a * q)
+    sine, _ = sincos(a * q)
     half, _ = sincos(np.float32(0.5) * a * q)
     h = np.float32(2.0) * half * half
     below = h + t - h * t

@@ -1,8 +1,8 @@
 """T2 with a constant added: one exponential and an offset.
 
 For a signal that does not decay to zero. The offset takes up the noise floor and whatever else
-stays; where the last echo is not well beyond T2, offset and T2 cannot be told apart and the standard
-error says so.
+stays; where the last echo is not well beyond T2, offset and T2 cannot be told apart and the
+standard error says so.
 """
 
 from __future__ import annotations
