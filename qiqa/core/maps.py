@@ -127,13 +127,15 @@ class ParameterMaps:
 
     def estimate(self, name: str) -> NDArray[np.float32]:
         """Return the map (i, j, k) of one parameter, in its unit."""
-        return self.estimates[self._index(name)]
+        found: NDArray[np.float32] = self.estimates[self._index(name)]
+        return found
 
     def standard_error(self, name: str) -> NDArray[np.float32]:
         """Return the standard error (i, j, k) of one parameter, in its unit; NaN where unknown."""
         if self.standard_errors is None:
             return np.full(self.status.shape, np.nan, dtype=np.float32)
-        return self.standard_errors[self._index(name)]
+        found: NDArray[np.float32] = self.standard_errors[self._index(name)]
+        return found
 
     def counts(self) -> dict[FitStatus, int]:
         """Return how many voxels ended with each status."""

@@ -24,7 +24,7 @@ _FLAGS = {"contract", "nsz"}
 
 def kernel(function: Function) -> Function:
     """Return `function` compiled; the lock of the interpreter is free while it runs."""
-    settings = {"error_model": "numpy", "fastmath": _FLAGS, "nogil": True}
+    settings: dict[str, Any] = {"error_model": "numpy", "fastmath": _FLAGS, "nogil": True}
     try:
         return cast(Function, njit(cache=True, **settings)(function))
     except RuntimeError:

@@ -39,7 +39,7 @@ def kernel_digest() -> str:
     return whole.hexdigest()
 
 
-class _SignalModelType(types.Type):  # type: ignore[misc]
+class _SignalModelType(types.Type):
     def __init__(self, model: str, digest: str) -> None:
         self.model = model
         self.digest = digest
@@ -91,7 +91,7 @@ def _typeof(value: SignalModel, _: Any) -> _SignalModelType:
     return _SignalModelType(value.name, value.digest)
 
 
-@unbox(_SignalModelType)
+@unbox(_SignalModelType)  # type: ignore[untyped-decorator]
 def _unbox(_typ: Any, _value: Any, c: Any) -> NativeValue:
     return NativeValue(c.context.get_dummy_value())
 
@@ -101,7 +101,7 @@ def _function(model: Any, kind: str) -> Any:
 
 
 def decay(model, t, x):
-    """Return e, the exponential that the basis is made of; exp(-x t) unless the model has its own."""
+    """Return e that the basis is made of: exp(-x t) unless the model has its own."""
 
 
 def basis(model, e, t, a, b, q):

@@ -149,24 +149,24 @@ def _sincos_64(x):
     first = cosine if odd else sine
     second = sine if odd else cosine
     first = -first if quadrant >= 2 else first
-    second = -second if (quadrant == 1) or (quadrant == 2) else second
+    second = -second if ((quadrant + 1) & 2) == 2 else second
     return first, second
 
 
 @overload(exp, inline="always")
 def _exp(x):
     if x == types.float32:
-        return lambda x: _exp_32(x)
-    return lambda x: _exp_64(x)
+        return lambda x: _exp_32(x)  # noqa: PLW0108
+    return lambda x: _exp_64(x)  # noqa: PLW0108
 
 
 @overload(log, inline="always")
 def _log(x):
     if x == types.float32:
-        return lambda x: _log_32(x)
-    return lambda x: _log_64(x)
+        return lambda x: _log_32(x)  # noqa: PLW0108
+    return lambda x: _log_64(x)  # noqa: PLW0108
 
 
 @overload(sincos, inline="always")
 def _sincos(x):
-    return lambda x: _sincos_64(x)
+    return lambda x: _sincos_64(x)  # noqa: PLW0108

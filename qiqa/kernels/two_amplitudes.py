@@ -196,7 +196,7 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, total, work, s
             shape[4, v], shape[5, v], shape[6, v] = l10, lg0, lg1
             small = _SETTLED * _SETTLED + _NEGLIGIBLE * shape[0, v] / (max(freedom, 1) * dg)
             if turn == 0:
-                # the sums were made with amplitudes of 1: take the amplitudes, move at the next turn
+                # the sums were made with amplitudes of 1: take the amplitudes, move next time
                 c0[v], c1[v] = k0, k1
                 open_lanes += 1
                 continue
@@ -231,7 +231,7 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, total, work, s
 
 @inlined
 def _keep_better(candidate, kept, lanes_of):
-    """Keep whichever of two fits of a voxel has the smaller residual; all that is 0 is the first."""
+    """Keep whichever of two fits of a voxel has the smaller residual; candidate 0 comes first."""
     t, c0, c1, state, _, _, shape = lanes_of
     for v in range(BLOCK):
         # a fit that ran into a bound is still the better one if its residual is smaller

@@ -1,0 +1,44 @@
+"""The diffusion tensor: closed form."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+from qiqa.core.errors import FitError
+from qiqa.core.signal_model import Points
+from qiqa.fitting.engines import Plan, Task
+from qiqa.kernels.tensor import fit_tensor
+
+__all__ = ["ALGORITHM", "METHOD", "plan"]
+
+ALGORITHM = "tensor_log_weighted/1"
+METHOD = "weighted straight lines through the logarithms of the signal, weights S squared"
+_UNIT = 1e-3
+"""Diffusivities are counted in this unit [mm²/s]."""
+
+
+def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
+    """Return a model ready to be fitted to `points`.
+
+    Raises
+    ------
+    FitError
+        If no directions are known.
+    """
+    del b1
+    if points.directions is None:
+        raise FitError("the tensor needs the diffusion directions", hint="give directions or bvecs")
+    x, y, z = points.directions.T
+    b = points.values * _UNIT
+    columns = (b * x * x, b * y * y, b * z * z, 2 * b * x * y, 2 * b * x * z, 2 * b * y * z)
+    design = np.ascontiguousarray(np.stack([*(-c for c in columns), np.ones_like(b)], axis=1))
+
+    def run(task: Task, start: int, stop: int) -> None:
+        fit_tensor(
+            task.signal, task.order, design, _UNIT, task.limits, task.noise_sd,
+            np.array([start, stop]), task.full, task.outputs,
+        )  # fmt: skip
+
+    return Plan(module, points, run)

@@ -1,0 +1,168 @@
+"""Fit ln s = ln s0 - b g' D g, the six elements of a symmetric tensor, weights s squared."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from qiqa.kernels.compiling import inlined, kernel
+from qiqa.kernels.status import CONVERGED, EXACT, PENDING, SET_ASIDE, SINGULAR
+
+__all__ = ["fit_tensor"]
+
+_NEARLY_SINGULAR = 1e-10
+_ELEMENTS = 7
+"""Dxx, Dyy, Dzz, Dxy, Dxz, Dyz, ln s0."""
+
+
+@inlined
+def _factor(a, n):
+    """Replace the lower triangle of a by its Cholesky factor; False where it is singular."""
+    for j in range(n):
+        whole = a[j, j]
+        for k in range(j):
+            a[j, j] -= a[j, k] * a[j, k]
+        if not a[j, j] > _NEARLY_SINGULAR * whole:
+            return False
+        a[j, j] = math.sqrt(a[j, j])
+        for i in range(j + 1, n):
+            for k in range(j):
+                a[i, j] -= a[i, k] * a[j, k]
+            a[i, j] /= a[j, j]
+    return True
+
+
+@inlined
+def _forward(a, x, n):
+    """Solve L z = x in place."""
+    for i in range(n):
+        for k in range(i):
+            x[i] -= a[i, k] * x[k]
+        x[i] /= a[i, i]
+
+
+@inlined
+def _backward(a, x, n):
+    """Solve L' z = x in place."""
+    for i in range(n - 1, -1, -1):
+        for k in range(i + 1, n):
+            x[i] -= a[k, i] * x[k]
+        x[i] /= a[i, i]
+
+
+@inlined
+def _variance(a, gradient, work, n):
+    """Return gradient' (L L')^-1 gradient."""
+    for i in range(n):
+        work[i] = gradient[i]
+    _forward(a, work, n)
+    total = 0.0
+    for i in range(n):
+        total += work[i] * work[i]
+    return total
+
+
+@kernel
+def fit_tensor(signal, order, design, unit, limits, noise, span, full, outputs):
+    """Fit voxels from span[0] to span[1]; outputs are mean diffusivity, anisotropy and s0.
+
+    Parameters
+    ----------
+    signal
+        (rows, voxels), float32.
+    order
+        Rows to use, in the order of `design`.
+    design
+        (n, 7), in the unit of b times `unit`.
+    unit
+        Diffusivity [mm²/s] that an element of 1 stands for.
+    limits, noise, span, full, outputs
+        As in `fit_log_linear`, with three parameters; the covariance holds variances only.
+
+    The variances come from the weighted normal equations; that of the anisotropy by its gradient.
+    """
+    estimates, errors, covariance, residual, status = outputs
+    n, p = order.size, _ELEMENTS
+    low, high, variance = max(limits[0], limits[2]), limits[1], limits[3]
+    a, x, work, gradient = np.empty((p, p)), np.empty(p), np.empty(p), np.empty(p)
+    logs, weights = np.empty(n), np.empty(n)
+    for v in range(span[0], span[1]):
+        if status[v] != PENDING:
+            continue
+        usable = True
+        for i in range(n):
+            s = np.float64(signal[order[i], v])
+            square = s * s - variance
+            if not (s >= low and s <= high and s > 0.0 and square > 0.0):
+                usable = False
+                break
+            weights[i] = square
+            logs[i] = 0.5 * math.log(square)
+        for k in range(3):
+            estimates[k, v] = np.nan
+            if full:
+                errors[k, v] = np.nan
+        if full:
+            residual[v] = np.nan
+        if covariance.shape[1] > 1:
+            for k in range(covariance.shape[0]):
+                covariance[k, v] = np.nan
+        if not usable:
+            status[v] = SET_ASIDE
+            continue
+        reference = logs[0]
+        for j in range(p):
+            x[j] = 0.0
+            for k in range(j + 1):
+                a[j, k] = 0.0
+        for i in range(n):
+            w = weights[i] / weights[0]
+            for j in range(p):
+                wd = w * design[i, j]
+                x[j] += wd * (logs[i] - reference)
+                for k in range(j + 1):
+                    a[j, k] += wd * design[i, k]
+        if n < p or not _factor(a, p):
+            status[v] = SINGULAR
+            continue
+        _forward(a, x, p)
+        _backward(a, x, p)
+        mean = (x[0] + x[1] + x[2]) / 3.0
+        u0, u1, u2 = x[0] - mean, x[1] - mean, x[2] - mean
+        off = x[3] * x[3] + x[4] * x[4] + x[5] * x[5]
+        uneven = u0 * u0 + u1 * u1 + u2 * u2 + 2.0 * off
+        whole = x[0] * x[0] + x[1] * x[1] + x[2] * x[2] + 2.0 * off
+        anisotropy = math.sqrt(1.5 * uneven / whole) if whole > 0.0 else np.nan
+        s0 = math.exp(x[6] + reference)
+        estimates[0, v], estimates[1, v], estimates[2, v] = mean * unit, anisotropy, s0
+        status[v] = CONVERGED if n > p else EXACT
+        if not full:
+            continue
+        left = 0.0
+        for i in range(n):
+            r = logs[i] - reference
+            for j in range(p):
+                r -= design[i, j] * x[j]
+            left += r * r * weights[i]
+        square = left / (n - p) if n > p else noise * noise
+        residual[v] = math.sqrt(square) if n > p else np.nan
+        sd = math.sqrt(square / weights[0])
+        for j in range(p):
+            gradient[j] = 1.0 / 3.0 if j < 3 else 0.0
+        errors[0, v] = sd * unit * math.sqrt(_variance(a, gradient, work, p))
+        if anisotropy > 0.0:
+            for j in range(6):
+                times = 1.0 if j < 3 else 2.0
+                part = x[j] - mean if j < 3 else x[j]
+                slope = times * (part / uneven - x[j] / whole)
+                gradient[j] = anisotropy * slope
+            gradient[6] = 0.0
+            errors[1, v] = sd * math.sqrt(_variance(a, gradient, work, p))
+        for j in range(p):
+            gradient[j] = 1.0 if j == 6 else 0.0
+        errors[2, v] = sd * s0 * math.sqrt(_variance(a, gradient, work, p))
+        if covariance.shape[1] > 1:
+            covariance[0, v] = errors[0, v] * errors[0, v]
+            covariance[3, v] = errors[1, v] * errors[1, v]
+            covariance[5, v] = errors[2, v] * errors[2, v]
