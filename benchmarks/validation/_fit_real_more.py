@@ -106,6 +106,7 @@ def _brain(name: str, every: int) -> list[dict[str, Any]]:
     from dipy.core.gradients import gradient_table
     from dipy.data import get_fnames
     from dipy.reconst.dti import TensorModel
+
     from qiqa.fitting import fit_arrays
 
     image, bvals, bvecs = get_fnames(name=name)
