@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-__all__ = ["INDEPENDENT", "fit_voxels"]
+__all__ = ["INDEPENDENT", "fit_voxels", "tensor"]
 
 Array = NDArray[np.float64]
 
@@ -68,6 +68,27 @@ def spoiled(x: Array, y: Array, tr_ms: float) -> float:
 
     starts = [[10 * y.max(), t] for t in (100.0, 500.0, 2000.0)]
     return float(_least(model, y, starts)[0][1])
+
+
+def tensor(b: Array, directions: Array, signal: Array, reweighted: int = 0) -> tuple[Array, Array]:
+    """Return mean diffusivity and fractional anisotropy of every voxel of `signal` (n, voxels).
+
+    Straight lines through the logarithms with weights S², measured; `reweighted` times again with
+    the weights that the fit before predicts.
+    """
+    x, y, z = directions.T
+    shape = np.stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z], axis=1)
+    design = np.column_stack([np.ones_like(b), -b[:, None] * shape])
+    md, fa = np.empty(signal.shape[1]), np.empty(signal.shape[1])
+    for v, s in enumerate(signal.T):
+        weight = s
+        for _ in range(reweighted + 1):
+            p = np.linalg.lstsq(design * weight[:, None], np.log(s) * weight, rcond=None)[0]
+            weight = np.exp(design @ p)
+        d = np.linalg.eigvalsh([[p[1], p[4], p[5]], [p[4], p[2], p[6]], [p[5], p[6], p[3]]])
+        md[v] = d.mean()
+        fa[v] = np.sqrt(1.5 * np.sum((d - d.mean()) ** 2) / np.sum(d**2))
+    return md, fa
 
 
 INDEPENDENT = {

@@ -286,13 +286,14 @@ def main() -> int:
     for group in groups:
         lines += ["", f"## {group[0]['scan']}: {group[0]['model']}", "", *lines_of(group)]
     lines += ["", "## OSIPI flip-angle vectors", "", *vectors["lines"], *more_lines]
-    missed = [r for r in [*rows, *more] if abs(r["difference_percent"]) > AIM_PERCENT]
+    judged = [*rows, *(r for r in more if r["judged"])]
+    missed = [r for r in judged if abs(r["difference_percent"]) > AIM_PERCENT]
     missed += [r for r in vectors["rows"] if r["largest_percent"] > r["aim_percent"]]
     print("\n".join(lines))
     for row in missed:
         print(f"MISSED {row}")
     seconds = time.perf_counter() - started
-    summary = f"{len(rows) + len(more)} means compared, {len(missed)} miss the aim"
+    summary = f"{len(judged)} means compared, {len(missed)} miss the aim"
     print(f"{summary}, {seconds:.0f} s")
     if options.reduced:
         return 1 if missed else 0
