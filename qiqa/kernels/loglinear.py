@@ -12,17 +12,11 @@ import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, kernel
 from qiqa.kernels.elementary import exp, log
-from qiqa.kernels.status import CONVERGED, EXACT, PENDING, SET_ASIDE
+from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASIDE, SUSPECT
 
 __all__ = ["fit_log_linear", "fit_log_weighted"]
 
 _NONE = np.float32(np.nan)
-
-
-@inlined
-def _corrected(s, variance):
-    """Return the magnitude without the mean of its noise (Gudbjartsson and Patz 1995)."""
-    return math.sqrt(max(s * s - variance, np.float32(0.0)))
 
 
 @inlined
@@ -46,27 +40,32 @@ def _any_pending(status, start, count):
 
 
 @inlined
-def _take(s, low, high, variance, bad, good_signal):
-    """Write the usable signal; 1 and a mark in `bad` where it is none."""
+def _take(s, low, high, bad, least, most, good_signal):
+    """Write the usable signal; 1 and a mark in `bad` where it is none; keep the smallest."""
     for v in range(BLOCK):
         x = s[v]
         good = (x >= low) & (x <= high) & (x > np.float32(0.0))
         bad[v] = bad[v] if good else np.float32(1.0)
-        good_signal[v] = x if good else np.float32(1.0)
-    if variance > np.float32(0.0):
-        for v in range(BLOCK):
-            good_signal[v] = _corrected(good_signal[v], variance)
+        usable = x if good else np.float32(1.0)
+        least[v] = min(least[v], usable)
+        most[v] = max(most[v], usable)
+        good_signal[v] = usable
 
 
 @inlined
-def _close(status, start, count, bad, found, outputs, rows, full):
+def _close(status, start, count, bad, least, most, limits, found, outputs, rows, full):
     """Write results of one block: NaN where a point was not usable or the voxel is not pending."""
     estimates, errors, covariance, residual, _ = outputs
+    floor, silent = np.float32(limits[2]), np.float32(limits[4])
     for v in range(count):
         if status[start + v] != PENDING:
             bad[v] = np.float32(1.0)
         else:
-            status[start + v] = found if bad[v] == np.float32(0.0) else SET_ASIDE
+            settled = SUSPECT if least[v] < floor else found
+            status[start + v] = settled if bad[v] == np.float32(0.0) else SET_ASIDE
+            if (bad[v] == np.float32(0.0)) & (most[v] < silent):
+                status[start + v] = NOISE_FLOOR
+                bad[v] = np.float32(1.0)
     for k in range(2):
         out, row = estimates[k, start : start + count], rows[k]
         for v in range(count):
@@ -104,7 +103,7 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
     scale
         Unit of x [s/mm²].
     limits
-        Lowest and highest good signal, floor, variance of the noise to be corrected for (0: none).
+        As in `load_block`; limits[3] is not used: logarithms are taken of the signal as it is.
     noise
         Noise SD for two points, NaN where unknown.
     span
@@ -120,8 +119,7 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
     """
     n = order.size
     status = outputs[4]
-    low = np.float32(max(limits[0], limits[2]))
-    high, variance = np.float32(limits[1]), np.float32(limits[3])
+    low, high = np.float32(limits[0]), np.float32(limits[1])
     freedom = n - 2
     found = CONVERGED if freedom > 0 else EXACT
     sxx = np.float32(0.0)
@@ -129,24 +127,24 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
         sxx += np.float32(x[i] * x[i])
     back, center = np.float32(1.0 / scale), np.float32(mean)
     share = np.float32(1.0 / n)
-    wide = np.empty((22, BLOCK), np.float32)
+    wide = np.empty((20, BLOCK), np.float32)
     logs = np.empty((n, BLOCK), np.float32)
     bad, use, level, slope, spare = wide[0], wide[1], wide[2], wide[3], wide[4]
     w0, w1, w2, v0, v1, v2, sr = wide[5], wide[6], wide[7], wide[8], wide[9], wide[10], wide[11]
-    rows = wide[12:18]
+    rows, least, most = wide[12:18], wide[18], wide[19]
     for start in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - start)
         if not _any_pending(status, start, count):
             continue
         for v in range(BLOCK):
-            bad[v], level[v], slope[v] = 0.0, 0.0, 0.0
+            bad[v], level[v], slope[v], least[v], most[v] = 0.0, 0.0, 0.0, np.inf, 0.0
         if full:
             for v in range(BLOCK):
                 w0[v], w1[v], w2[v], v0[v], v1[v], v2[v] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
                 sr[v] = 0.0
         for i in range(n):
             source = _source(signal, order[i], start, count, spare)
-            _take(source, low, high, variance, bad, use)
+            _take(source, low, high, bad, least, most, use)
             xi, kept = np.float32(x[i]), logs[i]
             for v in range(BLOCK):
                 logarithm = log(use[v])
@@ -192,7 +190,7 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
                 rows[3, v] = math.sqrt(max(var_l, np.float32(0.0))) * rows[1, v]
                 rows[4, v] = math.sqrt(square) if freedom > 0 else _NONE
                 rows[5, v] = -cov * rows[1, v] * back
-        _close(status, start, count, bad, found, outputs, rows, full)
+        _close(status, start, count, bad, least, most, limits, found, outputs, rows, full)
 
 
 @kernel
@@ -204,24 +202,24 @@ def fit_log_weighted(signal, order, x, mean, scale, limits, noise, span, full, o
     """
     n = order.size
     status = outputs[4]
-    low = np.float32(max(limits[0], limits[2]))
-    high, variance = np.float32(limits[1]), np.float32(limits[3])
+    low, high = np.float32(limits[0]), np.float32(limits[1])
     freedom = n - 2
     found = CONVERGED if freedom > 0 else EXACT
     back, center = np.float32(1.0 / scale), np.float32(mean)
     wide = np.empty((18, BLOCK), np.float32)
     bad, use, unit, spare = wide[0], wide[1], wide[2], wide[3]
     w0, w1, w2, l0, l1, ll = wide[4], wide[5], wide[6], wide[7], wide[8], wide[9]
-    rows = wide[10:16]
+    rows, least, most = wide[10:16], wide[16], wide[17]
     for start in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - start)
         if not _any_pending(status, start, count):
             continue
         for v in range(BLOCK):
-            bad[v], w0[v], w1[v], w2[v], l0[v], l1[v], ll[v] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+            bad[v], least[v], most[v] = 0.0, np.inf, 0.0
+            w0[v], w1[v], w2[v], l0[v], l1[v], ll[v] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for i in range(n):
             source = _source(signal, order[i], start, count, spare)
-            _take(source, low, high, variance, bad, use)
+            _take(source, low, high, bad, least, most, use)
             if i == 0:
                 for v in range(BLOCK):
                     unit[v] = np.float32(1.0) / use[v]
@@ -254,4 +252,4 @@ def fit_log_weighted(signal, order, x, mean, scale, limits, noise, span, full, o
                 rows[3, v] = math.sqrt(var_l) * rows[1, v]
                 rows[4, v] = math.sqrt(square) / unit[v] if freedom > 0 else _NONE
                 rows[5, v] = away * var_d * rows[1, v] * back
-        _close(status, start, count, bad, found, outputs, rows, full)
+        _close(status, start, count, bad, least, most, limits, found, outputs, rows, full)
