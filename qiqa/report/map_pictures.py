@@ -39,6 +39,7 @@ it also reads in grey and without red and green."""
 _WIDTH = 200.0
 """Width of a slice in the drawing; the bar and its numbers stand to the right."""
 _BAR = 54.0
+_SHORTEST_BAR = 60.0
 _FONT = 11.5
 _BINS = 48
 
@@ -77,18 +78,19 @@ def _drawn(
     aspect: float,
     label: str,
     extra: str = "",
-    room: float = 0.0,
 ) -> str:
-    """Return an image as a drawing; `aspect` is the height of a pixel over its width."""
+    """Return an image as a drawing; `aspect` is the height of a pixel over its width.
+
+    All leave the room of a color bar, so that slices side by side have one size.
+    """
     rows, columns = pixels.shape
     height = _WIDTH * rows * aspect / columns
     image = (
         f'<image href="{_address(pixels, palette)}" width="{number(_WIDTH)}" '
         f'height="{number(height)}" preserveAspectRatio="none"/>'
     )
-    tall = max(height, 60.0) if room else height
-    return wrap((0, -8 if room else 0, _WIDTH + room, tall + (16 if room else 0)), "slice", label,
-                image + extra)  # fmt: skip
+    box = (0.0, -8.0, _WIDTH + _BAR, max(height, _SHORTEST_BAR) + 16.0)
+    return wrap(box, "slice", label, image + extra)
 
 
 def _upright(values: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -110,8 +112,8 @@ def map_slice(
     scaled = np.clip((np.where(known, shown, low) - low) / (high - low), 0.0, 1.0)
     indices = np.where(known, 1 + np.rint(scaled * 254), 0).astype(np.uint8)
     height = _WIDTH * shown.shape[0] * aspect / shown.shape[1]
-    bar = _bar(window, max(height, 60.0))
-    return _drawn(indices, _palette(), aspect, label, bar, _BAR)
+    bar = _bar(window, max(height, _SHORTEST_BAR))
+    return _drawn(indices, _palette(), aspect, label, bar)
 
 
 def _bar(window: tuple[float, float], height: float) -> str:

@@ -114,11 +114,11 @@ def _headline(result: MapResult) -> str:
         return "No voxel has an answer; the status table says why."
     unit = shown_unit(first.unit)[1]
     what = f"Median {amount(first.median, first.unit)} {unit}".rstrip()
-    share = percent(first.n, _fitted(result.fits[0]))
-    return f"{what} in {first.n:,} voxels, {share} of those fitted."
+    share = percent(first.n, _tried(result.fits[0]))
+    return f"{what} in {first.n:,} voxels, {share} of those tried."
 
 
-def _fitted(item: FitEvidence) -> int:
+def _tried(item: FitEvidence) -> int:
     return sum(n for s, n in item.maps.counts().items() if s is not FitStatus.OUTSIDE)
 
 

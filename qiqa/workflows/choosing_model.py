@@ -10,7 +10,7 @@ from qiqa.core.errors import ExamError, UsageError
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.series import SeriesHeader
 from qiqa.workflows.choosing import is_mr
-from qiqa.workflows.directions import Averaging, averaging, count_directions
+from qiqa.workflows.directions import averaging, count_directions
 
 __all__ = ["QUANTITIES", "Choice", "choose"]
 
@@ -105,6 +105,7 @@ def choose(
             where="--model",
             hint=f"leave --model away, or use qiqa map {model.QUANTITY}",
         )
+    directions = _model_and_directions(model, directions)
     fitting: list[Choice] = []
     unfit: list[tuple[SeriesHeader, str]] = []
     for header in headers:
@@ -117,17 +118,21 @@ def choose(
     if number is not None and number > len(fitting):
         count = f"{len(fitting)} series" if len(fitting) > 1 else "only 1 series"
         raise UsageError(
-            f"there is no series {number}: {count} can give a {QUANTITIES[quantity]} map",
+            f"there is no series {number}: {count} can give {_map(quantity)}",
             where="--series",
             hint=f"choose one of\n{_listing(fitting)}",
         )
     if number is None and len(fitting) > 1:
         raise ExamError(
-            f"{len(fitting)} series can give a {QUANTITIES[quantity]} map",
+            f"{len(fitting)} series can give {_map(quantity)}",
             where=where,
             hint=f"choose one:\n{_listing(fitting)}",
         )
     return fitting[(number or 1) - 1]
+
+
+def _map(quantity: str) -> str:
+    return f"{'an' if quantity == 'adc' else 'a'} {QUANTITIES[quantity]} map"
 
 
 def _name(module: ModuleType) -> str:
@@ -154,8 +159,7 @@ def _judged(
         raise _Unfit(f"{_found(header)}, no {wanted}")
     _check_values(header)
     if encoding.name == "b_value":
-        how = averaging(encoding, directions if model is None else directions or _asked(model))
-        return _diffusion(header, how, model)
+        return _diffusion(header, directions, model)
     chosen, words = _RULES[encoding.name](header, quantity, model)
     if model is not None and _name(model) != chosen:
         chosen, words = _name(model), f"{model.TITLE}, as asked for"
@@ -259,23 +263,37 @@ _RULES: dict[str, Callable[[SeriesHeader, str, ModuleType | None], tuple[str, st
 }
 
 
-def _asked(model: ModuleType) -> str | None:
-    return "tensor" if _name(model) == "diffusion_tensor" else None
+def _model_and_directions(model: ModuleType | None, directions: str | None) -> str | None:
+    """Return the directions asked for, by themselves or by the model.
 
-
-def _diffusion(header: SeriesHeader, how: Averaging, model: ModuleType | None) -> Choice:
-    name = "adc" if model is None else _name(model)
-    if how.directions == "tensor" and model is None:
-        name = "diffusion_tensor"
-    if (how.directions == "tensor") != (name == "diffusion_tensor"):
+    Raises
+    ------
+    UsageError
+        If the two contradict each other.
+    """
+    if model is None:
+        return directions
+    tensor = _name(model) == "diffusion_tensor"
+    if directions is not None and (directions == "tensor") != tensor:
         raise UsageError(
-            f"model {name} does not go with directions {how.directions!r}",
+            f"model {_name(model)} does not go with directions {directions!r}",
             where="--directions",
             hint="leave one of --model and --directions away",
         )
-    if name == "diffusion_tensor" and count_directions(header.encoding) < 6:
-        found = count_directions(header.encoding)
-        raise _Unfit(f"{found} diffusion directions; a tensor needs 6 or more")
+    return "tensor" if tensor else directions
+
+
+def _diffusion(header: SeriesHeader, directions: str | None, model: ModuleType | None) -> Choice:
+    try:
+        how = averaging(header.encoding, directions)
+    except UsageError as error:
+        raise _Unfit(error.message) from None
+    name = "adc" if model is None else _name(model)
+    if how.directions == "tensor":
+        name = "diffusion_tensor"
+        count = count_directions(header.encoding)
+        if count < 6:
+            raise _Unfit(f"{count} diffusion directions; a tensor needs 6 or more")
     findings = list(how.findings)
     words = how.words
     if header.component == "tracew":
@@ -354,7 +372,7 @@ def _none(unfit: Sequence[tuple[SeriesHeader, str]], quantity: str, where: str) 
     lines = list(dict.fromkeys(lines))
     more = f"\n  and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
     return ExamError(
-        f"no series here can give a {QUANTITIES[quantity]} map{''.join(lines[:_SHOWN])}{more}",
+        f"no series here can give {_map(quantity)}{''.join(lines[:_SHOWN])}{more}",
         where=where,
         hint=f"give {_NEEDED[quantity]}; qiqa index lists what is there",
     )

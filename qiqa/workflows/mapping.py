@@ -14,8 +14,9 @@ from qiqa import __version__
 from qiqa.core.canonical import plain
 from qiqa.core.errors import OutputError, UsageError
 from qiqa.core.fit_evidence import FitEvidence, MapResult
+from qiqa.core.finding import Finding
 from qiqa.core.result import Provenance
-from qiqa.core.series import Series
+from qiqa.core.series import Series, SeriesHeader
 from qiqa.fitting import fit
 from qiqa.io.collecting import collect
 from qiqa.io.loading import load
@@ -138,8 +139,8 @@ def run_map(
         header=choice.header,
         fits=fits,
         findings=(
-            *_relevant(contents.findings, choice),
-            *_relevant(collected, choice),
+            *_about_files(contents.findings, headers, choice),
+            *collected,
             *choice.findings,
             *(finding for item in fits for finding in item.maps.findings),
         ),
@@ -234,10 +235,12 @@ def _page_name(files: list[Path], quantity: str) -> str:
     return f"{stem}.html"
 
 
-def _relevant[T](findings: tuple[T, ...], choice: Choice) -> tuple[T, ...]:
-    """Leave out what is about other series."""
-    uid = choice.header.series_uid
-    return tuple(f for f in findings if getattr(f, "series_uid", None) in (None, uid))
+def _about_files(
+    findings: tuple[Finding, ...], headers: tuple[SeriesHeader, ...], choice: Choice
+) -> tuple[Finding, ...]:
+    """Leave out what was noticed about series that were not chosen."""
+    others = {h.series_uid for h in headers} - {choice.header.series_uid}
+    return tuple(f for f in findings if f.series_uid not in others)
 
 
 def _provenance(
