@@ -121,8 +121,10 @@ def _bar(window: tuple[float, float], height: float) -> str:
     left = _WIDTH + 6
     ramp = np.arange(255, 0, -1, dtype=np.uint8)[:, None]
     parts = [
-        f'<image href="{_address(ramp, _palette())}" x="{number(left)}" width="9" '
-        f'height="{number(height)}" preserveAspectRatio="none"/>'
+        (
+            f'<image href="{_address(ramp, _palette())}" x="{number(left)}" width="9" '
+            f'height="{number(height)}" preserveAspectRatio="none"/>'
+        )
     ]
     for value in nice_ticks(low, high, 5):
         y = height * (1 - (value - low) / (high - low))

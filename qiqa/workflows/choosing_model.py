@@ -210,9 +210,7 @@ def _saturation_recovery(
     return "t1_saturation_recovery", "saturation recovery"
 
 
-def _flip_angles(
-    header: SeriesHeader, quantity: str, model: ModuleType | None
-) -> tuple[str, str]:
+def _flip_angles(header: SeriesHeader, quantity: str, model: ModuleType | None) -> tuple[str, str]:
     angles = sorted({round(value, 3) for value in header.encoding.values})
     tr_ms = header.acquisition.tr_ms
     if quantity == "b1":

@@ -13,8 +13,8 @@ from types import ModuleType
 from qiqa import __version__
 from qiqa.core.canonical import plain
 from qiqa.core.errors import OutputError, UsageError
-from qiqa.core.fit_evidence import FitEvidence, MapResult
 from qiqa.core.finding import Finding
+from qiqa.core.fit_evidence import FitEvidence, MapResult
 from qiqa.core.result import Provenance
 from qiqa.core.series import Series, SeriesHeader
 from qiqa.fitting import fit
@@ -198,9 +198,7 @@ def _fitted(
             progress=done,
         )
         seconds = time.perf_counter() - started
-        fits.append(
-            show_fit(piece.series, maps, model, b1=b1, label=piece.label, seconds=seconds)
-        )
+        fits.append(show_fit(piece.series, maps, model, b1=b1, label=piece.label, seconds=seconds))
     return tuple(fits)
 
 

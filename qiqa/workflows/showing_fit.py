@@ -186,7 +186,5 @@ def _curve(
     )
 
 
-def _used(
-    series: Series, maps: ParameterMaps, voxel: tuple[int, int, int]
-) -> NDArray[np.bool_]:
+def _used(series: Series, maps: ParameterMaps, voxel: tuple[int, int, int]) -> NDArray[np.bool_]:
     raise NotImplementedError

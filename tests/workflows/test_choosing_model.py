@@ -69,8 +69,10 @@ def module(name, quantity, encoding):
             "t1",
             IR,
             "t1_inversion_recovery",
-            "10 inversion times 35 to 3000 ms, one TR 4500 ms, magnitude: "
-            "inversion recovery with polarity restored",
+            (
+                "10 inversion times 35 to 3000 ms, one TR 4500 ms, magnitude: "
+                "inversion recovery with polarity restored"
+            ),
         ),
         (
             "t1",
@@ -82,15 +84,19 @@ def module(name, quantity, encoding):
             "t1",
             header("inversion_time", (50, 400, 1100), each_tr=(1000.0, 1500.0, 2460.0)),
             "t1_inversion_recovery_tr",
-            "3 inversion times 50, 400 and 1100 ms, TR 1000 to 2460 ms, magnitude: "
-            "inversion recovery with polarity restored and the TR of each volume",
+            (
+                "3 inversion times 50, 400 and 1100 ms, TR 1000 to 2460 ms, magnitude: "
+                "inversion recovery with polarity restored and the TR of each volume"
+            ),
         ),
         (
             "t1",
             VFA,
             "t1_vfa",
-            "4 flip angles 2 to 15°, one TR 6.6 ms, magnitude: "
-            "variable flip angles, spoiled gradient echo",
+            (
+                "4 flip angles 2 to 15°, one TR 6.6 ms, magnitude: "
+                "variable flip angles, spoiled gradient echo"
+            ),
         ),
         (
             "t1",
@@ -102,15 +108,19 @@ def module(name, quantity, encoding):
             "t2",
             SPIN_ECHOES,
             "t2",
-            "3 echo times 10, 20 and 30 ms, one TR 5000 ms, magnitude: "
-            "mono-exponential decay of spin echoes",
+            (
+                "3 echo times 10, 20 and 30 ms, one TR 5000 ms, magnitude: "
+                "mono-exponential decay of spin echoes"
+            ),
         ),
         (
             "t2star",
             GRADIENT_ECHOES,
             "t2star",
-            "3 echo times 2, 4 and 6 ms, one TR 500 ms, magnitude: "
-            "mono-exponential decay of gradient echoes",
+            (
+                "3 echo times 2, 4 and 6 ms, one TR 500 ms, magnitude: "
+                "mono-exponential decay of gradient echoes"
+            ),
         ),
         (
             "b1",
@@ -122,8 +132,10 @@ def module(name, quantity, encoding):
             "adc",
             header("b_value", (0, 500, 500, 1000)),
             "adc",
-            "3 b-values 0, 500 and 1000 s/mm² in 4 volumes: "
-            "directions not stated, mono-exponential decay",
+            (
+                "3 b-values 0, 500 and 1000 s/mm² in 4 volumes: "
+                "directions not stated, mono-exponential decay"
+            ),
         ),
     ],
 )
