@@ -37,6 +37,9 @@ class _Axis:
 
 _NONE = _Axis("none", "", lambda _: 0.0)
 _B_VALUE = _Axis("b_value", "s/mm²", lambda p: p.reading.b_value)
+_REPETITION = _Axis("repetition_time", "ms", lambda p: p.reading.acquisition.tr_ms)
+_TR_STEP = 1.05
+"""Ratio of neighboring repetition times from which on they were set; less comes of a trigger."""
 _AXES = (
     _Axis("echo_time", "ms", lambda p: p.reading.acquisition.te_ms),
     _Axis("inversion_time", "ms", lambda p: p.reading.acquisition.ti_ms),
@@ -98,6 +101,8 @@ def stacks(planes: Sequence[Plane]) -> tuple[list[Stack], list[Finding]]:
     axis = varying[0] if varying else _NONE
     if not varying and (_directions_vary(planes, places) or _weighted(planes)):
         axis = _B_VALUE
+    elif not varying and _varies(planes, places, _REPETITION) and _set_apart(planes):
+        axis = _REPETITION
     covers = _volumes(planes, places, axis)
     found, findings = _together(_blocks(volumes, axis) for volumes in covers)
     return found, [*findings, *_incomplete(covers, places)]
@@ -131,6 +136,12 @@ def _varies(planes: Sequence[Plane], places: dict[int, int], axis: _Axis) -> boo
         if seen.setdefault(places[id(plane)], value) != value:
             return True
     return False
+
+
+def _set_apart(planes: Sequence[Plane]) -> bool:
+    """Say whether the repetition times of the planes are known and clearly differ."""
+    values = sorted({_REPETITION.rounded(plane) for plane in planes})
+    return values[0] > 0 and all(b >= _TR_STEP * a for a, b in itertools.pairwise(values))
 
 
 def _directions_vary(planes: Sequence[Plane], places: dict[int, int]) -> bool:
