@@ -7,14 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.errors import ReadError, UsageError
+from qiqa.core.errors import UsageError
 from qiqa.core.series import SeriesHeader
-from qiqa.io.write_maps import read_map
+from qiqa.io.read_map import onto, read_map
 
 __all__ = ["read_b1", "read_mask"]
 
-_SAME_PLACE_MM = 1e-2
-"""Largest distance of corners: NIfTI stores affines in single precision."""
 _PERCENT = ("percent", "%", "p.u.")
 _RELATIVE = ("1", "arbitrary", "a.u.", "ratio", "relative", "fraction")
 _LARGEST_RELATIVE = 3.0
@@ -32,7 +30,7 @@ def read_mask(path: Path, header: SeriesHeader) -> NDArray[np.bool_]:
         If no voxel is inside.
     """
     values, _ = _on_grid(path, header)
-    inside = np.isfinite(values) & (values != 0)
+    inside: NDArray[np.bool_] = np.isfinite(values) & (values != 0)
     if not inside.any():
         raise UsageError("every voxel of the mask is 0", where=str(path), hint="draw it again")
     return inside
@@ -74,25 +72,4 @@ def read_b1(path: Path, header: SeriesHeader) -> NDArray[np.float64]:
 
 def _on_grid(path: Path, header: SeriesHeader) -> tuple[NDArray[np.float64], str | None]:
     values, affine, units = read_map(path)
-    shape = header.shape[:3]
-    if values.shape != shape:
-        text = f"has {_size(values.shape)} voxels, the images have {_size(shape)}"
-        raise ReadError(text, where=str(path), hint="resample it to the images")
-    corners = np.array(np.meshgrid(*([0, n - 1] for n in shape), [1])).reshape(4, -1)
-    off = np.linalg.norm(((affine - header.affine) @ corners)[:3], axis=0).max()
-    if off > _SAME_PLACE_MM:
-        raise ReadError(
-            f"lies elsewhere than the images: corners are up to {off:.3g} mm apart; "
-            f"its origin is {_point(affine)}, that of the images {_point(header.affine)}",
-            where=str(path),
-            hint="draw it on these images, or resample it to them",
-        )
-    return values, units
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return " x ".join(str(n) for n in shape)
-
-
-def _point(affine: NDArray[np.float64]) -> str:
-    return f"({', '.join(f'{x:.2f}' for x in affine[:3, 3])}) mm"
+    return onto(values, affine, header, where=str(path)), units

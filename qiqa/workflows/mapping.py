@@ -20,6 +20,7 @@ from qiqa.core.series import Series, SeriesHeader
 from qiqa.fitting import fit
 from qiqa.io.collecting import collect
 from qiqa.io.loading import load
+from qiqa.io.map_names import entities_of
 from qiqa.io.reading import read
 from qiqa.io.write_maps import write_maps
 from qiqa.models import MODELS
@@ -212,8 +213,8 @@ def _delivered(
         files += write_maps(
             item.maps,
             request.output,
-            entities={"acq": f"dir{number:02d}"} if item.label else None,
-            provenance=plain(result.provenance),
+            entities=_entities(item, number),
+            provenance=_for_sidecar(result, item),
             overwrite=request.overwrite,
         )
     clock.lap("writing files")
@@ -224,6 +225,29 @@ def _delivered(
         clock.lap("drawing the report")
         result = dataclasses.replace(result, report=path, timing=tuple(clock.steps))
     return result
+
+
+def _entities(item: FitEvidence, number: int) -> dict[str, str] | None:
+    """Return BIDS entities: those of the images, and for a direction a name of its own."""
+    if not item.label:
+        return None
+    entities = entities_of(item.maps.header)
+    return {**entities, "acq": f"{entities.get('acq', '')}dir{number:02d}"}
+
+
+def _for_sidecar(result: MapResult, item: FitEvidence) -> dict[str, object]:
+    made = result.provenance
+    return {
+        "sources": made.inputs,
+        "references": list(item.references),
+        "equation": item.equation,
+        "why": result.why,
+        "options": dict(made.parameters),
+        "versions": dict(made.versions),
+        "user": made.user,
+        "created_at": plain(made.created_at),
+        "identity": made.identity,
+    }
 
 
 def _page_name(files: list[Path], quantity: str) -> str:

@@ -187,4 +187,19 @@ def _curve(
 
 
 def _used(series: Series, maps: ParameterMaps, voxel: tuple[int, int, int]) -> NDArray[np.bool_]:
-    raise NotImplementedError
+    """Return which points the fit of a voxel rests on.
+
+    The maps say how many, not which: left out are first what is not finite and what is clipped,
+    then, as far as more are missing, the smallest signals, which are those at the noise floor.
+    """
+    signal = series.signal[voxel].astype(np.float64)
+    used = np.isfinite(signal)
+    if series.stored_range is not None:
+        used &= signal < series.stored_range[1]
+    surplus = int(used.sum()) - int(maps.n_used[voxel])
+    if surplus > 0:
+        smallest = np.argsort(np.where(used, np.abs(signal), np.inf), kind="stable")
+        used[smallest[:surplus]] = False
+    elif surplus < 0:  # the fit kept points that look clipped: it knows better
+        used = np.isfinite(signal)
+    return used
