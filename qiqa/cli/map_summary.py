@@ -84,9 +84,13 @@ def _show_fit(item: FitEvidence, *, to_error: bool) -> None:
 
 def _show_files(result: MapResult, *, to_error: bool) -> None:
     maps = [path for path in result.files if path.name.endswith(".nii.gz")]
-    for folder in dict.fromkeys(path.parent for path in maps):
-        names = ", ".join(path.name for path in maps if path.parent == folder)
-        say(f"maps     {folder.resolve()}: {one_line(names, 2000)}", to_error=to_error)
+    mains = [path for path in maps if "_desc-" not in path.name] or maps[:1]
+    for path in mains:
+        say(f"map      {path.resolve()}", to_error=to_error)
+    more = len(maps) - len(mains)
+    if more:
+        words = "standard errors, further parameters, residual, points used, status"
+        say(f"         and {more} more beside it: {words}", to_error=to_error)
     if result.report is not None:
         say(f"report   {result.report.resolve()}", to_error=to_error)
     seconds = sum(time for _, time in result.timing)

@@ -161,6 +161,22 @@ def _aspect(item: FitEvidence) -> float:
     return float(size[1] / size[0])
 
 
+def _cut(item: FitEvidence) -> tuple[slice, slice]:
+    """Return the part (i, j) that holds what is worth seeing, with a margin."""
+    status = item.maps.status[:, :, list(item.slices)]
+    answered = np.isin(status, [s.value for s in FitStatus if s.has_answer]).any(axis=2)
+    parts = []
+    for axis in (1, 0):
+        counts = answered.sum(axis=axis)
+        # a few stray voxels do not widen the picture
+        found = np.flatnonzero(counts > 0.02 * counts.max())
+        if not found.size:
+            return slice(None), slice(None)
+        margin = 2 + (found[-1] - found[0]) // 12
+        parts.append(slice(max(int(found[0] - margin), 0), int(found[-1] + margin + 1)))
+    return parts[0], parts[1]
+
+
 def _middle(item: FitEvidence) -> int:
     return item.slices[len(item.slices) // 2]
 
@@ -178,7 +194,8 @@ def _parameter(item: FitEvidence, summary: ParameterSummary, *, main: bool) -> _
     )
     if not summary.n:
         return _ParameterView(name=name, unit=unit, row=row, figures=())
-    values = item.maps.estimate(summary.name) * np.float32(factor)
+    whole = item.maps.estimate(summary.name) * np.float32(factor)
+    values = whole[_cut(item)]
     chosen = item.slices if main else (_middle(item),)
     window = robust_window(values[:, :, list(chosen)])
     figures = [
@@ -193,8 +210,8 @@ def _parameter(item: FitEvidence, summary: ParameterSummary, *, main: bool) -> _
     figures.append(
         _Figure(
             title="Histogram",
-            note="voxels with an answer",
-            drawing=histogram(values, window, summary.median * factor, label),
+            note="all slices",
+            drawing=histogram(whole, window, summary.median * factor, label),
         )
     )
     return _ParameterView(name=name, unit=unit, row=row, figures=tuple(figures))
@@ -204,7 +221,7 @@ def _error_figure(
     item: FitEvidence, summary: ParameterSummary, factor: float, label: str
 ) -> list[_Figure]:
     k = _middle(item)
-    errors = item.maps.standard_error(summary.name)[:, :, k] * np.float32(factor)
+    errors = item.maps.standard_error(summary.name)[:, :, k][_cut(item)] * np.float32(factor)
     if not np.isfinite(errors).any():
         return []
     words = f"Standard error of {label}"
@@ -213,26 +230,27 @@ def _error_figure(
 
 
 def _quality(item: FitEvidence) -> tuple[_Figure, ...]:
-    k, aspect, maps = _middle(item), _aspect(item), item.maps
+    k, aspect, maps, cut = _middle(item), _aspect(item), item.maps, _cut(item)
+    first_i, first_j = cut[0].start or 0, cut[1].start or 0
     marks = tuple(
-        (_letter(number), float(curve.voxel[0]), float(curve.voxel[1]))
+        (_letter(number), float(curve.voxel[0] - first_i), float(curve.voxel[1] - first_j))
         for number, curve in enumerate(item.curves)
         if curve.voxel[2] == k
     )
     note = f"slice {k + 1}"
     figures = [
         _Figure(
-            title=f"Image: {item.image_label}",
+            title=f"Image, {item.image_label}",
             note=note,
-            drawing=grey_slice(item.image[:, :, k], aspect, "the brightest volume"),
+            drawing=grey_slice(item.image[:, :, k][cut], aspect, "the brightest volume"),
         ),
         _Figure(
-            title="Status", note=note, drawing=status_slice(maps.status[:, :, k], aspect,
+            title="Status", note=note, drawing=status_slice(maps.status[:, :, k][cut], aspect,
             "how the fit of each voxel ended", marks),
         ),
     ]  # fmt: skip
     if maps.residual_sd is not None and np.isfinite(maps.residual_sd[:, :, k]).any():
-        residual = maps.residual_sd[:, :, k]
+        residual = maps.residual_sd[:, :, k][cut]
         words = "Residual SD [signal units]"
         drawing = map_slice(residual, robust_window(residual, 0.0), aspect, words)
         figures.append(_Figure(title=words, note=note, drawing=drawing))

@@ -21,8 +21,12 @@ _LABELS = {
     "b_value": "b-value",
     "flip_angle": "flip angle",
 }
-_SAMPLES = (0.02, 0.2, 0.4, 0.6, 0.8, 0.98)
-"""Quantiles of the first parameter at which voxels are shown."""
+_SAMPLES = 6
+"""Voxels that are shown with their curves."""
+_ENDS = (2.0, 98.0)
+"""Percentiles of the first parameter that the lowest and the highest of them lie at."""
+_ENOUGH = 100
+"""With so many answers in the slice drawn, the voxels are taken from it."""
 _CURVE_POINTS = 160
 
 
@@ -128,30 +132,37 @@ def _curves(
 
 
 def _voxels(maps: ParameterMaps) -> list[tuple[int, int, int]]:
-    """Return voxels from the lowest to the highest estimate, each typical of its neighbors.
+    """Return voxels of different estimates, each typical of its like, from low to high.
 
-    Of the voxels around a quantile the one with the middle residual is taken, so that neither the
-    best nor the worst fit is shown.
+    The estimates aimed at are spread evenly in their logarithm: by share of voxels, all would lie
+    in whatever fills the phantom. Of the voxels around each the one with the middle residual is
+    taken, so that neither the best nor the worst fit is shown.
     """
-    shape = maps.status.shape
-    places = np.flatnonzero(_answered(maps).ravel(order="F"))
-    if not places.size:
+    answered = _answered(maps)
+    drawn = _slices(maps)
+    middle = drawn[len(drawn) // 2]
+    if answered[:, :, middle].sum() >= _ENOUGH:
+        answered[:, :, :middle] = answered[:, :, middle + 1 :] = False
+    places = np.argwhere(answered)
+    if not len(places):
         return []
-    estimates = maps.estimate(maps.parameters[0].name).ravel(order="F")[places]
-    residuals = (
-        np.zeros(places.size)
-        if maps.residual_sd is None
-        else np.nan_to_num(maps.residual_sd.ravel(order="F")[places])
-    )
+    at = tuple(places.T)
+    estimates = maps.estimate(maps.parameters[0].name)[at].astype(np.float64)
+    residual = maps.residual_sd
+    residuals = np.zeros(len(places)) if residual is None else np.nan_to_num(residual[at])
+    low, high = np.percentile(estimates, _ENDS)
+    spaced = np.geomspace if low > 0 else np.linspace
     order = np.argsort(estimates, kind="stable")
-    around = max(min(10, places.size // 20), 0)
-    chosen: dict[int, None] = {}
-    for quantile in _SAMPLES:
-        at = round(quantile * (places.size - 1))
-        near = order[max(at - around, 0) : at + around + 1]
-        middle = near[np.argsort(residuals[near], kind="stable")[len(near) // 2]]
-        chosen[int(places[middle])] = None
-    return [tuple(int(x) for x in np.unravel_index(p, shape, order="F")) for p in chosen]  # type: ignore[misc]
+    around = min(10, len(places) // 20)
+    chosen: dict[tuple[int, int, int], None] = {}
+    for target in spaced(low, high, _SAMPLES):
+        place = int(np.searchsorted(estimates[order], target))
+        near = order[max(place - around, 0) : place + around + 1]
+        near = near if near.size else order[-1:]
+        best = near[np.argsort(residuals[near], kind="stable")[near.size // 2]]
+        i, j, k = (int(x) for x in places[best])
+        chosen[i, j, k] = None
+    return list(chosen)
 
 
 def _curve(
