@@ -204,7 +204,7 @@ def _used(series: Series, maps: ParameterMaps, voxel: tuple[int, int, int]) -> N
     then, as far as more are missing, the smallest signals, which are those at the noise floor.
     """
     signal = series.signal[voxel].astype(np.float64)
-    used = np.isfinite(signal)
+    used: NDArray[np.bool_] = np.isfinite(signal)
     if series.stored_range is not None:
         used &= signal < series.stored_range[1]
     surplus = int(used.sum()) - int(maps.n_used[voxel])
