@@ -93,7 +93,9 @@ def sidecar(
         content["Provenance"] = {k: v for k, v in provenance.items() if k not in taken}
     else:
         content["FirstMap"] = f"{main}.nii.gz"
-    return {key: value for key, value in content.items() if value not in (None, [], {}, ())}
+    # unknown and infinite are left out: BIDS has no word for them
+    stated = {key: plain(value) for key, value in content.items()}
+    return {key: value for key, value in stated.items() if value not in (None, [], {})}
 
 
 def _what(maps: ParameterMaps, file: MapFile) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def stacks(planes: Sequence[Plane]) -> tuple[list[Stack], list[Finding]]:
         rest = [p for p in planes if id(p) not in apart]
         return _together(stacks(part) for part in (rest, isotropic))
     axis = varying[0] if varying else _NONE
-    if not varying and (_directions_vary(planes, places) or _weighted(planes)):
+    if not varying and (_directions_vary(planes, places) or _weighted(planes, places)):
         axis = _B_VALUE
     elif not varying and _varies(planes, places, _REPETITION) and _set_apart(planes):
         axis = _REPETITION
@@ -153,11 +153,18 @@ def _directions_vary(planes: Sequence[Plane], places: dict[int, int]) -> bool:
     return False
 
 
-def _weighted(planes: Sequence[Plane]) -> bool:
-    """Say whether planes with one b-value are diffusion images, so that it must be told."""
+def _weighted(planes: Sequence[Plane], places: dict[int, int]) -> bool:
+    """Say whether planes with one b-value are diffusion images, so that it must be told.
+
+    A b-value of zero is told of one echo-planar volume alone: it may be the first of a series a
+    b-value. Some scanners state it for every image, so it says nothing of repeats.
+    """
     readings = [plane.reading for plane in planes]
     known = all(r.b_value is not None for r in readings)
-    return known and any(r.b_value or r.component == "tracew" for r in readings)
+    if known and any(r.b_value or r.component == "tracew" for r in readings):
+        return True
+    alone = len(set(places.values())) == len(planes)
+    return known and alone and all("EP" in (r.acquisition.sequence or "") for r in readings)
 
 
 def _volumes(

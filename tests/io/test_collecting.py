@@ -78,7 +78,6 @@ def test_the_identity_does_not_hang_on_the_order_of_files(stack, tmp_path: Path)
         ("FlipAngle", (60, 120), "flip_angle"),
         ("EchoTime", (10, 20, 40), "echo_time"),
         ("RepetitionTime", (300, 600, 3000), "repetition_time"),
-        ("DiffusionBValue", (0.0001, 500, 1000), "b_value"),
     ],
 )
 def test_other_things_that_are_varied(
@@ -91,6 +90,21 @@ def test_other_things_that_are_varied(
     assert header.encoding.values == pytest.approx(values)
     expected = pytest.approx(values) if name == "repetition_time" else None
     assert header.encoding.tr_ms == expected
+
+
+def test_b_values_with_the_one_of_zero(stack, tmp_path: Path) -> None:
+    for b in (1000, 0, 500):
+        stack(DiffusionBValue=b, ScanningSequence=["EP", "SE"])
+    (header,), findings = _all(tmp_path)
+    assert (header.encoding.name, findings) == ("b_value", ())
+    assert header.encoding.values == (0, 500, 1000)
+
+
+def test_a_b_value_of_zero_makes_no_diffusion_image(stack, tmp_path: Path) -> None:
+    stack(DiffusionBValue=0)
+    for number in (1, 2):
+        stack(DiffusionBValue=0, ScanningSequence="EP", AcquisitionNumber=number, series="1.2.3")
+    assert {h.encoding.name for h in read(tmp_path).headers} == {"none", "repeat"}
 
 
 def test_repetition_times_within_one_series(stack, tmp_path: Path) -> None:
@@ -149,7 +163,7 @@ def test_what_differs_in_more_than_one_thing_stays_apart(
 
 
 def test_computed_maps_never_join(stack, tmp_path: Path) -> None:
-    for b in (0.0001, 500, 1000):
+    for b in (0, 500, 1000):
         stack(DiffusionBValue=b, ImageType=["DERIVED", "PRIMARY", "DIFFUSION", "TRACEW"])
     stack(DiffusionBValue=1500, ImageType=["DERIVED", "PRIMARY", "DIFFUSION", "ADC"])
     headers, _ = _all(tmp_path)
