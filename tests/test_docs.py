@@ -142,7 +142,9 @@ def _help(command: str) -> str:
 def _options(command: str) -> set[str]:
     """Return the options that the lines of the help begin with."""
     lines = re.findall(r"^  (-.*?)(?:  .*)?$", _help(command), re.MULTILINE)
-    return {option for line in lines for option in re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", line)}
+    return {
+        option for line in lines for option in re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", line)
+    }
 
 
 def _command_lines(text: str) -> Iterator[list[str]]:

@@ -137,7 +137,7 @@ def _fit(item: FitEvidence) -> dict[str, Any]:
         "algorithm": maps.algorithm,
         "parameters": plain(list(item.summaries)),
         "status": {status.words: count for status, count in maps.counts().items()},
-        "noise_sd": maps.noise_sd,
+        "noise_sd": plain(maps.noise_sd),
         "noise_source": maps.noise_source,
         "points": maps.n_points,
         "points_left_out": {

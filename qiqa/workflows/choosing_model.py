@@ -161,9 +161,30 @@ def _judged(
     if encoding.name == "b_value":
         return _diffusion(header, directions, model)
     chosen, words = _RULES[encoding.name](header, quantity, model)
-    if model is not None and _name(model) != chosen:
-        chosen, words = _name(model), f"{model.TITLE}, as asked for"
-    return Choice(header=header, model=chosen, why=f"{_acquired(header)}: {words}")
+    findings: tuple[Finding, ...] = ()
+    if model is not None:
+        findings = _overruled(header, quantity, model)
+        if _name(model) != chosen:
+            chosen, words = _name(model), f"{model.TITLE}, as asked for"
+    why = f"{_acquired(header)}: {words}"
+    return Choice(header=header, model=chosen, why=why, findings=findings)
+
+
+def _overruled(header: SeriesHeader, quantity: str, model: ModuleType) -> tuple[Finding, ...]:
+    """Say what would have been in the way, had the model not been asked for by name."""
+    try:
+        _RULES[header.encoding.name](header, quantity, None)
+    except _Unfit as reason:
+        return (
+            Finding(
+                code="model_overruled",
+                severity=Severity.WARNING,
+                message=f"{_name(model)} as asked for, although: {str(reason).partition(';')[0]}",
+                where=header.description,
+                series_uid=header.series_uid,
+            ),
+        )
+    return ()
 
 
 def _check_images(header: SeriesHeader, quantity: str) -> None:

@@ -139,7 +139,7 @@ def run_map(
         why=choice.why,
         header=choice.header,
         fits=fits,
-        findings=(
+        findings=_once(
             *_about_files(contents.findings, headers, choice),
             *collected,
             *choice.findings,
@@ -263,6 +263,10 @@ def _about_files(
     """Leave out what was noticed about series that were not chosen."""
     others = {h.series_uid for h in headers} - {choice.header.series_uid}
     return tuple(f for f in findings if f.series_uid not in others)
+
+
+def _once(*findings: Finding) -> tuple[Finding, ...]:
+    return tuple(dict.fromkeys(findings))
 
 
 def _provenance(

@@ -224,7 +224,12 @@ def test_a_model_asked_for_overrules_what_the_header_says_of_the_echo():
         assert choice.model == "t2_offset"
         assert choice.why.endswith("a model, as asked for")
     plain = module("t2", "t2", "echo_time")
-    assert choose([GRADIENT_ECHOES], "t2", where="here", model=plain).model == "t2"
+    overruled = choose([GRADIENT_ECHOES], "t2", where="here", model=plain)
+    assert overruled.model == "t2"
+    assert [f.message for f in overruled.findings] == [
+        "t2 as asked for, although: gradient echoes decay with T2*, which is shorter than T2"
+    ]
+    assert not choose([SPIN_ECHOES], "t2", where="here", model=plain).findings
 
 
 def test_a_model_narrows_down_which_series_will_do():
