@@ -57,8 +57,7 @@ def show_fit(
         Time that the fit took.
     """
     encoding = series.header.encoding
-    means = [float(np.nanmean(series.signal[..., n])) for n in range(series.signal.shape[3])]
-    brightest = int(np.nanargmax(means)) if np.isfinite(means).any() else 0
+    brightest = _brightest(series)
     unit = "°" if encoding.unit == "degree" else encoding.unit
     return FitEvidence(
         label=label,
@@ -74,6 +73,16 @@ def show_fit(
         curves=_curves(series, maps, model, b1),
         seconds=seconds,
     )
+
+
+def _brightest(series: Series) -> int:
+    """Return the volume with the largest mean signal."""
+    means = []
+    for n in range(series.signal.shape[3]):
+        volume = series.signal[..., n]
+        finite = np.isfinite(volume)
+        means.append(float(np.mean(volume, where=finite)) if finite.any() else -np.inf)
+    return int(np.argmax(means))
 
 
 def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
