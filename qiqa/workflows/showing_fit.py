@@ -68,7 +68,7 @@ def show_fit(
         summaries=tuple(_summary(maps, parameter) for parameter in maps.parameters),
         slices=_slices(maps),
         image=np.asarray(series.signal[..., brightest]),
-        image_label=f"{_axis(encoding)} {encoding.values[brightest]:g} {unit}".strip(),
+        image_label=f"{_axis(encoding)} {encoding.values[brightest]:g}{_spaced(unit)}",
         x_label=f"{_axis(encoding)} [{unit}]" if unit else _axis(encoding),
         curves=_curves(series, maps, model, b1),
         seconds=seconds,
@@ -91,6 +91,10 @@ def _texts(given: str | Sequence[str]) -> tuple[str, ...]:
 
 def _axis(encoding: Encoding) -> str:
     return _LABELS.get(encoding.name, "volume")
+
+
+def _spaced(unit: str) -> str:
+    return unit if unit in ("", "°") else f" {unit}"
 
 
 def _summary(maps: ParameterMaps, parameter: Parameter) -> ParameterSummary:
