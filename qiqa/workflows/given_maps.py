@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.errors import UsageError
-from qiqa.core.series import SeriesHeader
+from qiqa.core.series import SeriesHeader, SourceFile
 from qiqa.io.read_map import onto, read_map
 
-__all__ = ["read_b1", "read_mask"]
+__all__ = ["read_b1", "read_mask", "source_of"]
 
 _PERCENT = ("percent", "%", "p.u.")
 _RELATIVE = ("1", "arbitrary", "a.u.", "ratio", "relative", "fraction")
@@ -68,6 +69,11 @@ def read_b1(path: Path, header: SeriesHeader) -> NDArray[np.float64]:
             hint='put {"Units": "percent"} into its JSON sidecar if it is percent of nominal',
         )
     return values
+
+
+def source_of(path: Path) -> SourceFile:
+    """Return a file with the hash that proves which it was."""
+    return SourceFile(path=str(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def _on_grid(path: Path, header: SeriesHeader) -> tuple[NDArray[np.float64], str | None]:

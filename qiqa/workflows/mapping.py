@@ -27,7 +27,7 @@ from qiqa.models import MODELS
 from qiqa.report.maps import write_map_html
 from qiqa.workflows.choosing import nothing_found
 from qiqa.workflows.choosing_model import QUANTITIES, Choice, choose
-from qiqa.workflows.given_maps import read_b1, read_mask
+from qiqa.workflows.given_maps import read_b1, read_mask, source_of
 from qiqa.workflows.parts import Part, parts
 from qiqa.workflows.showing_fit import show_fit
 
@@ -278,15 +278,16 @@ def _provenance(
 ) -> Provenance:
     default = MapRequest(paths=(), quantity="", output=Path())
     ignored = ("paths", "output", "report", "overwrite", "threads")
-    given = {
-        field.name: str(getattr(request, field.name))
-        for field in dataclasses.fields(request)
-        if field.name not in ignored
-        and getattr(request, field.name) != getattr(default, field.name)
-    }
+    given = {}
+    for field in dataclasses.fields(request):
+        value = getattr(request, field.name)
+        if field.name not in ignored and value != getattr(default, field.name):
+            # folders hold names of people more often than not; the hash says which file
+            given[field.name] = value.name if isinstance(value, Path) else str(value)
+    drawn = tuple(source_of(path) for path in (request.mask, request.b1) if path is not None)
     libraries = ("numpy", "numba", "pydicom", "nibabel")
     return Provenance(
-        inputs=series.sources,
+        inputs=(*series.sources, *drawn),
         definitions=(),
         versions=(
             ("qiqa", __version__),

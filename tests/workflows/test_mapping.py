@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 
 import nibabel
@@ -205,6 +206,9 @@ def test_only_the_mask_is_fitted(vials, tmp_path):
     fitted = result.maps.status != FitStatus.OUTSIDE
     assert fitted.sum() == inside.sum()
     assert np.nanmedian(result.maps.estimate("t1")) == pytest.approx(900, rel=0.01)
+    assert ("mask", "mask.nii.gz") in result.provenance.parameters
+    digest = hashlib.sha256(mask.read_bytes()).hexdigest()
+    assert digest in {item.sha256 for item in result.provenance.inputs}
 
 
 def test_a_mask_drawn_in_another_orientation_lies_on_the_same_vial(vials, tmp_path):
