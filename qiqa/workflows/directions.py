@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,6 +21,10 @@ DIRECTIONS = {
 }
 _SAME_COSINE = 0.9998
 """Directions less than about 1 degree apart, or opposite, are one: g and -g weight alike."""
+_SHELL, _SHELL_LOW = 0.05, 10.0
+"""b-values that differ by at most 5 %, or 10 s/mm², are one."""
+_LOW_B = 50.0
+"""Weighting below [s/mm²] is too weak for its direction to matter."""
 _EVEN = 0.1
 """Largest deviation of the mean of g g^T from a third of the unit matrix that counts as even."""
 
@@ -34,13 +39,25 @@ class Averaging:
     findings: tuple[Finding, ...] = ()
 
 
+def _shells(values: Sequence[float]) -> dict[float, float]:
+    """Return each b-value with the lowest of its shell: scanners state what they really played."""
+    found: dict[float, float] = {}
+    lowest = -np.inf
+    for b in sorted(set(values)):
+        if b - lowest > max(_SHELL * lowest, _SHELL_LOW):
+            lowest = b
+        found[b] = float(lowest)
+    return found
+
+
 def _by_b_value(encoding: Encoding) -> dict[float, list[tuple[float, float, float]]]:
     """Return the different directions of each b-value above 0; none where they are not known."""
+    shells = _shells(encoding.values)
     found: dict[float, list[tuple[float, float, float]]] = {}
     for b, g in zip(encoding.values, encoding.directions or (), strict=False):
         if b <= 0 or not any(g):
             continue
-        known = found.setdefault(round(b, 0), [])
+        known = found.setdefault(shells[b], [])
         if all(abs(float(np.dot(g, other))) < _SAME_COSINE for other in known):
             known.append(g)
     return found
@@ -79,11 +96,13 @@ def averaging(encoding: Encoding, asked: str | None) -> Averaging:
         words = f"mono-exponential decay in each of {count} directions on its own"
         return Averaging(directions="each", words=words)
     if asked == "trace" or (asked is None and count > 1):
+        findings = _uneven(encoding)
+        gives = "directions not spread evenly" if findings else "a third of the trace"
         words = (
             f"geometric mean over {count} directions at each b-value, then mono-exponential "
-            "decay, which gives a third of the trace"
+            f"decay ({gives})"
         )
-        return Averaging(directions="trace", words=words, findings=_uneven(encoding))
+        return Averaging(directions="trace", words=words, findings=findings)
     if count > 1:
         words = f"mono-exponential decay through all volumes of {count} directions"
         finding = Finding(
@@ -102,6 +121,8 @@ def _uneven(encoding: Encoding) -> tuple[Finding, ...]:
     """Say at which b-values directions favor an axis, so that their mean is not the trace."""
     wrong = []
     for b, some in sorted(_by_b_value(encoding).items()):
+        if b < _LOW_B:
+            continue
         g = np.asarray(some, dtype=np.float64)
         g /= np.linalg.norm(g, axis=1, keepdims=True)
         if np.abs(g.T @ g / len(g) - np.eye(3) / 3).max() > _EVEN:

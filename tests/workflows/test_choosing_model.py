@@ -280,6 +280,25 @@ def test_directions_that_favor_an_axis_are_told():
     uneven = averaging(diffusion(AXES[:2]).encoding, None)
     assert [f.code for f in uneven.findings] == ["uneven_directions"]
     assert "b 1000" in uneven.findings[0].message
+    assert "third of the trace" in even.words
+    assert "third of the trace" not in uneven.words
+
+
+def test_b_values_as_played_are_one_shell():
+    """Some scanners state b with the imaging gradients in it: 995, 1000, 1005 is one b-value."""
+    played = tuple(1000.0 + 2 * n for n in range(-3, 3))
+    encoding = Encoding(name="b_value", values=(0.0, *played), directions=(NOWHERE, *SIX))
+    assert count_directions(encoding) == 6
+    assert averaging(encoding, None).directions == "trace"
+
+
+def test_the_direction_of_a_weak_weighting_does_not_matter():
+    encoding = Encoding(
+        name="b_value",
+        values=(0.0, 20.0, *(1000.0,) * 6),
+        directions=(NOWHERE, AXES[0], *SIX),
+    )
+    assert not averaging(encoding, None).findings
 
 
 def test_directions_are_counted_at_one_b_value():
