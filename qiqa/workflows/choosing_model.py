@@ -313,26 +313,15 @@ def _diffusion(header: SeriesHeader, directions: str | None, model: ModuleType |
         count = count_directions(header.encoding)
         if count < 6:
             raise _Unfit(f"{count} diffusion directions; a tensor needs 6 or more")
-    findings = list(how.findings)
     words = how.words
     if header.component == "tracew":
         words = f"vendor trace images, {words}"
-        findings.append(
-            Finding(
-                code="vendor_trace_images",
-                severity=Severity.INFO,
-                message="vendor trace images: averages over directions and repeats, made by the "
-                "scanner; their noise is not that of single images",
-                where=header.description,
-                series_uid=header.series_uid,
-            )
-        )
     return Choice(
         header=header,
         model=name,
         why=f"{_found(header)}: {words}",
         directions=how.directions,
-        findings=tuple(findings),
+        findings=how.findings,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qiqa.core.fit_evidence import FitEvidence, ParameterSummary, SampleCurve
 from qiqa.core.maps import FitStatus, Parameter, ParameterMaps
 from qiqa.core.series import Encoding, Series
+from qiqa.core.signal_model import Points
 
 __all__ = ["show_fit"]
 
@@ -136,8 +137,8 @@ def _slices(maps: ParameterMaps) -> tuple[int, ...]:
 def _curves(
     series: Series, maps: ParameterMaps, model: ModuleType, b1: NDArray[np.float64] | None
 ) -> tuple[SampleCurve, ...]:
-    if not hasattr(model, "predict"):
-        return ()
+    if not hasattr(model, "predict") or maps.model == "diffusion_tensor":
+        return ()  # a tensor has a curve for every direction
     return tuple(
         _curve(series, maps, model, voxel, 1.0 if b1 is None else float(b1[voxel]))
         for voxel in _voxels(maps)
@@ -189,18 +190,19 @@ def _curve(
     x = np.asarray(encoding.values, dtype=np.float64)
     y = series.signal[voxel].astype(np.float64)
     order = np.argsort(x, kind="stable")
-    tr_ms = encoding.tr_ms if encoding.tr_ms is not None else series.header.acquisition.tr_ms
     low = float(x.min()) if encoding.name in ("flip_angle", "inversion_time") else 0.0
     fine = np.linspace(min(low, float(x.min())), float(x.max()), _CURVE_POINTS)
-    factor = b1 if encoding.name == "flip_angle" else 1.0
-    if isinstance(tr_ms, tuple):
-        tr_ms = np.interp(fine, x[order], np.asarray(tr_ms)[order])
-    values = [float(maps.estimate(p.name)[voxel]) for p in maps.parameters]
-    curve = np.asarray(model.predict(values, fine * factor, tr_ms), dtype=np.float64)
+    tr_ms = encoding.tr_ms or (series.header.acquisition.tr_ms or np.nan,) * x.size
+    points = Points(
+        values=fine * (b1 if encoding.name == "flip_angle" else 1.0),
+        tr_ms=np.interp(fine, x[order], np.asarray(tr_ms, dtype=np.float64)[order]),
+    )
+    values = np.array([float(maps.estimate(p.name)[voxel]) for p in maps.parameters])
+    curve = np.asarray(model.predict(values, points), dtype=np.float64)
     used = _used(series, maps, voxel)
     return SampleCurve(
         voxel=voxel,
-        estimate=values[0],
+        estimate=float(values[0]),
         standard_error=float(maps.standard_error(maps.parameters[0].name)[voxel]),
         x=tuple(float(v) for v in x[order]),
         y=tuple(float(v) for v in y[order]),

@@ -19,7 +19,7 @@ MODEL = SimpleNamespace(
     TITLE="decay",
     EQUATION="S = S0 exp(-TE / T2)",
     REFERENCES=("someone",),
-    predict=lambda p, te, _tr: p[1] * np.exp(-np.asarray(te) / p[0]),
+    predict=lambda p, points: p[1] * np.exp(-points.values / p[0]),
 )
 
 
