@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qiqa.core.fit_evidence import FitEvidence, MapResult, ParameterSummary
 from qiqa.core.maps import FitStatus
@@ -197,7 +198,7 @@ def _parameter(item: FitEvidence, summary: ParameterSummary, *, main: bool) -> _
     whole = item.maps.estimate(summary.name) * np.float32(factor)
     values = whole[_cut(item)]
     chosen = item.slices if main else (_middle(item),)
-    window = robust_window(values[:, :, list(chosen)])
+    window = robust_window(_sure(item, summary, values)[:, :, list(chosen)])
     figures = [
         _Figure(
             title=label,
@@ -215,6 +216,20 @@ def _parameter(item: FitEvidence, summary: ParameterSummary, *, main: bool) -> _
         )
     )
     return _ParameterView(name=name, unit=unit, row=row, figures=tuple(figures))
+
+
+def _sure(
+    item: FitEvidence, summary: ParameterSummary, values: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return values without those that are as uncertain as they are large; all if none is left.
+
+    They are drawn all the same; only the scale is made without them.
+    """
+    cut = _cut(item)
+    error = np.abs(item.maps.standard_error(summary.name)[cut])
+    relative = error / np.maximum(np.abs(item.maps.estimate(summary.name)[cut]), 1e-30)
+    left = np.where(relative > 0.5, np.float32(np.nan), values)
+    return left if np.isfinite(left[:, :, list(item.slices)]).any() else values
 
 
 def _error_figure(

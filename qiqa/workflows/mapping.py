@@ -13,7 +13,7 @@ from types import ModuleType
 from qiqa import __version__
 from qiqa.core.canonical import plain
 from qiqa.core.errors import OutputError, UsageError
-from qiqa.core.finding import Finding
+from qiqa.core.finding import Finding, Severity
 from qiqa.core.fit_evidence import FitEvidence, MapResult
 from qiqa.core.result import Provenance
 from qiqa.core.series import Series, SeriesHeader
@@ -29,7 +29,7 @@ from qiqa.workflows.choosing import nothing_found
 from qiqa.workflows.choosing_model import QUANTITIES, Choice, choose
 from qiqa.workflows.given_maps import read_b1, read_mask, source_of
 from qiqa.workflows.parts import Part, parts
-from qiqa.workflows.showing_fit import show_fit
+from qiqa.workflows.showing_fit import show_fit, told
 
 __all__ = ["MapRequest", "run_map"]
 
@@ -59,6 +59,10 @@ class MapRequest:
     threads: int | None = None
     report: bool = True
     overwrite: bool = False
+
+
+_MANY = 0.2
+"""Share of uncertain answers from which on a finding says so."""
 
 
 class _Clock:
@@ -144,6 +148,7 @@ def run_map(
             *collected,
             *choice.findings,
             *(finding for item in fits for finding in item.maps.findings),
+            *_little_more_than_noise(fits),
         ),
         provenance=_provenance(request, series, fits, now, user),
     )
@@ -263,6 +268,23 @@ def _about_files(
     """Leave out what was noticed about series that were not chosen."""
     others = {h.series_uid for h in headers} - {choice.header.series_uid}
     return tuple(f for f in findings if f.series_uid not in others)
+
+
+def _little_more_than_noise(fits: tuple[FitEvidence, ...]) -> tuple[Finding, ...]:
+    """Tell where medians are those of air: many answers, each as uncertain as it is large."""
+    answers = sum(item.summaries[0].n for item in fits)
+    sure = sum(int(told(item.maps).sum()) for item in fits)
+    if answers == 0 or sure > (1.0 - _MANY) * answers:
+        return ()
+    return (
+        Finding(
+            code="uncertain_answers",
+            severity=Severity.WARNING,
+            message=f"{100 * (1 - sure / answers):.0f} % of the voxels with an answer have a "
+            "standard error of more than half of it: air or noise, and the medians include them",
+            hint="give the object with --mask",
+        ),
+    )
 
 
 def _once(*findings: Finding) -> tuple[Finding, ...]:

@@ -13,7 +13,7 @@ from qiqa.core.maps import FitStatus, Parameter, ParameterMaps
 from qiqa.core.series import Encoding, Series
 from qiqa.core.signal_model import Points
 
-__all__ = ["show_fit"]
+__all__ = ["show_fit", "told"]
 
 _LABELS = {
     "echo_time": "echo time",
@@ -29,6 +29,8 @@ _ENDS = (2.0, 98.0)
 _ENOUGH = 100
 """With so many answers in the slice drawn, the voxels are taken from it."""
 _CURVE_POINTS = 160
+_TOLD = 0.5
+"""Standard error over estimate from which on a value is little more than noise."""
 
 
 def show_fit(
@@ -124,9 +126,23 @@ def _answered(maps: ParameterMaps) -> NDArray[np.bool_]:
     return np.isin(maps.status, [s.value for s in FitStatus if s.has_answer])
 
 
+def told(maps: ParameterMaps) -> NDArray[np.bool_]:
+    """Return voxels (i, j, k) whose first parameter is more than noise.
+
+    Those with an answer whose standard error is below half of it; all with an answer where none
+    is so, or no standard error is known.
+    """
+    answered = _answered(maps)
+    name = maps.parameters[0].name
+    sure: NDArray[np.bool_] = answered & (
+        maps.standard_error(name) < _TOLD * np.abs(maps.estimate(name))
+    )
+    return sure if sure.any() else answered
+
+
 def _slices(maps: ParameterMaps) -> tuple[int, ...]:
     """Return up to three slices spread over those that hold most answers, rising."""
-    counts = _answered(maps).sum(axis=(0, 1))
+    counts = told(maps).sum(axis=(0, 1))
     if not counts.any():
         return (maps.status.shape[2] // 2,)
     full = np.flatnonzero(counts >= 0.5 * counts.max())
@@ -152,7 +168,7 @@ def _voxels(maps: ParameterMaps) -> list[tuple[int, int, int]]:
     in whatever fills the phantom. Of the voxels around each the one with the middle residual is
     taken, so that neither the best nor the worst fit is shown.
     """
-    answered = _answered(maps)
+    answered = told(maps)
     drawn = _slices(maps)
     middle = drawn[len(drawn) // 2]
     if answered[:, :, middle].sum() >= _ENOUGH:
