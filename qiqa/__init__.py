@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qiqa.fitting import fit, fit_arrays
     from qiqa.io import load, read
     from qiqa.io.definitions import load_phantom, load_protocol
     from qiqa.workflows.weekly_qc import QcRequest, run_qc
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = [
     "QcRequest",
     "__version__",
+    "fit",
+    "fit_arrays",
     "load",
     "load_phantom",
     "load_protocol",
@@ -30,6 +33,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "QcRequest": "qiqa.workflows.weekly_qc",
+    "fit": "qiqa.fitting",
+    "fit_arrays": "qiqa.fitting",
     "load": "qiqa.io",
     "load_phantom": "qiqa.io.definitions",
     "load_protocol": "qiqa.io.definitions",

@@ -6,6 +6,7 @@ __all__ = [
     "DefinitionError",
     "DefinitionsNotFoundError",
     "ExamError",
+    "FitError",
     "LocateError",
     "NotMeasurable",
     "OutputError",
@@ -58,6 +59,10 @@ class UsageError(QiqaError):
 
 class ExamError(QiqaError):
     """The series given do not form one exam that can be judged."""
+
+
+class FitError(QiqaError):
+    """A series cannot be fitted with a model: wrong values, too few of them, a broken model."""
 
 
 class LocateError(QiqaError):

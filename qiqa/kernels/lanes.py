@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined
@@ -28,10 +30,13 @@ def next_block(status, wanted, position, stop, lanes):
 def load_block(signal, order, lanes, count, contiguous, limits, y, state):
     """Copy `count` voxels into y (n, block), float32; lanes beyond get a signal of zero.
 
-    `state` becomes PENDING, or SET_ASIDE where a point is not finite, lies outside
-    `limits` (lowest, highest good value) or below `limits[2]` in magnitude (noise floor).
+    `limits` holds the lowest and highest good value, the magnitude below which a point may be at
+    the noise floor, and the variance of the noise in magnitudes, whose mean is taken off (0: not;
+    Gudbjartsson and Patz 1995, doi 10.1002/mrm.1910340618). `state` becomes PENDING, or SET_ASIDE
+    where a point is not finite, outside, or near the floor.
     """
     low, high, floor = np.float32(limits[0]), np.float32(limits[1]), np.float32(limits[2])
+    variance = np.float32(limits[3])
     for v in range(BLOCK):
         state[v] = PENDING
     for i in range(y.shape[0]):
@@ -51,6 +56,9 @@ def load_block(signal, order, lanes, count, contiguous, limits, y, state):
             good = (s >= low) & (s <= high) & (abs(s) >= floor)
             state[v] = state[v] if good else SET_ASIDE
             row[v] = s if good else np.float32(0.0)
+        if variance > np.float32(0.0):
+            for v in range(BLOCK):
+                row[v] = math.sqrt(max(row[v] * row[v] - variance, np.float32(0.0)))
 
 
 @inlined

@@ -1,0 +1,49 @@
+"""Engines: one file each turns a model and its points into a call of a kernel."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.registry import Registry
+from qiqa.core.signal_model import Points
+
+__all__ = ["ENGINES", "Plan", "Task"]
+
+ENGINES = Registry("qiqa.fitting.engines")
+"""Modules with ALGORITHM and `plan(module, points, b1) -> Plan`; a model names its own."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Task:
+    """Voxels to fit, and where the results go."""
+
+    signal: NDArray[np.float32]
+    """(rows, voxels)."""
+    order: NDArray[np.intp]
+    """Rows in the order of the plan's points."""
+    extra: NDArray[np.float32]
+    """(voxels,) relative B1, or empty."""
+    limits: NDArray[np.float64]
+    """Lowest and highest good value, floor, variance to be corrected for."""
+    noise_sd: float
+    """For fits without residual; NaN where unknown."""
+    outputs: tuple[NDArray[Any], ...]
+    """estimates, errors, covariance, residual, status, as kernels take them."""
+    full: bool
+    """Whether errors and residual are wanted."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A model ready to be run on points of one series."""
+
+    module: ModuleType
+    points: Points
+    run: Callable[[Task, int, int], None]
+    """run(task, first voxel, voxel behind the last)."""

@@ -1,0 +1,47 @@
+"""The grid over the nonlinear parameter and the bounds within which there is an answer."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.signal_model import Points
+
+__all__ = ["bounds_of", "even", "grid_of"]
+
+_REACH = 30.0
+"""How far beyond the shortest and longest time of the acquisition the grid goes."""
+_BEYOND = 4.0
+"""The iteration may go this factor past a bound, to see that the optimum lies there."""
+
+
+def bounds_of(module: ModuleType, points: Points) -> NDArray[np.float64]:
+    """Return lowest and highest t with an answer, lowest and highest t tried."""
+    first = module.PARAMETERS[0]
+    ends = sorted(float(module.coordinate(end, points)) for end in (first.lower, first.upper))
+    return np.array([ends[0], ends[1], ends[0] / _BEYOND, ends[1] * _BEYOND])
+
+
+def grid_of(
+    bounds: NDArray[np.float64], constants: NDArray[np.float64], size: int, own_decay: bool
+) -> NDArray[np.float64]:
+    """Return `size` values of ln t between the bounds, no farther than the acquisition can tell."""
+    low, high = float(bounds[0]), float(bounds[1])
+    if not own_decay:
+        # exp(-a t) is flat where a t is far below or above 1 for all a
+        a = constants[0][constants[0] > 0]
+        low, high = max(low, 1.0 / (_REACH * a.max())), min(high, _REACH / a.min())
+    if not low < high:
+        low, high = float(bounds[0]), float(bounds[1])
+    return np.linspace(math.log(low), math.log(high), size)
+
+
+def even(constants: NDArray[np.float64]) -> bool:
+    """Say whether the first constant rises by equal steps."""
+    steps = np.diff(constants[0])
+    return bool(
+        steps.size > 1 and steps[0] > 0 and np.all(np.abs(steps - steps[0]) <= 1e-9 * steps[0])
+    )

@@ -1,0 +1,98 @@
+"""Noise SD of a series, from its own fit and from its air."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["from_air", "from_residuals", "sample"]
+
+_SAMPLE = 6000
+_BRIGHT = 0.2
+"""Voxels with at least this share of the highest signal."""
+_CLEAR = 10.0
+"""Highest signal over residual SD that makes a voxel one of signal, not noise."""
+_ENOUGH = 50
+_DARK = 0.1
+_MASKED = 0.3
+"""Share of exact zeros from which air was masked by the scanner."""
+_RAYLEIGH_MEDIAN = 1.1774100225
+"""Median of a Rayleigh distribution over its SD of one channel, sqrt(2 ln 2)."""
+
+
+def _peak(signal: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the highest magnitude of each voxel; row by row, to take no memory."""
+    peak = np.abs(signal[0])
+    for row in signal[1:]:
+        np.maximum(peak, np.abs(row), out=peak)
+    return peak
+
+
+def sample(
+    signal: NDArray[np.float32], mask: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Return up to 6000 voxels with much signal, evenly spread, and the highest signal of each."""
+    peak = _peak(signal)
+    usable = np.isfinite(peak) if mask is None else np.isfinite(peak) & mask
+    if not usable.any():
+        return np.empty(0, np.intp), peak[:0]
+    top = float(np.quantile(peak[usable], 0.999))
+    bright = np.flatnonzero(usable & (peak >= _BRIGHT * top) & (peak > 0))
+    if bright.size > _SAMPLE:
+        bright = bright[np.linspace(0, bright.size - 1, _SAMPLE).astype(np.intp)]
+    return bright, peak[bright]
+
+
+def from_residuals(
+    fit: Callable[[float | None], tuple[NDArray[np.float32], NDArray[np.intp]]],
+    peak: NDArray[np.float32],
+) -> float | None:
+    """Return the median residual SD of voxels with signal, None where there are too few.
+
+    Parameters
+    ----------
+    fit
+        Fit the sample with points at the floor of the given noise SD left out; returns residual SD
+        and degrees of freedom of each voxel.
+    peak
+        Highest signal of each voxel of the sample.
+    """
+    found: float | None = None
+    for _ in range(3):
+        residual, freedom = fit(found)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            clear = np.isfinite(residual) & (freedom > 0) & (peak > _CLEAR * residual)
+        if clear.sum() < _ENOUGH:
+            return None
+        f = freedom[clear].astype(np.float64)
+        # median of chi square over its degrees of freedom (Wilson and Hilferty 1931)
+        middle = np.where(f == 1, 0.4549, (1.0 - 2.0 / (9.0 * f)) ** 3)
+        found = float(np.median(residual[clear] / np.sqrt(middle)))
+        if found == 0.0:
+            return None  # noise-free: there is no floor
+    return found
+
+
+def from_air(signal: NDArray[np.float32]) -> float | None:
+    """Return the noise SD of one channel from the Rayleigh median of air; None where it is masked.
+
+    Air is where no volume has a tenth of the highest signal.
+    """
+    peak = _peak(signal)
+    finite = np.isfinite(peak)
+    if not finite.any():
+        return None
+    top = float(np.quantile(peak[finite], 0.999))
+    dark = np.flatnonzero(finite & (peak < _DARK * top))
+    if dark.size < max(500, 0.05 * peak.size):
+        return None
+    dark = dark[:: max(dark.size // 20000, 1)]
+    darkest = signal[int(np.argmin(np.mean(np.abs(signal[:, dark]), axis=1)))][dark]
+    zero = float(np.mean(darkest == 0))
+    if zero > _MASKED or (darkest < 0).any():
+        return None
+    middle = float(np.median(darkest)) / _RAYLEIGH_MEDIAN
+    return middle if math.isfinite(middle) and middle > 0 else None

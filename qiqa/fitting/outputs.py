@@ -1,0 +1,67 @@
+"""Arrays that a fit fills: one element a voxel, as kernels take them."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.kernels.status import PENDING
+
+__all__ = ["Outputs"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """Results of voxels in a row."""
+
+    estimates: NDArray[np.float32]
+    """(p, voxels)."""
+    errors: NDArray[np.float32]
+    """(p, voxels), or (p, 1) where not wanted."""
+    covariance: NDArray[np.float32]
+    """(p (p + 1) / 2, voxels): upper triangle row by row; or (..., 1)."""
+    residual: NDArray[np.float32]
+    """(voxels,)."""
+    status: NDArray[np.uint8]
+    """(voxels,)."""
+
+    @classmethod
+    def make(
+        cls,
+        p: int,
+        voxels: int,
+        *,
+        full: bool,
+        covariance: bool,
+        mask: NDArray[np.bool_] | None = None,
+    ) -> Outputs:
+        """Return empty outputs; voxels outside the mask have NaN and status 0."""
+        many = voxels if full else 1
+        found = cls(
+            np.empty((p, voxels), np.float32),
+            np.empty((p, many), np.float32),
+            np.empty((p * (p + 1) // 2, voxels if covariance else 1), np.float32),
+            np.empty(many, np.float32),
+            np.full(voxels, PENDING, np.uint8),
+        )
+        if mask is not None:
+            found.status[~mask] = 0
+            for array in (found.estimates, found.errors, found.covariance, found.residual):
+                if array.shape[-1] == voxels:
+                    array[..., ~mask] = np.nan
+        return found
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """The arrays in the order of kernels."""
+        return (self.estimates, self.errors, self.covariance, self.residual, self.status)
+
+    def put(self, index: NDArray[np.intp], part: Outputs, members: NDArray[np.intp]) -> None:
+        """Write the results `members` of another set to the voxels `index` of this one."""
+        voxels = self.status.size
+        for own, other in zip(self.arrays, part.arrays, strict=True):
+            if own.shape[-1] == voxels:
+                own[..., index] = other[..., members]
