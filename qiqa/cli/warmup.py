@@ -7,7 +7,7 @@ import time
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, json_option
-from qiqa.cli.console import progress, say, write_json
+from qiqa.cli.console import one_line, progress, say, write_json
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
@@ -41,15 +41,18 @@ def command(options: Options) -> int:
     started = time.perf_counter()
     with progress() as tell:
         tell("loading the compiler")
-        from qiqa.fitting import warmup
+        from qiqa.fitting.warmup import warmup
 
-        cache = warmup(tell)
+        found, cache = warmup(tell)
     seconds = time.perf_counter() - started
     to_error = options.json == "-"
+    failed = {name: reason for name, reason in found.items() if isinstance(reason, str)}
     where = "nowhere: no cache folder is writable, so every process compiles anew"
-    say(f"compiled in {seconds:.1f} s", to_error=to_error)
+    say(f"compiled {len(found) - len(failed)} models in {seconds:.1f} s", to_error=to_error)
+    for name, reason in failed.items():
+        say(f"not {name}: {one_line(reason)}", style="yellow", to_error=to_error)
     say(f"kept     {where if cache is None else cache}", to_error=to_error)
     if options.json is not None:
-        kept = None if cache is None else str(cache)
-        write_json({"schema": SCHEMA, "seconds": seconds, "cache": kept}, options.json)
-    return status.PASS
+        payload = {"schema": SCHEMA, "seconds": seconds, "cache": cache, "models": found}
+        write_json(payload, options.json)
+    return status.FAILED if failed else status.PASS

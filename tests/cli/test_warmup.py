@@ -9,12 +9,13 @@ import pytest
 def compiled(monkeypatch):
     """Return a function that lets the compiling itself answer with a folder, at once."""
 
-    def answer(folder):
+    def answer(folder, broken=None):
         def warmup(tell):
             tell("compiling t1_vfa")
-            return folder
+            models = {"t1_vfa": 1.5}
+            return models | ({"t2": broken} if broken else {}), folder
 
-        monkeypatch.setattr("qiqa.fitting.warmup", warmup, raising=False)
+        monkeypatch.setattr("qiqa.fitting.warmup.warmup", warmup)
 
     return answer
 
@@ -23,7 +24,7 @@ def test_it_says_where(qiqa, compiled):
     compiled("/var/cache/numba")
     ran = qiqa("warmup")
     assert ran.code == 0
-    assert ran.out.startswith("compiled in 0.")
+    assert ran.out.startswith("compiled 1 models in 0.")
     assert "kept     /var/cache/numba" in ran.out
 
 
@@ -39,7 +40,15 @@ def test_json(qiqa, compiled):
     assert found["schema"] == "qiqa.warmup/1"
     assert found["cache"] == "/var/cache/numba"
     assert found["seconds"] >= 0
-    assert "compiled in" in ran.err
+    assert found["models"] == {"t1_vfa": 1.5}
+    assert "compiled 1 models in" in ran.err
+
+
+def test_a_model_that_cannot_be_used_is_named(qiqa, compiled):
+    compiled("/var/cache/numba", broken="no such engine")
+    ran = qiqa("warmup")
+    assert ran.code == 1
+    assert "not t2: no such engine" in ran.out
 
 
 def test_it_takes_no_operand(qiqa):
