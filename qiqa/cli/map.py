@@ -7,7 +7,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, counted, finite, json_option
@@ -46,7 +46,7 @@ class Options:
     series: int | None = None
     mask: Path | None = None
     b1: Path | None = None
-    noise_sd: float | str | None = "estimate"
+    noise_sd: Literal["estimate"] | float | None = "estimate"
     directions: str | None = None
     covariance: bool = False
     threads: int | None = None
@@ -118,9 +118,9 @@ def arguments(parser: Parser) -> None:
     )
 
 
-def _noise(text: str) -> float | str | None:
+def _noise(text: str) -> Literal["estimate"] | float | None:
     if text == "estimate":
-        return text
+        return "estimate"
     if text == "none":
         return None
     value = finite(text)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Literal
 
 from qiqa import __version__
 from qiqa.core.canonical import plain
@@ -51,7 +52,7 @@ class MapRequest:
     """NIfTI on the grid of the images; voxels that are not 0 are fitted."""
     b1: Path | None = None
     """NIfTI of the flip angle relative to nominal, on the grid of the images."""
-    noise_sd: float | str | None = "estimate"
+    noise_sd: Literal["estimate"] | float | None = "estimate"
     """`estimate`, a number in signal units, or None: the noise floor is not judged."""
     directions: str | None = None
     """For diffusion, a name in `DIRECTIONS`; None decides by how many there are."""
