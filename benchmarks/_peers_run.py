@@ -154,7 +154,9 @@ def _lavlab(d: dict[str, Any]) -> Fit:
     def fit(s: Any) -> Any:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            volume = np.asarray(s[:, None, None, :], dtype=np.float32)
+            # a side of a NIfTI volume has at most 32767 voxels: rows of 256, the last one padded
+            padded = np.pad(s, ((0, -len(s) % 256), (0, 0)), mode="edge")
+            volume = padded.astype(np.float32).reshape(-1, 256, 1, s.shape[1])
             nib.save(nib.Nifti1Image(volume, np.eye(4)), folder / "dwi.nii")
             text = " ".join(f"{b:g}" for b in d["values"])
             (folder / "dwi.bval").write_text(text + "\n", encoding="utf-8")
@@ -163,7 +165,8 @@ def _lavlab(d: dict[str, Any]) -> Fit:
                 str(folder / "dwi.nii"), str(folder / "adc.nii"), "nifti", str(folder / "dwi.bval")
             )
             fit.seconds = time.perf_counter() - started  # type: ignore[attr-defined]
-            return np.asarray(nib.load(folder / "adc.nii").dataobj, dtype=np.float64).ravel()
+            found = np.asarray(nib.load(folder / "adc.nii").dataobj, dtype=np.float64)
+            return found.reshape(-1)[: len(s)]
 
     return fit
 

@@ -28,7 +28,7 @@ QUIET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 def again_without_overrides() -> None:
     """Run this script anew without settings that change numpy's speed, with BLAS on one thread."""
-    ones = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    ones = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     if not any(name in os.environ for name in QUIET) and all(
         os.environ.get(name) == "1" for name in ones
     ):
