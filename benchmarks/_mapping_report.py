@@ -51,6 +51,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     return [*lines, *("| " + " | ".join(row) + " |" for row in rows)]
 
 
+def _versus(versus: dict[str, Any]) -> str:
+    if not versus.get("compared"):
+        return ""
+    words = f"{versus['p99']:.0e} / {versus['max']:.0e} ({versus['compared']})"
+    return f"{words}, {versus['estimator']}"
+
+
 def _ours(result: dict[str, Any]) -> list[str]:
     triad = result["bandwidth"]["triad_bytes_per_s"]
     rows = []
@@ -58,7 +65,6 @@ def _ours(result: dict[str, Any]) -> list[str]:
         o = fit["ours"]
         share = o["voxels_per_s"] * o["bytes_per_voxel"] / triad
         versus = o["versus_converged"] or {}
-        compared = versus.get("compared", 0)
         rows.append(
             (
                 fit["title"],
@@ -68,11 +74,15 @@ def _ours(result: dict[str, Any]) -> list[str]:
                 f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %",
                 _percent(o["median_error_percent"]),
                 _percent(o["beyond_20_percent"]),
-                f"{versus['p99']:.0e} / {versus['max']:.0e} ({compared})" if compared else "",
+                _versus(versus),
             )
         )
     head = ("fit", "voxels/s, estimates only", "voxels/s, full", "bytes/voxel", "of bandwidth")
-    head += ("median error", "> 20 % off", "from converged float64: p99 / largest (voxels)")
+    head += (
+        "median error",
+        "> 20 % off",
+        "from converged float64: p99 / largest (voxels), estimator",
+    )
     return _table(head, rows)
 
 

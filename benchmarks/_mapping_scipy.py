@@ -72,29 +72,71 @@ MODELS: dict[str, Separable] = {
 }
 
 
-def reference(case: Case, data: Data, count: int) -> Array | None:
-    """Return the converged float64 estimate of the first `count` voxels; None if not written."""
+def references(case: Case, data: Data, count: int) -> dict[str, Array]:
+    """Return converged float64 estimates of the first `count` voxels, by name of the estimator.
+
+    Several where an estimator has several usual forms; empty where none is written.
+    """
     x = np.asarray(case.values)
     y = data.signal[:, :count].astype(np.float64)
     if case.model in MODELS:
         model = MODELS[case.model]
         b1 = np.ones(count) if data.b1 is None else data.b1[:count]
-        return np.array([_converge(model, x, y[:, v], float(b1[v])) for v in range(count)])
-    if case.model in ("adc_log_linear", "adc_weighted"):
-        return _log_linear(x, y, weighted=case.model == "adc_weighted")
+        found = [_converge(model, x, y[:, v], float(b1[v])) for v in range(count)]
+        return {"least squares": np.array(found)}
     if case.model == "b1_double_angle":
-        return np.arccos(np.clip(y[1] / (2 * y[0]), -1, 1)) / np.deg2rad(x[0])
-    return None
+        return {"arccos": np.arccos(np.clip(y[1] / (2 * y[0]), -1, 1)) / np.deg2rad(x[0])}
+    design = np.stack([np.ones_like(x), -x], axis=1)
+    read = np.array([0.0, 1.0])
+    if case.directions is not None:
+        g = np.asarray(case.directions).T
+        products = (g[0] ** 2, g[1] ** 2, g[2] ** 2, g[0] * g[1], g[0] * g[2], g[1] * g[2])
+        design = np.stack(
+            [np.ones_like(x), *(-x * p * f for p, f in zip(products, _SIX, strict=True))], axis=1
+        )
+        read = np.array([0, 1, 1, 1, 0, 0, 0]) / 3
+    if case.model not in ("adc_log_linear", "adc_weighted", "diffusion_tensor"):
+        return {}
+    forms = {
+        "adc_log_linear": ("log-linear",),
+        "adc_weighted": ("weights of measured signal", "weights of fitted signal"),
+        "diffusion_tensor": (*_FORMS, "least squares"),
+    }[case.model]
+    return {form: _exponential(design, y, form) @ read for form in forms}
 
 
-def _log_linear(x: Array, y: Array, *, weighted: bool) -> Array:
-    """Straight line through log signal; weights are the measured signal squared."""
-    design = np.stack([-x, np.ones_like(x)], axis=1)
-    found = np.empty(y.shape[1])
-    for v in range(y.shape[1]):
-        root = y[:, v] if weighted else np.ones_like(x)
-        found[v] = np.linalg.lstsq(design * root[:, None], np.log(y[:, v]) * root, rcond=None)[0][0]
-    return found
+_SIX = (1, 1, 1, 2, 2, 2)
+_FORMS = ("log-linear", "weights of measured signal", "weights of fitted signal")
+
+
+def _exponential(design: Array, y: Array, form: str) -> Array:
+    """Return (voxels, k) coefficients of log S = design @ c, in one of the usual forms."""
+    found = []
+    for signal in y.T:
+        log = np.log(signal)
+        c = np.linalg.lstsq(design, log, rcond=None)[0]
+        if form != "log-linear":
+            w = signal if form == "weights of measured signal" else np.exp(design @ c)
+            c = np.linalg.lstsq(design * w[:, None], log * w, rcond=None)[0]
+        if form == "least squares":
+            c = _refine_exponential(design, signal, c)
+        found.append(c)
+    return np.array(found)
+
+
+def _refine_exponential(design: Array, signal: Array, start: Array) -> Array:
+    size = np.abs(design).max(axis=0)
+    top = signal.max()
+    done = least_squares(
+        lambda p: np.exp(design @ (p / size)) / top - signal / top,
+        start * size,
+        method="lm",
+        xtol=TIGHT,
+        ftol=TIGHT,
+        gtol=TIGHT,
+        max_nfev=5000,
+    )
+    return done.x / size
 
 
 def _converge(model: Separable, x: Array, y: Array, b1: float) -> float:
