@@ -95,11 +95,31 @@ def _encoding(stack: Stack) -> Encoding:
         found = [volume[0].reading.direction for volume in stack.volumes]
         if any(direction is not None for direction in found):
             directions = tuple(_NO_DIRECTION if d is None else to_ras(d) for d in found)
-    return Encoding(name=stack.axis, values=stack.values, unit=stack.unit, directions=directions)
+    return Encoding(
+        name=stack.axis,
+        values=stack.values,
+        unit=stack.unit,
+        directions=directions,
+        tr_ms=_tr_ms(stack),
+    )
+
+
+def _tr_ms(stack: Stack) -> tuple[float, ...] | None:
+    """Return the repetition time of each volume where it was set to differ [ms]."""
+    if stack.axis not in ("inversion_time", "repetition_time"):
+        return None
+    found = []
+    for volume in stack.volumes:
+        here = {plane.reading.acquisition.tr_ms for plane in volume}
+        value = here.pop()
+        if here or value is None:
+            return None
+        found.append(value)
+    return tuple(found) if len(set(found)) > 1 else None
 
 
 _COMPARED: tuple[tuple[str, str, Callable[[Plane], object]], ...] = (
-    ("repetition time", "", lambda p: p.reading.acquisition.tr_ms),
+    ("repetition time", "repetition_time", lambda p: p.reading.acquisition.tr_ms),
     ("echo time", "echo_time", lambda p: p.reading.acquisition.te_ms),
     ("inversion time", "inversion_time", lambda p: p.reading.acquisition.ti_ms),
     ("flip angle", "flip_angle", lambda p: p.reading.acquisition.flip_angle_deg),
@@ -113,9 +133,10 @@ def consistency(stack: Stack) -> list[Finding]:
     """Return what differs between planes of one stack and should not."""
     planes = [plane for volume in stack.volumes for plane in volume]
     findings = []
+    own = {stack.axis} if _tr_ms(stack) is None else {stack.axis, "repetition_time"}
     for name, axis, value_of in _COMPARED:
         values = sorted({str(value_of(plane)) for plane in planes})
-        if axis != stack.axis and len(values) > 1:
+        if axis not in own and len(values) > 1:
             shown = ", ".join(values[:5])
             findings.append(_inconsistent(planes[0], f"{name} differs between images: {shown}"))
     off = _off_line_mm(stack)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from qiqa.io.dialects import Scale
 from qiqa.io.dicomfile import NotDicom, parse
 from qiqa.io.elements import Truncated
 from qiqa.io.frames import frame_headers
+from qiqa.io.nifti import NiftiFile, open_nifti
 from qiqa.io.pixels import Frames, frames
 from qiqa.io.plane import Plane
 from qiqa.io.sources import Archives, blob_at, gunzip
@@ -32,6 +34,21 @@ class _Opened:
     """One a frame."""
     mosaic: dialects.Mosaic | None
     sha256: str
+
+    @property
+    def name(self) -> str:
+        """Path for messages."""
+        return self.frames.name
+
+    @property
+    def stored_range(self) -> tuple[float, float] | None:
+        """Smallest and largest stored value, None for floating point."""
+        return self.frames.layout.stored_range
+
+    @property
+    def decoder(self) -> str:
+        """Library that unpacks the pixels; `none` for plain ones."""
+        return self.frames.decoder
 
     def plane(self, index: int) -> tuple[NDArray[np.generic], Scale]:
         """Return stored values and scale of a frame, or of a tile of a mosaic."""
@@ -64,7 +81,8 @@ def load(header: SeriesHeader) -> Series:
     """Return a series with its pixels.
 
     Each file is read once, hashed, unpacked and scaled: rescale slope and intercept frame by
-    frame, or the vendor's own scale where its module says so (`Series.scale` names it).
+    frame, or the vendor's own scale where its module says so (`Series.scale` names it). Memory
+    holds the signal and one file at a time.
 
     Raises
     ------
@@ -72,14 +90,13 @@ def load(header: SeriesHeader) -> Series:
         If a file has gone, changed, is cut short, or is packed in a way no installed decoder
         knows.
     """
-    if header.dialect == "nifti":
-        from qiqa.io.nifti import load_nifti
-
-        return load_nifti(header)
     wanted: dict[tuple[str, str | None], list[tuple[int, int, FrameSource]]] = defaultdict(list)
     for n, volume in enumerate(header.frames):
         for k, source in enumerate(volume):
             wanted[source.path, source.member].append((n, k, source))
+    opener: Callable[[str, str | None, Archives], _Opened | NiftiFile] = (
+        open_nifti if header.dialect == "nifti" else _open
+    )
     columns, rows, n_slices, n_volumes = header.shape
     # numpy keeps the last index contiguous: (n, k, row, column) is (i, j, k, n) in Fortran order
     buffer = np.empty((n_volumes, n_slices, rows, columns), dtype=np.float32)
@@ -88,17 +105,17 @@ def load(header: SeriesHeader) -> Series:
     decoder = "none"
     with Archives() as archives:
         for (path, member), uses in wanted.items():
-            opened = _open(path, member, archives)
+            opened = opener(path, member, archives)
             for n, k, source in uses:
                 stored, scale = opened.plane(source.frame)
                 if stored.shape != (rows, columns):
                     text = f"frame {source.frame} is {stored.shape}, was {(rows, columns)}"
-                    raise ReadError(text, where=opened.frames.name)
+                    raise ReadError(text, where=opened.name)
                 _fill(buffer[n, k], stored, scale)
-                scales.append((scale, opened.frames.layout.stored_range))
-            decoder = opened.frames.decoder
-            name = path if member is None else f"{path}: {member}"
-            sources.append(SourceFile(path=name, sha256=opened.sha256))
+                scales.append((scale, opened.stored_range))
+            decoder = opened.decoder
+            sources.append(SourceFile(path=opened.name, sha256=opened.sha256))
+            del opened, stored  # before the next file is read
     return Series(
         header=header,
         signal=buffer.transpose(3, 2, 1, 0),

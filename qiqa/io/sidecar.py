@@ -21,6 +21,17 @@ _AXES = (
     ("inversion_time", "ms", "InversionTime", 1e3),
     ("flip_angle", "degree", "FlipAngle", 1.0),
 )
+_TR_AFTER_PREPARATION = ("RepetitionTimePreparation", "RepetitionTime", "RepetitionTimeExcitation")
+_TR_OF_EXCITATIONS = ("RepetitionTimeExcitation", "RepetitionTime", "RepetitionTimePreparation")
+"""BIDS keys of the repetition time, the best first. With an inversion it is the time between two
+preparations that the signal depends on, else the time between two excitations."""
+_COMPONENTS = {
+    **dict.fromkeys(("P", "PHASE"), "phase"),
+    **dict.fromkeys(("R", "REAL"), "real"),
+    **dict.fromkeys(("I", "IMAGINARY"), "imaginary"),
+    **{name: name.lower() for name in ("ADC", "FA", "COLFA", "TRACEW", "TENSOR")},
+}
+"""What ImageType says a converted image shows, as the readers of DICOM name it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +74,28 @@ class Sidecar:
             for name, unit, key, factor in _AXES
             if isinstance(self.values.get(key), list)
         )
-        return (("b_value", "s/mm²", self.b_values), *stated)
+        last = () if len(set(self.tr_ms)) < 2 else (("repetition_time", "ms", self.tr_ms),)
+        return (("b_value", "s/mm²", self.b_values), *stated, *last)
+
+    @property
+    def tr_ms(self) -> tuple[float, ...]:
+        """Repetition time or times [ms], of preparations where the image has an inversion time."""
+        prepared = self.values.get("InversionTime") is not None
+        keys = _TR_AFTER_PREPARATION if prepared else _TR_OF_EXCITATIONS
+        return next((found for key in keys if (found := self.numbers(key, 1e3))), ())
+
+    @property
+    def component(self) -> str:
+        """What kind of image it is; `magnitude` where nothing else is stated."""
+        flags = self.values.get("ImageType")
+        words = [str(flag) for flag in flags] if isinstance(flags, list) else []
+        return next((_COMPONENTS[word] for word in words[2:] if word in _COMPONENTS), "magnitude")
+
+    @property
+    def derived(self) -> bool:
+        """True for images that the scanner computed from others."""
+        flags = self.values.get("ImageType")
+        return isinstance(flags, list) and flags[:1] == ["DERIVED"]
 
     @property
     def study_uid(self) -> str | None:
@@ -113,7 +145,7 @@ class Sidecar:
             coil_elements=self.text("ReceiveCoilActiveElements"),
             sequence=f"{kind or ''} {name.lstrip('*')}".strip() or None,
             spin_echo=None if kind is None else "SE" in kind and "GR" not in kind,
-            tr_ms=self.number("RepetitionTime", 1e3),
+            tr_ms=next(iter(self.tr_ms), None),
             te_ms=self.number("EchoTime", 1e3),
             ti_ms=self.number("InversionTime", 1e3),
             flip_angle_deg=self.number("FlipAngle"),

@@ -37,6 +37,9 @@ class _Axis:
 
 _NONE = _Axis("none", "", lambda _: 0.0)
 _B_VALUE = _Axis("b_value", "s/mm²", lambda p: p.reading.b_value)
+_REPETITION = _Axis("repetition_time", "ms", lambda p: p.reading.acquisition.tr_ms)
+_TR_STEP = 1.05
+"""Ratio of neighboring repetition times from which on they were set; less comes of a trigger."""
 _AXES = (
     _Axis("echo_time", "ms", lambda p: p.reading.acquisition.te_ms),
     _Axis("inversion_time", "ms", lambda p: p.reading.acquisition.ti_ms),
@@ -96,8 +99,10 @@ def stacks(planes: Sequence[Plane]) -> tuple[list[Stack], list[Finding]]:
         rest = [p for p in planes if id(p) not in apart]
         return _together(stacks(part) for part in (rest, isotropic))
     axis = varying[0] if varying else _NONE
-    if not varying and (_directions_vary(planes, places) or _weighted(planes)):
+    if not varying and (_directions_vary(planes, places) or _weighted(planes, places)):
         axis = _B_VALUE
+    elif not varying and _varies(planes, places, _REPETITION) and _set_apart(planes):
+        axis = _REPETITION
     covers = _volumes(planes, places, axis)
     found, findings = _together(_blocks(volumes, axis) for volumes in covers)
     return found, [*findings, *_incomplete(covers, places)]
@@ -133,6 +138,12 @@ def _varies(planes: Sequence[Plane], places: dict[int, int], axis: _Axis) -> boo
     return False
 
 
+def _set_apart(planes: Sequence[Plane]) -> bool:
+    """Say whether the repetition times of the planes are known and clearly differ."""
+    values = sorted({_REPETITION.rounded(plane) for plane in planes})
+    return values[0] > 0 and all(b >= _TR_STEP * a for a, b in itertools.pairwise(values))
+
+
 def _directions_vary(planes: Sequence[Plane], places: dict[int, int]) -> bool:
     seen: dict[int, Vector | None] = {}
     for plane in planes:
@@ -142,11 +153,18 @@ def _directions_vary(planes: Sequence[Plane], places: dict[int, int]) -> bool:
     return False
 
 
-def _weighted(planes: Sequence[Plane]) -> bool:
-    """Say whether planes with one b-value are diffusion images, so that it must be told."""
+def _weighted(planes: Sequence[Plane], places: dict[int, int]) -> bool:
+    """Say whether planes with one b-value are diffusion images, so that it must be told.
+
+    A b-value of zero is told of one echo-planar volume alone: it may be the first of a series a
+    b-value. Some scanners state it for every image, so it says nothing of repeats.
+    """
     readings = [plane.reading for plane in planes]
     known = all(r.b_value is not None for r in readings)
-    return known and any(r.b_value or r.component == "tracew" for r in readings)
+    if known and any(r.b_value or r.component == "tracew" for r in readings):
+        return True
+    alone = len(set(places.values())) == len(planes)
+    return known and alone and all("EP" in (r.acquisition.sequence or "") for r in readings)
 
 
 def _volumes(

@@ -1,0 +1,26 @@
+"""Numbers for how a fit ended, as kernels write them; they are those of `core.maps.FitStatus`."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AT_BOUND",
+    "CONVERGED",
+    "EXACT",
+    "NOT_CONVERGED",
+    "OUTSIDE",
+    "PENDING",
+    "SET_ASIDE",
+    "SINGULAR",
+]
+
+OUTSIDE = 0
+CONVERGED = 1
+EXACT = 2
+AT_BOUND = 3
+SINGULAR = 8
+NOT_CONVERGED = 9
+
+PENDING = 254
+"""The quick iteration did not settle; the careful one of the same kernel is to take over."""
+SET_ASIDE = 255
+"""Some points cannot be used (not finite, clipped, at the noise floor): not fitted here."""
