@@ -104,10 +104,10 @@ def _decay(name: str) -> Callable[[Array, dict[str, Array]], Array]:
 def inversion_recovery(ti: Array, tr: Array | float, t1: Array, efficiency: Array) -> Array:
     """S / M0 of a 90-degree readout a time `ti` after inversion, repeated every `tr`.
 
-    Before the inversion M = M0 (1 - exp(-(TR - TI) / T1)); it becomes (1 - 2 f) M; recovery to TI
-    gives 1 - 2 f exp(-TI / T1) + (2 f - 1) exp(-TR / T1).
+    Before the inversion M = M0 (1 - exp(-(TR - TI) / T1)); with efficiency k it becomes -k M;
+    recovery to TI gives 1 - (1 + k) exp(-TI / T1) + k exp(-TR / T1).
     """
-    return 1 - 2 * efficiency * np.exp(-ti / t1) + (2 * efficiency - 1) * np.exp(-tr / t1)
+    return 1 - (1 + efficiency) * np.exp(-ti / t1) + efficiency * np.exp(-tr / t1)
 
 
 def _spoiled(angles: Array, p: dict[str, Array]) -> Array:
@@ -166,12 +166,12 @@ _ir = {
     "values": INVERSION_TIMES,
     "unit": "ms",
     "parameter": "t1",
-    "draw": _together(_log_uniform("t1", 20, 2500), _uniform("f", 0.9, 1.0)),
+    "draw": _together(_log_uniform("t1", 20, 2500), _uniform("efficiency", 0.9, 1.0)),
     "ranges": "T1 20 to 2500 ms, log-uniform; inversion efficiency 0.9 to 1",
 }
 _ir_one_tr = {
     **_ir,
-    "signal": lambda x, p: inversion_recovery(x, IR_TR_MS, p["t1"], p["f"]),
+    "signal": lambda x, p: inversion_recovery(x, IR_TR_MS, p["t1"], p["efficiency"]),
     "tr_ms": IR_TR_MS,
 }
 _vfa = {
@@ -218,7 +218,9 @@ CASES: tuple[Case, ...] = (
         name="t1_inversion_recovery_tr",
         model="t1_inversion_recovery_tr",
         title="T1 inversion recovery, magnitude, 10 TI, TR = TI + 1500 ms",
-        signal=lambda x, p: inversion_recovery(x, np.asarray(IR_TRS_MS)[:, None], p["t1"], p["f"]),
+        signal=lambda x, p: inversion_recovery(
+            x, np.asarray(IR_TRS_MS)[:, None], p["t1"], p["efficiency"]
+        ),
         tr_ms=IR_TRS_MS,
         **_ir,
     ),

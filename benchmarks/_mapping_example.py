@@ -3,84 +3,60 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from _mapping_cases import AMPLITUDE, Array, Case
-
-CURVES = 2048
-"""Different voxels; the rest repeat them with other noise."""
+from _mapping_cases import SEED, Array, Case
 
 
 def from_example(name: str, module: Any) -> Case:
-    """Return a row for a model that has `EXAMPLE` and `predict`.
+    """Return a row for a model from its `EXAMPLE` and `predict`.
 
-    EXAMPLE holds `values`, perhaps `tr_ms` and `directions`, and `ranges`: parameter -> (low, high)
-    in its unit. Truth is drawn evenly (in the logarithm where low is positive and high over five
-    times low). The signal is the model's own `predict`, so accuracy tells of the fit and not of
-    the equation.
+    Truth is drawn evenly over the example's ranges (in the logarithm where the upper end is over
+    five times the lower). The signal is the model's own `predict`, so accuracy tells of the fit
+    and not of the equation.
 
     Raises
     ------
-    AttributeError, KeyError, TypeError, ValueError
+    AttributeError, TypeError, ValueError
         If the module has no such example.
     """
     example = module.EXAMPLE
-    held: Mapping[str, Any] = (
-        example
-        if isinstance(example, Mapping)
-        else {
-            key: getattr(example, key)
-            for key in ("values", "tr_ms", "directions", "ranges")
-            if hasattr(example, key)
-        }
-    )
-    values = tuple(float(v) for v in held["values"])
-    ranges = {key: (float(low), float(high)) for key, (low, high) in held["ranges"].items()}
+    points = example.points()
     names = [parameter.name for parameter in module.PARAMETERS]
-    tr_ms = held.get("tr_ms")
-    missing = set(names) - set(ranges) - {p.name for p in module.PARAMETERS if p.unit == "signal"}
-    if missing:
-        raise ValueError(f"its EXAMPLE gives no range of {', '.join(sorted(missing))}")
+    if len(names) != len(example.ranges):
+        raise ValueError(f"{len(example.ranges)} ranges for {len(names)} parameters")
 
     def draw(rng: np.random.Generator, n: int) -> dict[str, Array]:
-        few = min(n, CURVES)
         drawn = {}
-        for parameter in module.PARAMETERS:
-            # amplitudes are scaled to that of all rows
-            low, high = ranges.get(parameter.name, (1.0, 1.0))
+        for key, (low, high) in zip(names, example.ranges, strict=True):
             if 0 < 5 * low < high:
-                one = np.exp(rng.uniform(np.log(low), np.log(high), few))
+                drawn[key] = np.exp(rng.uniform(np.log(low), np.log(high), n))
             else:
-                one = rng.uniform(low, high, few)
-            drawn[parameter.name] = np.resize(one, n)
+                drawn[key] = rng.uniform(low, high, n)
         return drawn
 
     def signal(_x: Array, truth: dict[str, Array]) -> Array:
-        n = truth[names[0]].size
-        few = min(n, CURVES)
-        curves = [
-            np.asarray(module.predict([float(truth[k][v]) for k in names], values, tr_ms))
-            for v in range(few)
-        ]
-        table = np.abs(np.stack(curves, axis=1))
-        return table[:, np.arange(n) % few] / table.max()
+        stacked = np.stack([truth[key] for key in names])
+        return np.asarray(module.predict(stacked, points))
 
-    first = next(p for p in module.PARAMETERS if p.name in ranges)
-    words = ", ".join(f"{key} {low:g} to {high:g}" for key, (low, high) in ranges.items())
+    trial = signal(np.empty(0), draw(np.random.default_rng(SEED), 256))
+    ranges = zip(module.PARAMETERS, example.ranges, strict=True)
+    words = (f"{p.name} {low:g} to {high:g} {p.unit}" for p, (low, high) in ranges)
     return Case(
         name=name,
         model=name,
         title=f"{module.TITLE} (the model's own example)",
-        values=values,
+        values=tuple(example.values),
         unit="",
-        parameter=first.name,
-        ranges=f"{words}; largest signal {AMPLITUDE:g}",
+        parameter=names[0],
+        ranges=", ".join(words),
         draw=draw,
         signal=signal,
-        tr_ms=tr_ms,
-        directions=held.get("directions"),
+        tr_ms=example.tr_ms,
+        directions=example.directions,
+        signed=bool((trial < 0).any()),
+        peak=True,
     )
 
 
@@ -95,7 +71,7 @@ def rows(options_cases: str | None) -> tuple[list[Case], dict[str, str]]:
     for name in sorted(held - {case.model for case in CASES}):
         try:
             cases.append(from_example(name, registry.load(name)))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             missing[name] = f"no usable EXAMPLE: {error}"
     cases = [case for case in cases if case.model in held]
     if options_cases:

@@ -41,9 +41,9 @@ def _spoiled(x: Array, t1: Array, b1: float) -> Array:
 
 
 def _general_ir(x: Array, t1: Array, _b1: float) -> Array:
-    """S = M0 (1 - E_TR) + M0 f 2 (E_TR - E_TI): linear in M0 and M0 f."""
+    """S = M0 (1 - E_TI) + M0 k (E_TR - E_TI): linear in M0 and M0 k."""
     ti, tr = np.exp(-x / t1[:, None]), np.exp(-np.asarray(IR_TRS_MS) / t1[:, None])
-    return _columns(1 - tr, 2 * (tr - ti))
+    return _columns(1 - ti, tr - ti)
 
 
 def _decay(x: Array, t: Array, _b1: float) -> Array:
