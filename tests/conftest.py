@@ -137,6 +137,49 @@ def acr_simulated() -> Callable[[AcrSpec], SimulatedExam]:
     return make
 
 
+@pytest.fixture(scope="session")
+def vials(tmp_path_factory):
+    """Return a function that writes a scan of four vials of known value as BIDS NIfTI.
+
+    `vials(name, volumes, sidecars, ...)`: volumes are functions from a value to a signal of 1000
+    at most; the vials have the four values of `truth` on a grid of 24 x 20 x 2, in air. Noise is
+    Rician with an SD of 2. Each volume goes to a file of its own, unless `together`.
+    """
+    import json
+
+    import nibabel
+    import numpy as np
+
+    places = {0: (slice(2, 10), slice(2, 8)), 1: (slice(13, 22), slice(2, 8)),
+              2: (slice(2, 10), slice(11, 18)), 3: (slice(13, 22), slice(11, 18))}  # fmt: skip
+    affine = np.diag([-2.0, 2.0, 5.0, 1.0])
+
+    def write(name, volumes, sidecars, truth, *, kind="anat", together=False, factor=None):
+        folder = tmp_path_factory.mktemp("vials")
+        home = folder / "sub-07" / kind
+        home.mkdir(parents=True)
+        rng = np.random.default_rng(11)
+        images = []
+        for volume in volumes:
+            clean = np.zeros((24, 20, 2))
+            for number, value in enumerate(truth):
+                clean[places[number]] = volume(value) if factor is None else (
+                    volume(value, factor[places[number]])
+                )  # fmt: skip
+            noisy = np.hypot(clean + rng.normal(0, 2, clean.shape), rng.normal(0, 2, clean.shape))
+            images.append(np.rint(noisy).astype(np.int16))
+        if together:
+            images = [np.stack(images, axis=-1)]
+        for number, (image, sidecar) in enumerate(zip(images, sidecars, strict=True), start=1):
+            stem = home / f"sub-07_{name.format(number)}"
+            nibabel.save(nibabel.Nifti1Image(image, affine), f"{stem}.nii.gz")
+            Path(f"{stem}.json").write_text(json.dumps(sidecar), encoding="utf-8")
+        return folder
+
+    write.places, write.affine = places, affine
+    return write
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line how many tests did not run for want of real scans."""
     skipped = [

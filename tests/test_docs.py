@@ -29,7 +29,9 @@ ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.rglob("*.md")))
-COMMANDS = ("qc", "index", "demo", "history", "simulate", "phantoms", "protocols")
+COMMANDS = (
+    "qc", "map", "index", "demo", "history", "simulate", "phantoms", "protocols", "warmup",
+)  # fmt: skip
 
 
 def _read(path: Path) -> str:
@@ -140,7 +142,9 @@ def _help(command: str) -> str:
 def _options(command: str) -> set[str]:
     """Return the options that the lines of the help begin with."""
     lines = re.findall(r"^  (-.*?)(?:  .*)?$", _help(command), re.MULTILINE)
-    return {option for line in lines for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line)}
+    return {
+        option for line in lines for option in re.findall(r"(?<![\w-])--?[a-z][a-z0-9-]*", line)
+    }
 
 
 def _command_lines(text: str) -> Iterator[list[str]]:
@@ -163,7 +167,7 @@ def test_commands_and_options_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_options_named_in_the_text_exist(page: Path) -> None:
     known = {option for command in ("", *COMMANDS) for option in _options(command)}
-    named = set(re.findall(r"`(--[a-z-]+)", _read(page)))
+    named = set(re.findall(r"`(--[a-z0-9-]+)", _read(page)))
     assert named <= known
 
 

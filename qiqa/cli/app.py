@@ -20,12 +20,14 @@ __all__ = ["COMMANDS", "run"]
 
 COMMANDS = {
     "qc": ("qiqa.cli.qc", "Run the QC of one phantom exam: measure, judge, report, keep."),
+    "map": ("qiqa.cli.map", "Map T1, T2, T2*, ADC or B1, with standard error and status."),
     "index": ("qiqa.cli.index", "List exams and series behind files, and what is wrong."),
     "demo": ("qiqa.cli.demo", "Simulate an exam and run the whole QC on it; needs no data."),
     "history": ("qiqa.cli.history", "List, export and verify what was kept."),
     "simulate": ("qiqa.cli.simulate", "Simulate an exam of a phantom as DICOM."),
     "phantoms": ("qiqa.cli.phantoms", "List the phantoms known, or check a definition."),
     "protocols": ("qiqa.cli.protocols", "List the protocols, check one, print its entry file."),
+    "warmup": ("qiqa.cli.warmup", "Compile all fits now, so that no map waits for it later."),
 }
 """Name -> module with `arguments(parser)` and `command(options) -> exit status`, summary."""
 

@@ -33,7 +33,7 @@ class Curve:
     y: tuple[float, ...]
     label: str | None = None
     role: str = "data"
-    """`data` (dots or thin line), `fit` (line) or `level` (dashed)."""
+    """`data` (dots or thin line), `left_out` (hollow dots), `fit` (line) or `level` (dashed)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Voxels some of whose points cannot be used, fitted to the points that are left.
 
-Voxels that lack the same points are fitted together, as a shorter series, by the same kernel. Points
-at the noise floor are found from the fit itself, so this goes round until they stay the same.
+Voxels that lack the same points are fitted together, as a shorter series, by the same kernel.
+Points at the noise floor are found from the fit itself, so this goes round until they stay the
+same.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan, Task
 from qiqa.fitting.floor import Floor
 from qiqa.fitting.outputs import Outputs
+from qiqa.kernels.status import SUSPECT
 
-__all__ = ["Careful", "Counts"]
+__all__ = ["LOG_ENGINES", "Careful", "Counts"]
 
 _ROUNDS = 4
-_LOG_ENGINES = ("log_linear", "log_weighted", "tensor")
+LOG_ENGINES = ("log_linear", "log_weighted", "tensor")
+"""Engines that take logarithms; the mean of noise cannot be taken off a logarithm."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -56,13 +59,13 @@ class Careful:
     covariance: bool
 
     def fit(
-        self, y: NDArray[np.float32], b1: NDArray[np.float32]
+        self, y: NDArray[np.float32], b1: NDArray[np.float32], prior: Outputs
     ) -> tuple[Outputs, NDArray[np.uint16], Counts]:
         """Fit signals y (n, voxels) with relative B1 (voxels,) or none (0,).
 
-        Returns the results, the number of points used, and counts of points left out.
+        `prior` holds what the kernel found with all points, for voxels that are SUSPECT. Returns
+        the results, the number of points used, and counts of points left out.
         """
-        voxels = y.shape[1]
         p = len(self.module.PARAMETERS)
         finite = np.isfinite(y)
         low, high = self.good_range
@@ -70,32 +73,32 @@ class Careful:
         base = ~finite | clipped
         if b1.size:
             base |= ~(np.isfinite(b1) & (b1 > 0))
-        magnitude = np.abs(np.where(base, np.float32(0), y))
-        if self.floor.variance:
-            magnitude = np.sqrt(np.maximum(magnitude**2 - np.float32(self.floor.variance), 0))
         never = base.copy()
-        if self.module.ENGINE in _LOG_ENGINES:
-            positive = (y > 0) & (magnitude > 0)
-            never |= ~positive  # there is no logarithm
-        floor = (magnitude < self.floor.cut) & ~base
-        out = Outputs.make(p, voxels, full=self.full, covariance=self.covariance)
-        todo = np.arange(voxels)
-        bad = never | floor
-        for turn in range(_ROUNDS):
-            self._round(y, b1, bad, todo, out)
-            if not self.floor.cut or turn == _ROUNDS - 1:
-                break
-            at_floor = self._predicted_floor(out, todo, b1)
-            fresh = never[:, todo] | np.where(
-                np.isfinite(out.estimates[0, todo]), at_floor, floor[:, todo]
+        if self.module.ENGINE in LOG_ENGINES:
+            with np.errstate(invalid="ignore"):
+                never |= ~(y > 0)  # there is no logarithm
+        out, bad = prior, never.copy()
+        fitted = prior.status == SUSPECT
+        out.status[fitted] = FitStatus.CONVERGED if y.shape[0] > p else FitStatus.EXACT
+        todo = np.flatnonzero(~fitted)
+        self._round(y, b1, bad, todo, out)
+        todo = np.arange(y.shape[1]) if self.floor.cut else np.empty(0, np.intp)
+        for _ in range(_ROUNDS):
+            # where there is no fit, the measured signal has to do
+            predicted = np.where(
+                np.isfinite(out.estimates[0, todo]),
+                self._predicted(out, todo, b1),
+                np.abs(np.where(never, 0, y)[:, todo]),
             )
+            fresh = never[:, todo] | (predicted < self.floor.cut)
             moved = (fresh != bad[:, todo]).any(axis=0)
-            bad[:, todo] = fresh
-            todo = todo[moved]
+            todo, fresh = todo[moved], fresh[:, moved]
             if not todo.size:
                 break
+            bad[:, todo] = fresh
+            self._round(y, b1, bad, todo, out)
         used = (~bad).sum(axis=0)
-        self._reasons(out, used, finite, clipped, p)
+        self._reasons(out, finite, clipped, p)
         answered = np.isin(out.status, (FitStatus.CONVERGED, FitStatus.EXACT))
         counts = Counts(
             clipped=int(clipped[:, answered].sum()),
@@ -128,7 +131,7 @@ class Careful:
                 signal=np.ascontiguousarray(y[np.ix_(keep, index)]),
                 order=np.arange(keep.size),
                 extra=b1[index] if b1.size else b1,
-                limits=np.array([-np.inf, np.inf, 0.0, self.floor.variance]),
+                limits=np.array([-np.inf, np.inf, 0.0, self.floor.variance, self.floor.silent]),
                 noise_sd=self.noise_sd,
                 outputs=part.arrays,
                 full=self.full,
@@ -136,35 +139,27 @@ class Careful:
             self.planner(self.points.take(keep)).run(task, 0, index.size)
             out.put(index, part, np.arange(index.size))
 
-    def _predicted_floor(
+    def _predicted(
         self, out: Outputs, todo: NDArray[np.intp], b1: NDArray[np.float32]
-    ) -> NDArray[np.bool_]:
+    ) -> NDArray[np.float64]:
+        """Return the magnitude of the fitted signal (n, todo)."""
         estimates = out.estimates[:, todo].astype(np.float64)
+        extra = (b1[todo],) if b1.size else ()
         with np.errstate(all="ignore"):
-            if b1.size:
-                predicted = self.module.predict(estimates, self.points, b1[todo])
-            else:
-                predicted = self.module.predict(estimates, self.points)
-        below: NDArray[np.bool_] = np.abs(predicted) < self.floor.cut
-        return below
+            found: NDArray[np.float64] = np.abs(self.module.predict(estimates, self.points, *extra))
+        return found
 
     def _reasons(
-        self,
-        out: Outputs,
-        used: NDArray[np.intp],
-        finite: NDArray[np.bool_],
-        clipped: NDArray[np.bool_],
-        p: int,
+        self, out: Outputs, finite: NDArray[np.bool_], clipped: NDArray[np.bool_], p: int
     ) -> None:
         """Say why points are too few."""
-        few = out.status == FitStatus.TOO_FEW_POINTS
-        n = finite.shape[0]
-        with_floor = finite.sum(axis=0) - clipped.sum(axis=0)
-        out.status[few & (with_floor >= p)] = FitStatus.NOISE_FLOOR
-        lacking = few & (with_floor < p)
-        out.status[lacking & (n - clipped.sum(axis=0) < p)] = FitStatus.SATURATED
-        out.status[lacking & (finite.sum(axis=0) < p)] = FitStatus.NON_FINITE
-        del used
+        # voxels without signal in the points that were left are at the floor too
+        few = np.isin(out.status, (FitStatus.TOO_FEW_POINTS, FitStatus.NOISE_FLOOR))
+        n, n_finite, n_clipped = finite.shape[0], finite.sum(axis=0), clipped.sum(axis=0)
+        out.status[few & (n_finite - n_clipped >= p)] = FitStatus.NOISE_FLOOR
+        lacking = few & (n_finite - n_clipped < p)
+        out.status[lacking & (n - n_clipped < p)] = FitStatus.SATURATED
+        out.status[lacking & (n_finite < p)] = FitStatus.NON_FINITE
 
 
 def _patterns(bad: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:

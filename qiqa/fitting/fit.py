@@ -317,8 +317,8 @@ def _maps(
         n_used=volume(results.n_used),  # type: ignore[arg-type]
         status=volume(out.status),  # type: ignore[arg-type]
         affine=affine,
-        noise_sd=results.noise_sd,
-        noise_source=results.noise_source,
+        noise_sd=results.level.noise_sd,
+        noise_source=results.level.source,
         n_points=fitter.signal.shape[0],
         n_clipped=results.counts.clipped,
         n_floor=results.counts.floor,

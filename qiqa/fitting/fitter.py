@@ -14,17 +14,28 @@ from numpy.typing import NDArray
 from qiqa.core.finding import Finding
 from qiqa.core.signal_model import Points
 from qiqa.fitting import noise
-from qiqa.fitting.careful import Careful, Counts
+from qiqa.fitting.careful import LOG_ENGINES, Careful, Counts
 from qiqa.fitting.engines import ENGINES, Plan, Task
 from qiqa.fitting.floor import NOT_JUDGED, Floor
 from qiqa.fitting.outputs import Outputs
 from qiqa.fitting.threads import run_spans
-from qiqa.kernels.status import SET_ASIDE
+from qiqa.kernels.status import SET_ASIDE, SUSPECT
 
 __all__ = ["Fitter", "Results"]
 
 _CHUNK = 1 << 16
 """Voxels with unusable points that are gathered at a time."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Level:
+    """Noise of a series."""
+
+    noise_sd: float | None
+    """SD of one channel where there is signal [signal]; None: unknown or not judged."""
+    floor_sd: float | None
+    """SD that puts the floor where it is; as the first, or larger."""
+    source: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +44,7 @@ class Results:
 
     outputs: Outputs
     n_used: NDArray[np.uint16]
-    noise_sd: float | None
-    noise_source: str
+    level: Level
     counts: Counts
     findings: tuple[Finding, ...] = ()
 
@@ -95,25 +105,26 @@ class Fitter:
     def run(self, progress: Callable[[float], None] | None = None) -> Results:
         """Fit all voxels."""
         planner = _planner(self.engine, self.module, bool(self.b1.size))
-        sd, source = self._noise(planner)
-        return self.fit_with(planner, self.floor_of(sd), sd, source, progress)
+        noise_found = self._noise(planner)
+        return self.fit_with(planner, noise_found, progress)
 
-    def floor_of(self, sd: float | None) -> Floor:
+    def floor_of(self, sd: float | None, floor_sd: float | None) -> Floor:
         """Return how low signal is treated at a noise SD."""
         free = ("FLOOR_IS_MODELED", "SIGNED")
         if sd is None or any(getattr(self.module, name, False) for name in free):
             return NOT_JUDGED
-        return Floor(sd, self.rician)
+        plain = self.rician and self.module.ENGINE not in LOG_ENGINES
+        return Floor(sd, sd if floor_sd is None else floor_sd, plain)
 
     def fit_with(
         self,
         planner: Callable[[Points], Plan],
-        floor: Floor,
-        sd: float | None,
-        source: str,
+        level: Level,
         progress: Callable[[float], None] | None,
     ) -> Results:
-        """Fit all voxels with a rule for the noise floor."""
+        """Fit all voxels at a level of noise."""
+        sd = level.noise_sd
+        floor = self.floor_of(sd, level.floor_sd)
         n, voxels = self.signal.shape
         p = len(self.module.PARAMETERS)
         out = Outputs.make(p, voxels, full=self.full, covariance=self.covariance, mask=self.mask)
@@ -125,7 +136,7 @@ class Fitter:
             signal=self.signal,
             order=self.order,
             extra=self.b1,
-            limits=np.array([*self.good_range, floor.suspicious, floor.variance]),
+            limits=np.array([*self.good_range, floor.suspicious, floor.variance, floor.silent]),
             noise_sd=np.nan if sd is None else sd,
             outputs=out.arrays,
             full=self.full,
@@ -145,26 +156,27 @@ class Fitter:
 
         def work(start: int, stop: int) -> None:
             plan.run(task, start, stop)
-            aside = np.flatnonzero(out.status[start:stop] == SET_ASIDE) + start
+            state = out.status[start:stop]
+            aside = np.flatnonzero((state == SET_ASIDE) | (state == SUSPECT)) + start
             for first in range(0, aside.size, _CHUNK):
                 index = aside[first : first + _CHUNK]
                 y = self.signal[np.ix_(self.order, index)]
                 b1 = self.b1[index] if self.b1.size else self.b1
-                part, used, found = careful.fit(y, b1)
+                part, used, found = careful.fit(y, b1, out.take(index))
                 out.put(index, part, np.arange(index.size))
                 n_used[index] = used
                 with lock:
                     counts.add(found)
 
         run_spans(work, voxels, self.workers, progress)
-        return Results(out, n_used, sd, source, counts)
+        return Results(out, n_used, level, counts)
 
-    def _noise(self, planner: Callable[[Points], Plan]) -> tuple[float | None, str]:
-        """Return the noise SD and where it comes from."""
+    def _noise(self, planner: Callable[[Points], Plan]) -> Level:
+        """Return the noise SD, that of the floor, and where they come from."""
         if self.noise_sd is None:
-            return None, "not judged"
+            return Level(None, None, "not judged")
         if self.noise_sd != "estimate":
-            return float(self.noise_sd), "given"
+            return Level(float(self.noise_sd), float(self.noise_sd), "given")
         index, peak = noise.sample(self.signal, self.mask)
         part = dataclasses.replace(
             self,
@@ -178,18 +190,17 @@ class Fitter:
         p = len(self.module.PARAMETERS)
 
         def residuals(sd: float | None) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-            found = part.fit_with(planner, part.floor_of(sd), sd, "", None)
+            found = part.fit_with(planner, Level(sd, sd, ""), None)
             return found.outputs.residual, found.n_used.astype(np.intp) - p
 
         inside = noise.from_residuals(residuals, peak) if index.size else None
-        air = noise.from_air(self.signal) if self.rician else None
-        if inside is None:
-            return (
-                (air, "air") if air is not None else (None, "unknown: too few voxels with signal")
-            )
-        if air is not None and air < inside:
-            return air, "air"
-        return inside, "residuals of the fit"
+        signed = getattr(self.module, "SIGNED", False)
+        air = None if signed else noise.from_air(self.signal)
+        if inside is None and air is None:
+            return Level(None, None, "unknown: too few voxels with signal")
+        if inside is None or (air is not None and air < inside):
+            return Level(air, air, "air")
+        return Level(inside, inside if air is None else air, "residuals of the fit")
 
 
 def _planner(engine: ModuleType, module: ModuleType, b1: bool) -> Callable[[Points], Plan]:

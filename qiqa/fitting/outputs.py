@@ -59,9 +59,15 @@ class Outputs:
         """The arrays in the order of kernels."""
         return (self.estimates, self.errors, self.covariance, self.residual, self.status)
 
+    def take(self, index: NDArray[np.intp]) -> Outputs:
+        """Return a copy of some voxels."""
+        voxels = self.status.size
+        parts = (a[..., index] if a.shape[-1] == voxels else a.copy() for a in self.arrays)
+        return Outputs(*parts)
+
     def put(self, index: NDArray[np.intp], part: Outputs, members: NDArray[np.intp]) -> None:
         """Write the results `members` of another set to the voxels `index` of this one."""
-        voxels = self.status.size
+        voxels, size = self.status.size, part.status.size
         for own, other in zip(self.arrays, part.arrays, strict=True):
-            if own.shape[-1] == voxels:
+            if own.shape[-1] == voxels and other.shape[-1] == size:
                 own[..., index] = other[..., members]

@@ -43,7 +43,7 @@ def write_set(
             raise OutputError(
                 "exists already and is not replaced",
                 where=str(path),
-                hint="allow overwriting, or choose another folder",
+                hint="allow overwriting (--overwrite), or choose another folder",
             )
     neighbors = {path: path.with_name(f".{path.name}.{os.getpid()}.part") for path in contents}
     made = _folders(path.parent for path in contents)

@@ -113,6 +113,9 @@ def _about_data_set(target: Path) -> dict[Path, Callable[[], bytes]]:
     top: dict[Path, Callable[[], bytes]] = {path: functools.partial(json_bytes, about)}
     if not any(target.glob("README*")):
         top[target / "README.md"] = _README.encode
+    if not (target / ".bidsignore").exists():
+        # the page that a mapping leaves beside its maps is no file of BIDS
+        top[target / ".bidsignore"] = b"*.html\n".__bytes__
     return top
 
 

@@ -22,6 +22,7 @@ from qiqa.kernels.status import (
     NOT_CONVERGED,
     PENDING,
     SINGULAR,
+    SUSPECT,
 )
 
 __all__ = ["fit_amplitude"]
@@ -147,7 +148,7 @@ def _last_steps(t, c, bounds, freedom, total, sums, state, shape):
 @inlined
 def _careful_steps(model, y, constants, even, bounds, freedom, total, work, sums, lanes_of):
     """Iterate each voxel until it settles; a step that made things worse is undone by half."""
-    t, c, q, state, last, lowest, shape = lanes_of
+    t, c, q, state, last, lowest, shape, _ = lanes_of
     ff, fg, gg, fy, gy = sums[0], sums[1], sums[2], sums[3], sums[4]
     rss, info, norm, lean = shape[0], shape[1], shape[2], shape[3]
     for v in range(BLOCK):
@@ -203,16 +204,16 @@ def _careful_steps(model, y, constants, even, bounds, freedom, total, work, sums
 
 
 @inlined
-def _store(model, lanes, count, scale, freedom, noise, full, lanes_of, outputs):
+def _store(model, lanes, count, scale, freedom, noise, floor, full, lanes_of, outputs):
     """Write what stands; NaN for the rest."""
-    t, c, _, state, _, _, shape = lanes_of
+    t, c, _, state, _, _, shape, least = lanes_of
     rss, info, norm, lean = shape[0], shape[1], shape[2], shape[3]
     estimates, errors, covariance, residual, status = outputs
     first, second, error_t, error_c = estimates[0], estimates[1], errors[0], errors[1]
     for v in range(count):
         at = lanes[v]
-        status[at] = state[v]
         good = (state[v] == CONVERGED) | (state[v] == EXACT)
+        status[at] = SUSPECT if good & (least[v] < floor) else state[v]
         found, slope = value(model, t[v], scale)
         first[at] = found if good else np.nan
         second[at] = c[v] if good else np.nan
@@ -274,13 +275,14 @@ def fit_amplitude(
     status = outputs[4]
     constants_quick = constants.astype(np.float32)
     y, scores = np.empty((n, BLOCK), np.float32), np.empty((grid.size, BLOCK), np.float32)
-    narrow, wide = np.ones((12, BLOCK), np.float32), np.ones((17, BLOCK))
-    quick, quick_work, t_quick, q_quick = narrow[0:5], narrow[5:7], narrow[7], narrow[8]
+    narrow, wide = np.ones((14, BLOCK), np.float32), np.ones((17, BLOCK))
+    quick, quick_work, t_quick, q_quick = narrow[0:5], narrow[12:14], narrow[7], narrow[8]
     best, place, norm = narrow[9], narrow[10], narrow[11]
     sums, work, shape = wide[0:5], wide[5:7], wide[7:11]
     total, t, c, q = wide[11], wide[12], wide[13], wide[14]
     state, lanes = np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.int64)
-    lanes_of = (t, c, q, state, wide[15], wide[16], shape)
+    least, most = narrow[6], narrow[5]
+    lanes_of = (t, c, q, state, wide[15], wide[16], shape, least)
     for careful in range(2):
         position = span[0]
         while position < span[1]:
@@ -288,7 +290,7 @@ def fit_amplitude(
             if count == 0:
                 break
             contiguous = lanes[count - 1] - lanes[0] == count - 1
-            load_block(signal, order, lanes, count, contiguous, limits, y, state)
+            load_block(signal, order, lanes, count, contiguous, limits, y, state, least, most)
             sum_of_squares(y, total)
             if extra.size:
                 for v in range(count):
@@ -316,4 +318,4 @@ def fit_amplitude(
                     t[v] = t_quick[v]
                 _accumulate(model, y, constants, even, t, q, work, sums)
                 _last_steps(t, c, bounds, freedom, total, sums, state, shape)
-            _store(model, lanes, count, scale, freedom, noise, full, lanes_of, outputs)
+            _store(model, lanes, count, scale, freedom, noise, limits[2], full, lanes_of, outputs)

@@ -36,8 +36,8 @@ def sincos(x):
     return math.sin(x), math.cos(x)
 
 
-# exp(x) = 2**k exp(r), |r| <= log(2)/2. Adding 1.5 * 2**52 rounds to a whole number and leaves it in
-# the low bits, where a shift puts it into the exponent: no conversion that AVX2 lacks.
+# exp(x) = 2**k exp(r), |r| <= log(2)/2. Adding 1.5 * 2**52 rounds to a whole number and leaves it
+# in the low bits, where a shift puts it into the exponent: no conversion that AVX2 lacks.
 _LOG2_E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 6.93145751953125e-1, 1.42860682030941723212e-6
 _ROUND_64 = 6755399441055744.0

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined
-from qiqa.kernels.status import PENDING, SET_ASIDE
+from qiqa.kernels.status import NOISE_FLOOR, PENDING, SET_ASIDE
 
 __all__ = ["load_block", "next_block", "sum_of_squares"]
 
@@ -27,18 +27,18 @@ def next_block(status, wanted, position, stop, lanes):
 
 
 @inlined
-def load_block(signal, order, lanes, count, contiguous, limits, y, state):
+def load_block(signal, order, lanes, count, contiguous, limits, y, state, least, most):
     """Copy `count` voxels into y (n, block), float32; lanes beyond get a signal of zero.
 
     `limits` holds the lowest and highest good value, the magnitude below which a point may be at
     the noise floor, and the variance of the noise in magnitudes, whose mean is taken off (0: not;
     Gudbjartsson and Patz 1995, doi 10.1002/mrm.1910340618). `state` becomes PENDING, or SET_ASIDE
-    where a point is not finite, outside, or near the floor.
+    where a point is not finite or outside, or NOISE_FLOOR where no magnitude reaches limits[4];
+    `least` becomes the smallest magnitude.
     """
-    low, high, floor = np.float32(limits[0]), np.float32(limits[1]), np.float32(limits[2])
-    variance = np.float32(limits[3])
+    low, high, variance = np.float32(limits[0]), np.float32(limits[1]), np.float32(limits[3])
     for v in range(BLOCK):
-        state[v] = PENDING
+        state[v], least[v], most[v] = PENDING, np.inf, 0.0
     for i in range(y.shape[0]):
         row, source = y[i], signal[order[i]]
         if contiguous and count == BLOCK:
@@ -53,12 +53,19 @@ def load_block(signal, order, lanes, count, contiguous, limits, y, state):
                 row[v] = np.float32(0.0)
         for v in range(BLOCK):
             s = row[v]
-            good = (s >= low) & (s <= high) & (abs(s) >= floor)
+            good = (s >= low) & (s <= high)
             state[v] = state[v] if good else SET_ASIDE
+            least[v] = min(least[v], abs(s))
+            most[v] = max(most[v], abs(s) if good else np.float32(0.0))
             row[v] = s if good else np.float32(0.0)
         if variance > np.float32(0.0):
             for v in range(BLOCK):
                 row[v] = math.sqrt(max(row[v] * row[v] - variance, np.float32(0.0)))
+    silent = np.float32(limits[4])
+    if silent > np.float32(0.0):
+        for v in range(BLOCK):
+            quiet = (state[v] == PENDING) & (most[v] < silent)
+            state[v] = NOISE_FLOOR if quiet else state[v]
 
 
 @inlined

@@ -12,29 +12,13 @@ import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, kernel
 from qiqa.kernels.elementary import exp, log
-from qiqa.kernels.status import CONVERGED, EXACT, PENDING, SET_ASIDE
+from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASIDE, SUSPECT
 
 __all__ = ["fit_log_linear", "fit_log_weighted"]
 
 _NONE = np.float32(np.nan)
-
-
-@inlined
-def _corrected(s, variance):
-    """Return the magnitude without the mean of its noise (Gudbjartsson and Patz 1995)."""
-    return math.sqrt(max(s * s - variance, np.float32(0.0)))
-
-
-@inlined
-def _source(signal, row, start, count, spare):
-    """Return BLOCK values of one measurement; the last, short block comes from `spare`."""
-    if count == BLOCK:
-        return signal[row, start : start + BLOCK]
-    for v in range(count):
-        spare[v] = signal[row, start + v]
-    for v in range(count, BLOCK):
-        spare[v] = np.float32(0.0)
-    return spare
+_ZERO, _ONE = np.float32(0.0), np.float32(1.0)
+_TINY = np.float32(1e-37)
 
 
 @inlined
@@ -46,45 +30,167 @@ def _any_pending(status, start, count):
 
 
 @inlined
-def _take(s, low, high, variance, bad, good_signal):
-    """Write the usable signal; 1 and a mark in `bad` where it is none."""
-    for v in range(BLOCK):
-        x = s[v]
-        good = (x >= low) & (x <= high) & (x > np.float32(0.0))
-        bad[v] = bad[v] if good else np.float32(1.0)
-        good_signal[v] = x if good else np.float32(1.0)
-    if variance > np.float32(0.0):
-        for v in range(BLOCK):
-            good_signal[v] = _corrected(good_signal[v], variance)
+def _load(signal, order, start, count, block):
+    """Copy a block, so that the compiler sees rows of one buffer; a short one is filled with 1."""
+    for i in range(order.size):
+        out = block[i]
+        if count == BLOCK:
+            near = signal[order[i], start : start + BLOCK]
+            for v in range(BLOCK):
+                out[v] = near[v]
+        else:
+            for v in range(count):
+                out[v] = signal[order[i], start + v]
+            for v in range(count, BLOCK):
+                out[v] = _ONE
 
 
 @inlined
-def _close(status, start, count, bad, found, outputs, rows, full):
-    """Write results of one block: NaN where a point was not usable or the voxel is not pending."""
+def _use(s, low, high):
+    """Return a signal that has a logarithm, itself or 1 where it is none, and 1 for the latter.
+
+    Numbers instead of truth values: these the compiler would not keep in vectors.
+    """
+    good = (s >= low) & (s <= high)
+    return s if good else _ONE, _ZERO if good else _ONE
+
+
+@inlined
+def _close(status, start, count, limits, found, full, rows, outputs):
+    """Write results of one block: NaN where a point was not usable or the voxel is not pending.
+
+    rows: bad, least, most, then two estimates, two errors, residual, covariance.
+    """
     estimates, errors, covariance, residual, _ = outputs
+    floor, silent = np.float32(limits[2]), np.float32(limits[4])
+    bad, least, most = rows[0], rows[1], rows[2]
+    state = status[start : start + count]
     for v in range(count):
-        if status[start + v] != PENDING:
-            bad[v] = np.float32(1.0)
-        else:
-            status[start + v] = found if bad[v] == np.float32(0.0) else SET_ASIDE
+        good = bad[v] == _ZERO
+        settled = SUSPECT if least[v] < floor else found
+        settled = NOISE_FLOOR if most[v] < silent else settled
+        settled = settled if good else SET_ASIDE
+        wanted = state[v] == PENDING
+        state[v] = settled if wanted else state[v]
+        answer = wanted & good & (most[v] >= silent)
+        bad[v] = _ZERO if answer else _NONE
     for k in range(2):
-        out, row = estimates[k, start : start + count], rows[k]
+        out, row = estimates[k, start : start + count], rows[3 + k]
         for v in range(count):
-            out[v] = row[v] if bad[v] == np.float32(0.0) else _NONE
+            out[v] = row[v] + bad[v]
     if full:
         for k in range(2):
-            out, row = errors[k, start : start + count], rows[2 + k]
+            out, row = errors[k, start : start + count], rows[5 + k]
             for v in range(count):
-                out[v] = row[v] if bad[v] == np.float32(0.0) else _NONE
-        out, row = residual[start : start + count], rows[4]
+                out[v] = row[v] + bad[v]
+        out, row = residual[start : start + count], rows[7]
         for v in range(count):
-            out[v] = row[v] if bad[v] == np.float32(0.0) else _NONE
+            out[v] = row[v] + bad[v]
         if covariance.shape[1] > 1:
             for v in range(count):
-                good = bad[v] == np.float32(0.0)
-                covariance[0, start + v] = rows[2, v] * rows[2, v] if good else _NONE
-                covariance[1, start + v] = rows[5, v] if good else _NONE
-                covariance[2, start + v] = rows[3, v] * rows[3, v] if good else _NONE
+                covariance[0, start + v] = rows[5, v] * rows[5, v] + bad[v]
+                covariance[1, start + v] = rows[8, v] + bad[v]
+                covariance[2, start + v] = rows[6, v] * rows[6, v] + bad[v]
+
+
+@inlined
+def _sum_logs(x, low, high, block, logs, rows):
+    """Write the sums of ln s and x ln s, four measurements at a time."""
+    bad, least, most, level, slope = rows[0], rows[1], rows[2], rows[9], rows[10]
+    n, n4 = x.size, x.size // 4 * 4
+    for v in range(BLOCK):
+        bad[v], least[v], most[v], level[v], slope[v] = 0.0, np.inf, 0.0, 0.0, 0.0
+    for i in range(0, n4, 4):
+        r0, r1 = block[i], block[i + 1]
+        r2, r3 = block[i + 2], block[i + 3]
+        x0, x1, x2, x3 = (
+            np.float32(x[i]), np.float32(x[i + 1]), np.float32(x[i + 2]), np.float32(x[i + 3]),
+        )  # fmt: skip
+        k0, k1, k2, k3 = logs[i], logs[i + 1], logs[i + 2], logs[i + 3]
+        for v in range(BLOCK):
+            s0, g0 = _use(r0[v], low, high)
+            s1, g1 = _use(r1[v], low, high)
+            s2, g2 = _use(r2[v], low, high)
+            s3, g3 = _use(r3[v], low, high)
+            bad[v] += (g0 + g1) + (g2 + g3)
+            least[v] = min(least[v], s0, s1, s2, s3)
+            most[v] = max(most[v], s0, s1, s2, s3)
+            l0, l1, l2, l3 = log(s0), log(s1), log(s2), log(s3)
+            level[v] += (l0 + l1) + (l2 + l3)
+            slope[v] += (x0 * l0 + x1 * l1) + (x2 * l2 + x3 * l3)
+            k0[v], k1[v], k2[v], k3[v] = l0, l1, l2, l3
+    for i in range(n4, n):
+        row, kept, x0 = block[i], logs[i], np.float32(x[i])
+        for v in range(BLOCK):
+            s0, g0 = _use(row[v], low, high)
+            bad[v] += g0
+            least[v] = min(least[v], s0)
+            most[v] = max(most[v], s0)
+            l0 = log(s0)
+            level[v] += l0
+            slope[v] += x0 * l0
+            kept[v] = l0
+
+
+@inlined
+def _sum_errors(x, block, logs, rows):
+    """Write sums of s² x^k, x^k / s² and (s r)², which the errors are made of."""
+    level, slope, sr = rows[9], rows[10], rows[17]
+    w0, w1, w2, v0, v1, v2 = rows[11], rows[12], rows[13], rows[14], rows[15], rows[16]
+    for v in range(BLOCK):
+        w0[v], w1[v], w2[v], v0[v], v1[v], v2[v] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        sr[v] = 0.0
+    n, n2 = x.size, x.size // 2 * 2
+    for i in range(0, n2, 2):
+        r0, r1 = block[i], block[i + 1]
+        k0, k1, x0, x1 = logs[i], logs[i + 1], np.float32(x[i]), np.float32(x[i + 1])
+        for v in range(BLOCK):
+            a, b = r0[v] * r0[v], r1[v] * r1[v]
+            c, d = _ONE / a, _ONE / b
+            ea, eb = k0[v] - level[v] - slope[v] * x0, k1[v] - level[v] - slope[v] * x1
+            w0[v] += a + b
+            w1[v] += x0 * a + x1 * b
+            w2[v] += (x0 * x0) * a + (x1 * x1) * b
+            v0[v] += c + d
+            v1[v] += x0 * c + x1 * d
+            v2[v] += (x0 * x0) * c + (x1 * x1) * d
+            sr[v] += ea * ea * a + eb * eb * b
+    for i in range(n2, n):
+        row, kept, x0 = block[i], logs[i], np.float32(x[i])
+        for v in range(BLOCK):
+            a = row[v] * row[v]
+            c = _ONE / a
+            ea = kept[v] - level[v] - slope[v] * x0
+            w0[v] += a
+            w1[v] += x0 * a
+            w2[v] += (x0 * x0) * a
+            v0[v] += c
+            v1[v] += x0 * c
+            v2[v] += (x0 * x0) * c
+            sr[v] += ea * ea * a
+
+
+@inlined
+def _errors(n, mean, sxx, back, noise, rows):
+    """Write standard errors, residual and covariance."""
+    w0, w1, w2, v0, v1, v2 = rows[11], rows[12], rows[13], rows[14], rows[15], rows[16]
+    estimate, error, residual, both, sr = rows[4], rows[5], rows[7], rows[8], rows[17]
+    share, lean = np.float32(1.0 / n), np.float32(mean) / sxx
+    per, per_share, free = _ONE / (sxx * sxx), share / sxx, np.float32(n - 4)
+    known = np.float32(noise * noise)
+    for v in range(BLOCK):
+        expected = free + (
+            w0[v] * v0[v] * (share * share)
+            + np.float32(2.0) * w1[v] * v1[v] * per_share
+            + w2[v] * v2[v] * per
+        )
+        square = sr[v] / expected if n > 2 else known
+        var_l = v0[v] * (share * share) - np.float32(2.0) * share * lean * v1[v]
+        var_l = max(var_l + lean * lean * v2[v], _ZERO)
+        residual[v] = math.sqrt(square) if n > 2 else _NONE
+        error[v] = math.sqrt(square * v2[v] * per) * back
+        rows[6, v] = math.sqrt(square * var_l) * estimate[v]
+        both[v] = -square * (share * v1[v] - lean * v2[v]) / sxx * estimate[v] * back
 
 
 @kernel
@@ -104,7 +210,7 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
     scale
         Unit of x [s/mm²].
     limits
-        Lowest and highest good signal, floor, variance of the noise to be corrected for (0: none).
+        As in `load_block`; limits[3] is not used: logarithms are taken of the signal as it is.
     noise
         Noise SD for two points, NaN where unknown.
     span
@@ -120,79 +226,77 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
     """
     n = order.size
     status = outputs[4]
-    low = np.float32(max(limits[0], limits[2]))
-    high, variance = np.float32(limits[1]), np.float32(limits[3])
-    freedom = n - 2
-    found = CONVERGED if freedom > 0 else EXACT
-    sxx = np.float32(0.0)
+    low, high = max(np.float32(limits[0]), _TINY), np.float32(limits[1])
+    found = CONVERGED if n > 2 else EXACT
+    total = 0.0
     for i in range(n):
-        sxx += np.float32(x[i] * x[i])
-    back, center = np.float32(1.0 / scale), np.float32(mean)
+        total += x[i] * x[i]
+    sxx, back, center = np.float32(total), np.float32(1.0 / scale), np.float32(mean)
     share = np.float32(1.0 / n)
-    wide = np.empty((22, BLOCK), np.float32)
-    logs = np.empty((n, BLOCK), np.float32)
-    bad, use, level, slope, spare = wide[0], wide[1], wide[2], wide[3], wide[4]
-    w0, w1, w2, v0, v1, v2, sr = wide[5], wide[6], wide[7], wide[8], wide[9], wide[10], wide[11]
-    rows = wide[12:18]
+    rows, logs = np.empty((18, BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
+    block = np.empty((n, BLOCK), np.float32)
+    adc, s0, level, slope = rows[3], rows[4], rows[9], rows[10]
     for start in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - start)
         if not _any_pending(status, start, count):
             continue
-        for v in range(BLOCK):
-            bad[v], level[v], slope[v] = 0.0, 0.0, 0.0
-        if full:
-            for v in range(BLOCK):
-                w0[v], w1[v], w2[v], v0[v], v1[v], v2[v] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-                sr[v] = 0.0
-        for i in range(n):
-            source = _source(signal, order[i], start, count, spare)
-            _take(source, low, high, variance, bad, use)
-            xi, kept = np.float32(x[i]), logs[i]
-            for v in range(BLOCK):
-                logarithm = log(use[v])
-                kept[v] = logarithm
-                level[v] += logarithm
-                slope[v] += xi * logarithm
-            if full:
-                for v in range(BLOCK):
-                    w = use[v] * use[v]
-                    u = np.float32(1.0) / w
-                    w0[v] += w
-                    w1[v] += xi * w
-                    w2[v] += xi * xi * w
-                    v0[v] += u
-                    v1[v] += xi * u
-                    v2[v] += xi * xi * u
+        _load(signal, order, start, count, block)
+        _sum_logs(x, low, high, block, logs, rows)
         for v in range(BLOCK):
             level[v] *= share
             slope[v] = slope[v] / sxx
-            rows[0, v] = -slope[v] * back
-            rows[1, v] = exp(level[v] - center * slope[v])
+            adc[v] = -slope[v] * back
+            s0[v] = exp(level[v] - center * slope[v])
         if full:
-            for i in range(n):
-                xi, kept = np.float32(x[i]), logs[i]
-                for v in range(BLOCK):
-                    r = kept[v] - level[v] - slope[v] * xi
-                    sr[v] += r * r * exp(np.float32(2.0) * kept[v])
-            for v in range(BLOCK):
-                expected = np.float32(n - 4) + (
-                    w0[v] * v0[v] * share * share
-                    + np.float32(2.0) * w1[v] * v1[v] * share / sxx
-                    + w2[v] * v2[v] / (sxx * sxx)
-                )
-                square = sr[v] / expected if freedom > 0 else np.float32(noise * noise)
-                lean = center / sxx
-                var_d = square * v2[v] / (sxx * sxx)
-                var_l = square * (
-                    v0[v] * share * share - np.float32(2.0) * share * lean * v1[v]
-                    + lean * lean * v2[v]
-                )  # fmt: skip
-                cov = square * (share * v1[v] - lean * v2[v]) / sxx
-                rows[2, v] = math.sqrt(var_d) * back
-                rows[3, v] = math.sqrt(max(var_l, np.float32(0.0))) * rows[1, v]
-                rows[4, v] = math.sqrt(square) if freedom > 0 else _NONE
-                rows[5, v] = -cov * rows[1, v] * back
-        _close(status, start, count, bad, found, outputs, rows, full)
+            _sum_errors(x, block, logs, rows)
+            _errors(n, mean, sxx, back, noise, rows)
+        _close(status, start, count, limits, found, full, rows, outputs)
+
+
+@inlined
+def _sum_weighted(x, low, high, block, rows):
+    """Write weighted sums of x^k and logarithms; s is relative to the first measurement."""
+    bad, least, most, unit = rows[0], rows[1], rows[2], rows[9]
+    w0, w1, w2, l0, l1, ll = rows[10], rows[11], rows[12], rows[13], rows[14], rows[15]
+    first = block[0]
+    for v in range(BLOCK):
+        s, _ = _use(first[v], low, high)
+        unit[v] = _ONE / s
+        bad[v], least[v], most[v] = 0.0, np.inf, 0.0
+        w0[v], w1[v], w2[v], l0[v], l1[v], ll[v] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    n, n2 = x.size, x.size // 2 * 2
+    for i in range(0, n2, 2):
+        r0, r1 = block[i], block[i + 1]
+        xa, xb = np.float32(x[i]), np.float32(x[i + 1])
+        for v in range(BLOCK):
+            sa, ga = _use(r0[v], low, high)
+            sb, gb = _use(r1[v], low, high)
+            bad[v] += ga + gb
+            least[v] = min(least[v], sa, sb)
+            most[v] = max(most[v], sa, sb)
+            ra, rb = sa * unit[v], sb * unit[v]
+            wa, wb, la, lb = ra * ra, rb * rb, log(ra), log(rb)
+            w0[v] += wa + wb
+            w1[v] += xa * wa + xb * wb
+            w2[v] += (xa * xa) * wa + (xb * xb) * wb
+            l0[v] += wa * la + wb * lb
+            l1[v] += xa * (wa * la) + xb * (wb * lb)
+            ll[v] += wa * la * la + wb * lb * lb
+    for i in range(n2, n):
+        row, xa = block[i], np.float32(x[i])
+        for v in range(BLOCK):
+            sa, ga = _use(row[v], low, high)
+            bad[v] += ga
+            least[v] = min(least[v], sa)
+            most[v] = max(most[v], sa)
+            ra = sa * unit[v]
+            wa, la = ra * ra, log(ra)
+            w0[v] += wa
+            w1[v] += xa * wa
+            w2[v] += (xa * xa) * wa
+            l0[v] += wa * la
+            l1[v] += xa * (wa * la)
+            ll[v] += wa * la * la
 
 
 @kernel
@@ -204,54 +308,36 @@ def fit_log_weighted(signal, order, x, mean, scale, limits, noise, span, full, o
     """
     n = order.size
     status = outputs[4]
-    low = np.float32(max(limits[0], limits[2]))
-    high, variance = np.float32(limits[1]), np.float32(limits[3])
-    freedom = n - 2
-    found = CONVERGED if freedom > 0 else EXACT
+    low, high = max(np.float32(limits[0]), _TINY), np.float32(limits[1])
+    found = CONVERGED if n > 2 else EXACT
     back, center = np.float32(1.0 / scale), np.float32(mean)
-    wide = np.empty((18, BLOCK), np.float32)
-    bad, use, unit, spare = wide[0], wide[1], wide[2], wide[3]
-    w0, w1, w2, l0, l1, ll = wide[4], wide[5], wide[6], wide[7], wide[8], wide[9]
-    rows = wide[10:16]
+    freedom, known = np.float32(max(n - 2, 1)), np.float32(noise * noise)
+    rows, block = np.empty((16, BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
+    adc, s0, error, error_s0, residual, both = rows[3], rows[4], rows[5], rows[6], rows[7], rows[8]
+    unit, w0, w1, w2 = rows[9], rows[10], rows[11], rows[12]
+    l0, l1, ll = rows[13], rows[14], rows[15]
     for start in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - start)
         if not _any_pending(status, start, count):
             continue
+        _load(signal, order, start, count, block)
+        _sum_weighted(x, low, high, block, rows)
         for v in range(BLOCK):
-            bad[v], w0[v], w1[v], w2[v], l0[v], l1[v], ll[v] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for i in range(n):
-            source = _source(signal, order[i], start, count, spare)
-            _take(source, low, high, variance, bad, use)
-            if i == 0:
-                for v in range(BLOCK):
-                    unit[v] = np.float32(1.0) / use[v]
-            xi = np.float32(x[i])
-            for v in range(BLOCK):
-                s = use[v] * unit[v]
-                w, logarithm = s * s, log(s)
-                w0[v] += w
-                w1[v] += xi * w
-                w2[v] += xi * xi * w
-                l0[v] += w * logarithm
-                l1[v] += xi * w * logarithm
-                ll[v] += w * logarithm * logarithm
-        for v in range(BLOCK):
-            middle, level = w1[v] / w0[v], l0[v] / w0[v]
+            per = _ONE / w0[v]
+            middle, level = w1[v] * per, l0[v] * per
             spread = w2[v] - middle * w1[v]
             cross = l1[v] - middle * l0[v]
             slope = cross / spread
-            intercept = level - (middle + center) * slope
-            rows[0, v] = -slope * back
-            rows[1, v] = exp(intercept) / unit[v]
+            away = middle + center
+            adc[v] = -slope * back
+            s0[v] = exp(level - away * slope) / unit[v]
             if full:
-                left = max(ll[v] - level * l0[v] - slope * cross, np.float32(0.0))
-                square = left / np.float32(freedom)
-                square = square if freedom > 0 else np.float32(noise * noise) * unit[v] * unit[v]
+                left = max(ll[v] - level * l0[v] - slope * cross, _ZERO) / freedom
+                square = left if n > 2 else known * unit[v] * unit[v]
                 var_d = square / spread
-                away = middle + center
-                var_l = square / w0[v] + away * away * var_d
-                rows[2, v] = math.sqrt(var_d) * back
-                rows[3, v] = math.sqrt(var_l) * rows[1, v]
-                rows[4, v] = math.sqrt(square) / unit[v] if freedom > 0 else _NONE
-                rows[5, v] = away * var_d * rows[1, v] * back
-        _close(status, start, count, bad, found, outputs, rows, full)
+                var_l = square * per + away * away * var_d
+                error[v] = math.sqrt(var_d) * back
+                error_s0[v] = math.sqrt(var_l) * s0[v]
+                residual[v] = math.sqrt(square) / unit[v] if n > 2 else _NONE
+                both[v] = away * var_d * s0[v] * back
+        _close(status, start, count, limits, found, full, rows, outputs)

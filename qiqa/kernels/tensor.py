@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from qiqa.kernels.compiling import inlined, kernel
-from qiqa.kernels.status import CONVERGED, EXACT, PENDING, SET_ASIDE, SINGULAR
+from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASIDE, SINGULAR, SUSPECT
 
 __all__ = ["fit_tensor"]
 
@@ -84,21 +84,21 @@ def fit_tensor(signal, order, design, unit, limits, noise, span, full, outputs):
     """
     estimates, errors, covariance, residual, status = outputs
     n, p = order.size, _ELEMENTS
-    low, high, variance = max(limits[0], limits[2]), limits[1], limits[3]
+    low, high, floor = limits[0], limits[1], limits[2]
     a, x, work, gradient = np.empty((p, p)), np.empty(p), np.empty(p), np.empty(p)
     logs, weights = np.empty(n), np.empty(n)
     for v in range(span[0], span[1]):
         if status[v] != PENDING:
             continue
-        usable = True
+        usable, least, most = True, np.inf, 0.0
         for i in range(n):
             s = np.float64(signal[order[i], v])
-            square = s * s - variance
-            if not (s >= low and s <= high and s > 0.0 and square > 0.0):
+            if not (s >= low and s <= high and s > 0.0):
                 usable = False
                 break
-            weights[i] = square
-            logs[i] = 0.5 * math.log(square)
+            weights[i] = s * s
+            logs[i] = math.log(s)
+            least, most = min(least, s), max(most, s)
         for k in range(3):
             estimates[k, v] = np.nan
             if full:
@@ -110,6 +110,9 @@ def fit_tensor(signal, order, design, unit, limits, noise, span, full, outputs):
                 covariance[k, v] = np.nan
         if not usable:
             status[v] = SET_ASIDE
+            continue
+        if most < limits[4]:
+            status[v] = NOISE_FLOOR
             continue
         reference = logs[0]
         for j in range(p):
@@ -136,7 +139,7 @@ def fit_tensor(signal, order, design, unit, limits, noise, span, full, outputs):
         anisotropy = math.sqrt(1.5 * uneven / whole) if whole > 0.0 else np.nan
         s0 = math.exp(x[6] + reference)
         estimates[0, v], estimates[1, v], estimates[2, v] = mean * unit, anisotropy, s0
-        status[v] = CONVERGED if n > p else EXACT
+        status[v] = SUSPECT if least < floor else (CONVERGED if n > p else EXACT)
         if not full:
             continue
         left = 0.0

@@ -21,8 +21,8 @@ from qiqa.kernels.status import (
     EXACT,
     NOT_CONVERGED,
     PENDING,
-    SET_ASIDE,
     SINGULAR,
+    SUSPECT,
 )
 
 __all__ = ["fit_two_amplitudes"]
@@ -244,14 +244,14 @@ def _keep_better(candidate, kept, lanes_of):
 
 
 @inlined
-def _store(model, lanes, count, scale, freedom, noise, full, kept, outputs):
+def _store(model, lanes, count, scale, freedom, noise, floor, full, kept, least, outputs):
     """Write what stands; NaN for the rest."""
     estimates, errors, covariance, residual, status = outputs
     for v in range(count):
         at = lanes[v]
         state = np.uint8(kept[10, v])
-        status[at] = state
         good = (state == CONVERGED) | (state == EXACT)
+        status[at] = SUSPECT if good & (least[v] < floor) else state
         t, c0, c1 = kept[0, v], kept[1, v], kept[2, v]
         found, slope = value(model, t, scale)
         p1, p1t, p10, p11, p2, p2t, p20, p21 = finish(model, t, c0, c1, scale)
@@ -318,9 +318,10 @@ def fit_two_amplitudes(
     score, scores = (
         np.empty((flips + 1, BLOCK), np.float32), np.empty((grid.size, BLOCK), np.float32),
     )  # fmt: skip
-    narrow, wide = np.empty((8, BLOCK), np.float32), np.ones((36, BLOCK))
+    narrow, wide = np.empty((10, BLOCK), np.float32), np.ones((36, BLOCK))
     search, best, place = narrow[0:2], narrow[2], narrow[3]
     k1, k2, s1, s2 = narrow[4], narrow[5], narrow[6], narrow[7]
+    least, most = narrow[8], narrow[9]
     sums, work, shape, kept = wide[0:9], wide[9:11], wide[11:18], wide[18:29]
     q, total, t, c0, c1 = wide[29], wide[30], wide[31], wide[32], wide[33]
     first, state = np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.uint8)
@@ -333,7 +334,7 @@ def fit_two_amplitudes(
             if count == 0:
                 break
             contiguous = lanes[count - 1] - lanes[0] == count - 1
-            load_block(signal, order, lanes, count, contiguous, limits, y, first)
+            load_block(signal, order, lanes, count, contiguous, limits, y, first, least, most)
             sum_of_squares(y, total)
             if extra.size:
                 for v in range(count):
@@ -359,6 +360,8 @@ def fit_two_amplitudes(
                     _settle(t, c0, c1, bounds, freedom, total, sums, state, shape)
                 _keep_better(candidate, kept, lanes_of)
             for v in range(BLOCK):
-                # a voxel that was set aside stays so, whatever its zeros gave
-                kept[10, v] = SET_ASIDE if first[v] == SET_ASIDE else kept[10, v]
-            _store(model, lanes, count, scale, freedom, noise, full, kept, outputs)
+                # what was not to be fitted stays so, whatever its zeros gave
+                kept[10, v] = kept[10, v] if first[v] == PENDING else first[v]
+            _store(
+                model, lanes, count, scale, freedom, noise, limits[2], full, kept, least, outputs
+            )

@@ -17,7 +17,7 @@ from qiqa.report.pictures import legend
 from qiqa.report.text import clean
 from qiqa.report.trend import TrendPoints
 
-__all__ = ["render_html", "write_html"]
+__all__ = ["environment", "load_text", "render_html", "write_html"]
 
 
 def write_html(
@@ -60,13 +60,13 @@ def render_html(
     rows, notes = summary.rows(result, trend)
     roles = [shape.role for item in result.evidence for shape in item.shapes]
     return (
-        _environment()
+        environment()
         .get_template("qc.html")
         .render(
             headline=summary.headline(result),
             facts=summary.facts(result),
             tasks=summary.tasks(result),
-            style=_drawing(_load("qc.css")),
+            style=_drawing(load_text("qc.css")),
             rows=rows,
             notes=notes,
             has_trend=any(row.trend for row in rows),
@@ -95,19 +95,21 @@ def _drawing(markup: str) -> Markup:
     return Markup(markup)  # noqa: S704
 
 
-def _load(name: str) -> str:
+def load_text(name: str) -> str:
+    """Return a template or style sheet of this package."""
     folder = importlib.resources.files("qiqa.report").joinpath("templates")
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 
-def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_load),
+def environment() -> jinja2.Environment:
+    """Return the environment in which every page is made: all text cleaned and escaped."""
+    made = jinja2.Environment(
+        loader=jinja2.FunctionLoader(load_text),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_finalize,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["drawing"] = _drawing
-    return environment
+    made.filters["drawing"] = _drawing
+    return made

@@ -85,11 +85,12 @@ def _axes(frame: Frame, x_label: str, y_label: str) -> str:
 
 
 def _curve(curve: Curve, frame: Frame) -> str:
-    role = curve.role if curve.role in {"data", "fit", "level"} else "data"
+    role = curve.role if curve.role in {"data", "fit", "level", "left_out"} else "data"
     points = [frame(x, y) for x, y in _thinned(curve)]
-    if role == "data" and len(points) <= 60:
+    if role == "left_out" or (role == "data" and len(points) <= 60):
+        css = "hollow" if role == "left_out" else "dots"
         dots = [
-            f'<circle class="dots" cx="{number(x)}" cy="{number(y)}" r="1.8"/>'
+            f'<circle class="{css}" cx="{number(x)}" cy="{number(y)}" r="1.8"/>'
             for x, y in points
             if math.isfinite(x) and math.isfinite(y)
         ]

@@ -53,8 +53,10 @@ def shrink(image: NDArray[np.float32], step: int) -> NDArray[np.float32]:
     return averaged
 
 
-def encode_grey(grey: NDArray[np.uint8]) -> bytes:
+def encode_grey(grey: NDArray[np.uint8], palette: NDArray[np.uint8] | None = None) -> bytes:
     """Return an 8-bit grey image (rows, columns) as a PNG file.
+
+    With a palette (256 or fewer rows of red, green, blue) the values are rows of it.
 
     Each row is stored against its left or its upper neighbor, whichever leaves the smaller sum
     (PNG specification, third edition, 9.2 and 12.7).
@@ -68,8 +70,11 @@ def encode_grey(grey: NDArray[np.uint8]) -> bytes:
     packed = np.empty((rows, columns + 1), dtype=np.uint8)
     packed[:, 0] = choice + 1
     packed[:, 1:] = candidates[choice, np.arange(rows)]
-    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(packed.tobytes(), 4)), (b"IEND", b""))
+    kind = 0 if palette is None else 3
+    header = struct.pack(">IIBBBBB", columns, rows, 8, kind, 0, 0, 0)
+    colors = () if palette is None else ((b"PLTE", palette.astype(np.uint8).tobytes()),)
+    data = (b"IDAT", zlib.compress(packed.tobytes(), 4))
+    chunks = ((b"IHDR", header), *colors, data, (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, body) for name, body in chunks)
 
 

@@ -11,7 +11,7 @@ from qiqa.core.errors import ExamError, ReadError
 from qiqa.core.exam import Exam, group_exams
 from qiqa.core.series import SeriesHeader
 
-__all__ = ["choose_exam", "exams_of", "is_mr"]
+__all__ = ["choose_exam", "exams_of", "is_mr", "nothing_found"]
 
 _SHOWN = 5
 """How many faults of reading an error repeats."""
@@ -48,7 +48,7 @@ def choose_exam(contents: Contents, paths: Sequence[Path], number: int | None = 
     """
     where = ", ".join(str(path) for path in paths)
     if not contents.headers:
-        raise _nothing(contents, where)
+        raise nothing_found(contents, where)
     exams = exams_of(contents)
     if not exams:
         kinds = ", ".join(sorted({str(header.modality) for header in contents.headers}))
@@ -77,7 +77,8 @@ def choose_exam(contents: Contents, paths: Sequence[Path], number: int | None = 
     return exams[0]
 
 
-def _nothing(contents: Contents, where: str) -> ReadError:
+def nothing_found(contents: Contents, where: str) -> ReadError:
+    """Return the error that says what there is instead of images."""
     if not contents.n_files:
         message = "no files here"
     else:

@@ -30,7 +30,8 @@ class Task:
     extra: NDArray[np.float32]
     """(voxels,) relative B1, or empty."""
     limits: NDArray[np.float64]
-    """Lowest and highest good value, floor, variance to be corrected for."""
+    """Lowest and highest good value, magnitude below which a voxel is looked at again, variance to
+    be corrected for, magnitude that some point must reach."""
     noise_sd: float
     """For fits without residual; NaN where unknown."""
     outputs: tuple[NDArray[Any], ...]

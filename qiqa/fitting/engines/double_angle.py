@@ -10,7 +10,7 @@ from qiqa.core.errors import FitError
 from qiqa.core.maps import FitStatus
 from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan, Task
-from qiqa.kernels.status import PENDING, SET_ASIDE
+from qiqa.kernels.status import PENDING, SET_ASIDE, SUSPECT
 
 __all__ = ["ALGORITHM", "METHOD", "plan"]
 
@@ -47,11 +47,13 @@ def _solve(task: Task, start: int, stop: int, nominal: float, module: ModuleType
     estimates, errors, covariance, residual, status = task.outputs
     here = slice(start, stop)
     s1, s2 = (task.signal[row, here].astype(np.float64) for row in task.order)
-    low, high, floor, variance = task.limits
+    low, high, floor, variance, silent = task.limits
     with np.errstate(all="ignore"):
         usable = np.ones(s1.shape, dtype=bool)
         for s in (s1, s2):
-            usable &= (s >= low) & (s <= high) & (np.abs(s) >= floor)
+            usable &= (s >= low) & (s <= high)
+        low_signal = np.minimum(np.abs(s1), np.abs(s2)) < floor
+        no_signal = np.maximum(np.abs(s1), np.abs(s2)) < silent
         if variance > 0:
             s1, s2 = (np.sqrt(np.maximum(s * s - variance, 0.0)) for s in (s1, s2))
         ratio = s2 / (2.0 * s1)
@@ -68,9 +70,11 @@ def _solve(task: Task, start: int, stop: int, nominal: float, module: ModuleType
         outside = (ratio >= 1.0) | (ratio < 0.0) | ((found == FitStatus.EXACT) & ~inside)
         found = np.where(outside & (s1 > 0), FitStatus.AT_BOUND, found)
         pending = status[here] == PENDING
+        found = np.where(no_signal, FitStatus.NOISE_FLOOR, found)
         found = np.where(usable, found, SET_ASIDE)
-        status[here] = np.where(pending, found, status[here])
         good = pending & (found == FitStatus.EXACT)
+        found = np.where(good & low_signal, SUSPECT, found)
+        status[here] = np.where(pending, found, status[here])
         estimates[0, here] = np.where(good, b1, np.nan)
         estimates[1, here] = np.where(good, s0, np.nan)
         if task.full:
