@@ -42,6 +42,9 @@ WORSE = 1e-6
 """A residual sum of squares worse by more than this, relative, is another optimum."""
 ROUNDING = 1e-9
 """Allowed on top, in noise variances: estimates are stored with 24 bits."""
+MATTERS = 0.01
+"""Excess of the residual sum of squares, in noise variances, that tells another optimum from an
+iteration stopped early."""
 OFF = 1e-3
 """A T1 further off than this, with a worse residual, is another optimum."""
 TI_SETS = {
@@ -59,7 +62,8 @@ CONDITIONS = (
     f"{GRID} T1 values over the range that the model allows, every place of the sign change,",
     "golden section. A voxel misses when its residual sum of squares is worse than the global one",
     f"by more than {WORSE:g} relative, or its T1 is more than {100 * OFF:g} % off while the",
-    "residual is worse. Where the best fit lies at or beyond a bound of T1 the voxel is",
+    f"residual is worse. Worse by more than {MATTERS:g} noise variances is another optimum, less an",
+    "iteration stopped early. Where the best fit lies at or beyond a bound of T1 the voxel is",
     f"counted apart. Aim, set beforehand: at most {100 * AIM:g} % of voxels miss.",
 )
 
@@ -119,6 +123,7 @@ def compare(name: str, span: str, voxels: int, limits: tuple[float, float]) -> d
     off = judged & (np.abs(found / best - 1) > OFF) & (own > least + slack)
     beaten = judged & (least > own * (1 + WORSE) + slack)
     missed = worse | off
+    residual = maps.residual_sd.ravel().astype(float) ** 2 * (ti.size - 3)
     silent = interior & ~answered
     reasons = {FitStatus(int(s)).words: int((status[silent] == s).sum()) for s in set(status)}
     return {
@@ -127,6 +132,10 @@ def compare(name: str, span: str, voxels: int, limits: tuple[float, float]) -> d
         "voxels": voxels,
         "judged": int(judged.sum()),
         "missed": int(missed.sum()),
+        "other_optimum": int((missed & (own > least + MATTERS * sd**2)).sum()),
+        "residual_of_another_t1": int(
+            (judged & (np.abs(residual - own) > 1e-3 * own + MATTERS * sd**2)).sum()
+        ),
         "share": float(missed.sum() / max(1, judged.sum())),
         "answered_though_bound": int((answered & ~interior).sum()),
         "at_bound": int((~interior).sum()),
@@ -149,8 +158,14 @@ def compare(name: str, span: str, voxels: int, limits: tuple[float, float]) -> d
 
 def lines_of(rows: list[dict[str, Any]]) -> list[str]:
     """Return the table."""
-    heads = ["TIs", "T1 [ms]", "voxels", "judged", "missed", "share", "optimum at a bound"]
-    heads += ["of these answered", "no answer though inside", "brute force worse"]
+    heads = ["TIs", "T1 [ms]", "voxels", "judged", "missed", "share", "by > 0.01 σ²"]
+    heads += [
+        "residual map of another T1",
+        "optimum at a bound",
+        "of these answered",
+        "no answer though inside",
+        "brute force worse",
+    ]
     body = []
     for r in rows:
         why = ", ".join(f"{words} {count}" for words, count in r["silent_because"].items())
@@ -162,6 +177,8 @@ def lines_of(rows: list[dict[str, Any]]) -> list[str]:
                 str(r["judged"]),
                 str(r["missed"]),
                 f"{100 * r['share']:.4f} %",
+                str(r["other_optimum"]),
+                str(r["residual_of_another_t1"]),
                 str(r["at_bound"]),
                 str(r["answered_though_bound"]),
                 f"{r['silent']} {why}".strip(),
