@@ -23,7 +23,7 @@ CONDITIONS = (
     "proven by geometry: they are matched to the certified values (batch 2, 3 T, 20 °C; diffusion",
     "at 0 °C) by rank. No temperature was recorded. The certified values are no aim here: flip",
     "angles without a B1 map, and echoes with stimulated echoes, are biased by physics.",
-    "The published T2 of spheres 1 and 5 contradict each other and are left out; sphere 1 is clipped",
+    "The published T2 of spheres 1 and 5 are doubtful and left out; sphere 1 is also clipped",
     "in nearly all echoes, and what is left of it says nothing. The scanner's own ADC map holds",
     "whole µm²/s; it follows a straight line through the logarithms.",
 )

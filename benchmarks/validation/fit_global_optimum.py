@@ -62,7 +62,7 @@ CONDITIONS = (
     f"{GRID} T1 values over the range that the model allows, every place of the sign change,",
     "golden section. A voxel misses when its residual sum of squares is worse than the global one",
     f"by more than {WORSE:g} relative, or its T1 is more than {100 * OFF:g} % off while the",
-    f"residual is worse. Worse by more than {MATTERS:g} noise variances is another optimum, less an",
+    f"residual is worse. Worse by over {MATTERS:g} noise variances is another optimum, less an",
     "iteration stopped early. Where the best fit lies at or beyond a bound of T1 the voxel is",
     f"counted apart. Aim, set beforehand: at most {100 * AIM:g} % of voxels miss.",
 )
