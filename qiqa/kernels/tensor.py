@@ -64,11 +64,13 @@ def _variance(a, gradient, work, n):
 
 
 @kernel
-def fit_tensor(signal, order, design, unit, limits, noise, span, full, outputs):
+def fit_tensor(model, signal, order, design, unit, limits, noise, span, full, outputs):
     """Fit voxels from span[0] to span[1]; outputs are mean diffusivity, anisotropy and s0.
 
     Parameters
     ----------
+    model
+        As in `fit_log_linear`.
     signal
         (rows, voxels), float32.
     order
