@@ -1,4 +1,9 @@
-"""Fit ln s = ln s0 - b g' D g, the six elements of a symmetric tensor, weights s squared."""
+"""Fit ln s = ln s0 - b g' D g, the six elements of a symmetric tensor, by reweighted least squares.
+
+The first line is unweighted; its fitted signal, squared, weights the second, and that of the second
+the third. Weights from the measured signal would follow its noise and bias the diffusivity (Veraart
+et al. 2013, doi 10.1016/j.neuroimage.2013.05.028).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASID
 __all__ = ["fit_tensor"]
 
 _NEARLY_SINGULAR = 1e-10
+_REWEIGHTED = 2
 _ELEMENTS = 7
 """Dxx, Dyy, Dzz, Dxy, Dxz, Dyz, ln s0."""
 
@@ -65,7 +71,7 @@ def _variance(a, gradient, work, n):
 
 @inlined
 def _logarithms(signal, order, v, low, high, logs, weights):
-    """Take logarithms of one voxel and weights relative to the first; return smallest, largest.
+    """Take logarithms of one voxel, weights of 1; return the smallest signal and the largest.
 
     The smallest is -1 where a point has no logarithm.
     """
@@ -74,7 +80,7 @@ def _logarithms(signal, order, v, low, high, logs, weights):
         s = np.float64(signal[order[i], v])
         if not (s >= low and s <= high and s > 0.0):
             return -1.0, most
-        weights[i] = s * s
+        weights[i] = 1.0
         logs[i] = math.log(s)
         least, most = min(least, s), max(most, s)
     return least, most
@@ -89,7 +95,7 @@ def _solve(design, logs, weights, a, x):
         for k in range(j + 1):
             a[j, k] = 0.0
     for i in range(n):
-        w = weights[i] / weights[0]
+        w = weights[i]
         for j in range(p):
             wd = w * design[i, j]
             x[j] += wd * (logs[i] - logs[0])
@@ -113,8 +119,18 @@ def _spread(x):
 
 
 @inlined
+def _reweight(design, x, weights):
+    """Weigh by the squared fitted signal, relative to the first measured one."""
+    for i in range(weights.size):
+        fitted = 0.0
+        for j in range(_ELEMENTS):
+            fitted += design[i, j] * x[j]
+        weights[i] = math.exp(2.0 * min(fitted, 50.0))
+
+
+@inlined
 def _residual_square(design, logs, weights, x):
-    """Return the weighted sum of squared residuals, in squared signal."""
+    """Return the weighted sum of squared residuals, relative to the first signal squared."""
     left = 0.0
     for i in range(logs.size):
         r = logs[i] - logs[0]
@@ -193,7 +209,12 @@ def fit_tensor(model, signal, order, design, unit, limits, noise, span, full, ou
         if most < limits[4]:
             status[v] = NOISE_FLOOR
             continue
-        if not _solve(design, logs, weights, a, x):
+        solved = _solve(design, logs, weights, a, x)
+        for _ in range(_REWEIGHTED):
+            if solved:
+                _reweight(design, x, weights)
+                solved = _solve(design, logs, weights, a, x)
+        if not solved:
             status[v] = SINGULAR
             continue
         mean, uneven, whole = _spread(x)
@@ -203,11 +224,11 @@ def fit_tensor(model, signal, order, design, unit, limits, noise, span, full, ou
         status[v] = SUSPECT if least < limits[2] else (CONVERGED if n > p else EXACT)
         if not full:
             continue
-        square = noise * noise
+        first = math.exp(logs[0])
+        sd = noise / first
         if n > p:
-            square = _residual_square(design, logs, weights, x) / (n - p)
-            residual[v] = math.sqrt(square)
-        sd = math.sqrt(square / weights[0])
+            sd = math.sqrt(_residual_square(design, logs, weights, x) / (n - p))
+            residual[v] = sd * first
         _write_errors(a, x, sd, unit, anisotropy, s0, gradient, work, errors, v)
         if covariance.shape[1] > 1:
             covariance[0, v] = errors[0, v] * errors[0, v]

@@ -14,8 +14,8 @@ from qiqa.kernels.tensor import fit_tensor
 
 __all__ = ["ALGORITHM", "METHOD", "plan"]
 
-ALGORITHM = "tensor_log_weighted/1"
-METHOD = "weighted straight lines through the logarithms of the signal, weights S squared"
+ALGORITHM = "tensor_reweighted/1"
+METHOD = "straight lines through the logarithms, reweighted twice by the fitted signal squared"
 _UNIT = 1e-3
 """Diffusivities are counted in this unit [mm²/s]."""
 
