@@ -70,18 +70,18 @@ def spoiled(x: Array, y: Array, tr_ms: float) -> float:
     return float(_least(model, y, starts)[0][1])
 
 
-def tensor(b: Array, directions: Array, signal: Array, reweighted: int = 0) -> tuple[Array, Array]:
+def tensor(b: Array, directions: Array, signal: Array, reweighted: int) -> tuple[Array, Array]:
     """Return mean diffusivity and fractional anisotropy of every voxel of `signal` (n, voxels).
 
-    Straight lines through the logarithms with weights S², measured; `reweighted` times again with
-    the weights that the fit before predicts.
+    Straight lines through the logarithms, the first unweighted, then `reweighted` times with the
+    signal squared that the line before predicts as weights.
     """
     x, y, z = directions.T
     shape = np.stack([x * x, y * y, z * z, 2 * x * y, 2 * x * z, 2 * y * z], axis=1)
     design = np.column_stack([np.ones_like(b), -b[:, None] * shape])
     md, fa = np.empty(signal.shape[1]), np.empty(signal.shape[1])
     for v, s in enumerate(signal.T):
-        weight = s
+        weight = np.ones_like(s)
         for _ in range(reweighted + 1):
             p = np.linalg.lstsq(design * weight[:, None], np.log(s) * weight, rcond=None)[0]
             weight = np.exp(design @ p)
