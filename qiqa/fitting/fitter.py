@@ -23,7 +23,7 @@ from qiqa.kernels.status import SET_ASIDE, SUSPECT
 
 __all__ = ["Fitter", "Results"]
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 """Voxels with unusable points that are gathered at a time."""
 
 
