@@ -84,18 +84,13 @@ class Careful:
         self._round(y, b1, bad, todo, out)
         todo = np.arange(y.shape[1]) if self.floor.cut else np.empty(0, np.intp)
         for _ in range(_ROUNDS):
-            # where there is no fit, the measured signal has to do
-            predicted = np.where(
-                np.isfinite(out.estimates[0, todo]),
-                self._predicted(out, todo, b1),
-                np.abs(np.where(never, 0, y)[:, todo]),
-            )
-            fresh = never[:, todo] | (predicted < self.floor.cut)
-            moved = (fresh != bad[:, todo]).any(axis=0)
-            todo, fresh = todo[moved], fresh[:, moved]
-            if not todo.size:
+            fresh = self._below(y, b1, out, todo)
+            fresh |= never if todo.size == y.shape[1] else never[:, todo]
+            moved = np.flatnonzero((fresh != bad[:, todo]).any(axis=0))
+            if not moved.size:
                 break
-            bad[:, todo] = fresh
+            todo = todo[moved]
+            bad[:, todo] = fresh[:, moved]
             self._round(y, b1, bad, todo, out)
         used = (~bad).sum(axis=0)
         self._reasons(out, finite, clipped, p)
@@ -139,14 +134,25 @@ class Careful:
             self.planner(self.points.take(keep)).run(task, 0, index.size)
             out.put(index, part, np.arange(index.size))
 
-    def _predicted(
-        self, out: Outputs, todo: NDArray[np.intp], b1: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
-        """Return the magnitude of the fitted signal (n, todo)."""
+    def _below(
+        self,
+        y: NDArray[np.float32],
+        b1: NDArray[np.float32],
+        out: Outputs,
+        todo: NDArray[np.intp],
+    ) -> NDArray[np.bool_]:
+        """Say which points (n, todo) the fit puts below the cut."""
         estimates = out.estimates[:, todo].astype(np.float64)
         extra = (b1[todo],) if b1.size else ()
         with np.errstate(all="ignore"):
-            found: NDArray[np.float64] = np.abs(self.module.predict(estimates, self.points, *extra))
+            predicted = self.module.predict(estimates, self.points, *extra)
+            np.abs(predicted, out=predicted)
+            found: NDArray[np.bool_] = predicted < self.floor.cut
+        unknown = np.flatnonzero(~np.isfinite(out.estimates[0, todo]))
+        if unknown.size:
+            # where there is no fit, the measured signal has to do
+            with np.errstate(invalid="ignore"):
+                found[:, unknown] = ~(np.abs(y[:, todo[unknown]]) >= self.floor.cut)
         return found
 
     def _reasons(

@@ -22,10 +22,11 @@ _TINY = np.float32(1e-37)
 
 
 @inlined
-def _any_pending(status, start, count):
-    found = False
+def _pending(status, start, count):
+    """Return how many voxels of a block are to be fitted."""
+    found = 0
     for v in range(start, start + count):
-        found |= status[v] == PENDING
+        found += 1 if status[v] == PENDING else 0
     return found
 
 
@@ -56,7 +57,7 @@ def _use(s, low, high):
 
 
 @inlined
-def _close(status, start, count, limits, found, full, rows, outputs):
+def _close(status, start, count, wanted, limits, found, full, rows, outputs):
     """Write results of one block: NaN where a point was not usable or the voxel is not pending.
 
     rows: bad, least, most, then two estimates, two errors, residual, covariance.
@@ -65,15 +66,22 @@ def _close(status, start, count, limits, found, full, rows, outputs):
     floor, silent = np.float32(limits[2]), np.float32(limits[4])
     bad, least, most = rows[0], rows[1], rows[2]
     state = status[start : start + count]
+    normal, suspect, none, aside = (
+        np.float32(found), np.float32(SUSPECT), np.float32(NOISE_FLOOR), np.float32(SET_ASIDE),
+    )  # fmt: skip
     for v in range(count):
-        good = bad[v] == _ZERO
-        settled = SUSPECT if least[v] < floor else found
-        settled = NOISE_FLOOR if most[v] < silent else settled
-        settled = settled if good else SET_ASIDE
-        wanted = state[v] == PENDING
-        state[v] = settled if wanted else state[v]
-        answer = wanted & good & (most[v] >= silent)
-        bad[v] = _ZERO if answer else _NONE
+        settled = suspect if least[v] < floor else normal
+        settled = none if most[v] < silent else settled
+        settled = aside if bad[v] > _ZERO else settled
+        least[v] = settled
+        bad[v] = _NONE if (bad[v] > _ZERO) | (most[v] < silent) else _ZERO
+    if wanted == count:
+        for v in range(count):
+            state[v] = np.uint8(least[v])
+    else:
+        for v in range(count):
+            bad[v] = bad[v] if state[v] == PENDING else _NONE
+            state[v] = np.uint8(least[v]) if state[v] == PENDING else state[v]
     for k in range(2):
         out, row = estimates[k, start : start + count], rows[3 + k]
         for v in range(count):
@@ -194,11 +202,14 @@ def _errors(n, mean, sxx, back, noise, rows):
 
 
 @kernel
-def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, outputs):
+def fit_log_linear(model, signal, order, x, mean, scale, limits, noise, span, full, outputs):
     """Fit with equal weights; the error comes from noise that is equal in the signal, not its log.
 
     Parameters
     ----------
+    model
+        `SignalModel`; only its digest matters, so that machine code of another version of the
+        kernels is not taken from the cache.
     signal
         (rows, voxels), float32.
     order
@@ -238,7 +249,8 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
     adc, s0, level, slope = rows[3], rows[4], rows[9], rows[10]
     for start in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - start)
-        if not _any_pending(status, start, count):
+        wanted = _pending(status, start, count)
+        if wanted == 0:
             continue
         _load(signal, order, start, count, block)
         _sum_logs(x, low, high, block, logs, rows)
@@ -250,7 +262,7 @@ def fit_log_linear(signal, order, x, mean, scale, limits, noise, span, full, out
         if full:
             _sum_errors(x, block, logs, rows)
             _errors(n, mean, sxx, back, noise, rows)
-        _close(status, start, count, limits, found, full, rows, outputs)
+        _close(status, start, count, wanted, limits, found, full, rows, outputs)
 
 
 @inlined
@@ -300,7 +312,7 @@ def _sum_weighted(x, low, high, block, rows):
 
 
 @kernel
-def fit_log_weighted(signal, order, x, mean, scale, limits, noise, span, full, outputs):
+def fit_log_weighted(model, signal, order, x, mean, scale, limits, noise, span, full, outputs):
     """Fit with weights s², the inverse variance of ln s (Salvador et al. 2005); once, not iterated.
 
     Parameters as in `fit_log_linear`. Signals are divided by the first one, so that weights neither
@@ -318,7 +330,8 @@ def fit_log_weighted(signal, order, x, mean, scale, limits, noise, span, full, o
     l0, l1, ll = rows[13], rows[14], rows[15]
     for start in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - start)
-        if not _any_pending(status, start, count):
+        wanted = _pending(status, start, count)
+        if wanted == 0:
             continue
         _load(signal, order, start, count, block)
         _sum_weighted(x, low, high, block, rows)
@@ -340,4 +353,4 @@ def fit_log_weighted(signal, order, x, mean, scale, limits, noise, span, full, o
                 error_s0[v] = math.sqrt(var_l) * s0[v]
                 residual[v] = math.sqrt(square) / unit[v] if n > 2 else _NONE
                 both[v] = away * var_d * s0[v] * back
-        _close(status, start, count, limits, found, full, rows, outputs)
+        _close(status, start, count, wanted, limits, found, full, rows, outputs)

@@ -1,4 +1,9 @@
-"""Fit ln s = ln s0 - b g' D g, the six elements of a symmetric tensor, weights s squared."""
+"""Fit ln s = ln s0 - b g' D g, the six elements of a symmetric tensor, by reweighted least squares.
+
+The first line is unweighted; its fitted signal, squared, weights the second, and that of the second
+the third. Weights from the measured signal would follow its noise and bias the diffusivity (Veraart
+et al. 2013, doi 10.1016/j.neuroimage.2013.05.028).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASID
 __all__ = ["fit_tensor"]
 
 _NEARLY_SINGULAR = 1e-10
+_REWEIGHTED = 2
 _ELEMENTS = 7
 """Dxx, Dyy, Dzz, Dxy, Dxz, Dyz, ln s0."""
 
@@ -63,12 +69,118 @@ def _variance(a, gradient, work, n):
     return total
 
 
+@inlined
+def _logarithms(signal, order, v, low, high, logs, weights):
+    """Take logarithms of one voxel, weights of 1; return the smallest signal and the largest.
+
+    The smallest is -1 where a point has no logarithm.
+    """
+    least, most = np.inf, 0.0
+    for i in range(order.size):
+        s = np.float64(signal[order[i], v])
+        if not (s >= low and s <= high and s > 0.0):
+            return -1.0, most
+        weights[i] = 1.0
+        logs[i] = math.log(s)
+        least, most = min(least, s), max(most, s)
+    return least, most
+
+
+@inlined
+def _solve(design, logs, weights, a, x):
+    """Solve the weighted normal equations of one voxel; False where they are singular."""
+    n, p = logs.size, _ELEMENTS
+    for j in range(p):
+        x[j] = 0.0
+        for k in range(j + 1):
+            a[j, k] = 0.0
+    for i in range(n):
+        w = weights[i]
+        for j in range(p):
+            wd = w * design[i, j]
+            x[j] += wd * (logs[i] - logs[0])
+            for k in range(j + 1):
+                a[j, k] += wd * design[i, k]
+    if n < p or not _factor(a, p):
+        return False
+    _forward(a, x, p)
+    _backward(a, x, p)
+    return True
+
+
+@inlined
+def _spread(x):
+    """Return mean diffusivity, squared norm of the rest of the tensor, squared norm of all."""
+    mean = (x[0] + x[1] + x[2]) / 3.0
+    u0, u1, u2 = x[0] - mean, x[1] - mean, x[2] - mean
+    off = x[3] * x[3] + x[4] * x[4] + x[5] * x[5]
+    uneven = u0 * u0 + u1 * u1 + u2 * u2 + 2.0 * off
+    return mean, uneven, x[0] * x[0] + x[1] * x[1] + x[2] * x[2] + 2.0 * off
+
+
+@inlined
+def _reweight(design, x, weights):
+    """Weigh by the squared fitted signal, relative to the first measured one."""
+    for i in range(weights.size):
+        fitted = 0.0
+        for j in range(_ELEMENTS):
+            fitted += design[i, j] * x[j]
+        weights[i] = math.exp(2.0 * min(fitted, 50.0))
+
+
+@inlined
+def _residual_square(design, logs, weights, x):
+    """Return the weighted sum of squared residuals, relative to the first signal squared."""
+    left = 0.0
+    for i in range(logs.size):
+        r = logs[i] - logs[0]
+        for j in range(_ELEMENTS):
+            r -= design[i, j] * x[j]
+        left += r * r * weights[i]
+    return left
+
+
+@inlined
+def _write_errors(a, x, sd, unit, anisotropy, s0, gradient, work, errors, v):
+    """Write the standard errors of one voxel; sd is relative to the first signal."""
+    p = _ELEMENTS
+    mean, uneven, whole = _spread(x)
+    for j in range(p):
+        gradient[j] = 1.0 / 3.0 if j < 3 else 0.0
+    errors[0, v] = sd * unit * math.sqrt(_variance(a, gradient, work, p))
+    if anisotropy > 0.0:
+        for j in range(6):
+            times, part = (1.0, x[j] - mean) if j < 3 else (2.0, x[j])
+            gradient[j] = anisotropy * times * (part / uneven - x[j] / whole)
+        gradient[6] = 0.0
+        errors[1, v] = sd * math.sqrt(_variance(a, gradient, work, p))
+    for j in range(p):
+        gradient[j] = 1.0 if j == 6 else 0.0
+    errors[2, v] = sd * s0 * math.sqrt(_variance(a, gradient, work, p))
+
+
+@inlined
+def _no_answer(outputs, full, v):
+    estimates, errors, covariance, residual, _ = outputs
+    for k in range(3):
+        estimates[k, v] = np.nan
+        if full:
+            errors[k, v] = np.nan
+    if full:
+        residual[v] = np.nan
+    if covariance.shape[1] > 1:
+        for k in range(covariance.shape[0]):
+            covariance[k, v] = np.nan
+
+
 @kernel
-def fit_tensor(signal, order, design, unit, limits, noise, span, full, outputs):
+def fit_tensor(model, signal, order, design, unit, limits, noise, span, full, outputs):
     """Fit voxels from span[0] to span[1]; outputs are mean diffusivity, anisotropy and s0.
 
     Parameters
     ----------
+    model
+        As in `fit_log_linear`.
     signal
         (rows, voxels), float32.
     order
@@ -84,87 +196,40 @@ def fit_tensor(signal, order, design, unit, limits, noise, span, full, outputs):
     """
     estimates, errors, covariance, residual, status = outputs
     n, p = order.size, _ELEMENTS
-    low, high, floor = limits[0], limits[1], limits[2]
     a, x, work, gradient = np.empty((p, p)), np.empty(p), np.empty(p), np.empty(p)
     logs, weights = np.empty(n), np.empty(n)
     for v in range(span[0], span[1]):
         if status[v] != PENDING:
             continue
-        usable, least, most = True, np.inf, 0.0
-        for i in range(n):
-            s = np.float64(signal[order[i], v])
-            if not (s >= low and s <= high and s > 0.0):
-                usable = False
-                break
-            weights[i] = s * s
-            logs[i] = math.log(s)
-            least, most = min(least, s), max(most, s)
-        for k in range(3):
-            estimates[k, v] = np.nan
-            if full:
-                errors[k, v] = np.nan
-        if full:
-            residual[v] = np.nan
-        if covariance.shape[1] > 1:
-            for k in range(covariance.shape[0]):
-                covariance[k, v] = np.nan
-        if not usable:
+        _no_answer(outputs, full, v)
+        least, most = _logarithms(signal, order, v, limits[0], limits[1], logs, weights)
+        if least < 0.0:
             status[v] = SET_ASIDE
             continue
         if most < limits[4]:
             status[v] = NOISE_FLOOR
             continue
-        reference = logs[0]
-        for j in range(p):
-            x[j] = 0.0
-            for k in range(j + 1):
-                a[j, k] = 0.0
-        for i in range(n):
-            w = weights[i] / weights[0]
-            for j in range(p):
-                wd = w * design[i, j]
-                x[j] += wd * (logs[i] - reference)
-                for k in range(j + 1):
-                    a[j, k] += wd * design[i, k]
-        if n < p or not _factor(a, p):
+        solved = _solve(design, logs, weights, a, x)
+        for _ in range(_REWEIGHTED):
+            if solved:
+                _reweight(design, x, weights)
+                solved = _solve(design, logs, weights, a, x)
+        if not solved:
             status[v] = SINGULAR
             continue
-        _forward(a, x, p)
-        _backward(a, x, p)
-        mean = (x[0] + x[1] + x[2]) / 3.0
-        u0, u1, u2 = x[0] - mean, x[1] - mean, x[2] - mean
-        off = x[3] * x[3] + x[4] * x[4] + x[5] * x[5]
-        uneven = u0 * u0 + u1 * u1 + u2 * u2 + 2.0 * off
-        whole = x[0] * x[0] + x[1] * x[1] + x[2] * x[2] + 2.0 * off
+        mean, uneven, whole = _spread(x)
         anisotropy = math.sqrt(1.5 * uneven / whole) if whole > 0.0 else np.nan
-        s0 = math.exp(x[6] + reference)
+        s0 = math.exp(x[6] + logs[0])
         estimates[0, v], estimates[1, v], estimates[2, v] = mean * unit, anisotropy, s0
-        status[v] = SUSPECT if least < floor else (CONVERGED if n > p else EXACT)
+        status[v] = SUSPECT if least < limits[2] else (CONVERGED if n > p else EXACT)
         if not full:
             continue
-        left = 0.0
-        for i in range(n):
-            r = logs[i] - reference
-            for j in range(p):
-                r -= design[i, j] * x[j]
-            left += r * r * weights[i]
-        square = left / (n - p) if n > p else noise * noise
-        residual[v] = math.sqrt(square) if n > p else np.nan
-        sd = math.sqrt(square / weights[0])
-        for j in range(p):
-            gradient[j] = 1.0 / 3.0 if j < 3 else 0.0
-        errors[0, v] = sd * unit * math.sqrt(_variance(a, gradient, work, p))
-        if anisotropy > 0.0:
-            for j in range(6):
-                times = 1.0 if j < 3 else 2.0
-                part = x[j] - mean if j < 3 else x[j]
-                slope = times * (part / uneven - x[j] / whole)
-                gradient[j] = anisotropy * slope
-            gradient[6] = 0.0
-            errors[1, v] = sd * math.sqrt(_variance(a, gradient, work, p))
-        for j in range(p):
-            gradient[j] = 1.0 if j == 6 else 0.0
-        errors[2, v] = sd * s0 * math.sqrt(_variance(a, gradient, work, p))
+        first = math.exp(logs[0])
+        sd = noise / first
+        if n > p:
+            sd = math.sqrt(_residual_square(design, logs, weights, x) / (n - p))
+            residual[v] = sd * first
+        _write_errors(a, x, sd, unit, anisotropy, s0, gradient, work, errors, v)
         if covariance.shape[1] > 1:
             covariance[0, v] = errors[0, v] * errors[0, v]
             covariance[3, v] = errors[1, v] * errors[1, v]

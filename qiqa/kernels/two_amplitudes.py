@@ -40,12 +40,11 @@ def _accumulate(model, y, constants, even, t, c0, c1, q, work, sums):
     """Write the sums of products of f0, f1, g and y, where g = d(c0 f0 + c1 f1) / d ln t."""
     s00, s01, s11, s0g, s1g = sums[0], sums[1], sums[2], sums[3], sums[4]
     sgg, s0y, s1y, sgy = sums[5], sums[6], sums[7], sums[8]
-    running, factor = work[0], work[1]
-    a, b = constants[0], constants[1]
+    running, factor, a, b = work[0], work[1], constants[0], constants[1]
     n, n4 = y.shape[0], y.shape[0] // 4 * 4
-    for v in range(BLOCK):
-        s00[v], s01[v], s11[v], s0g[v], s1g[v] = 0.0, 0.0, 0.0, 0.0, 0.0
-        sgg[v], s0y[v], s1y[v], sgy[v] = 0.0, 0.0, 0.0, 0.0
+    for row in sums:
+        for v in range(BLOCK):
+            row[v] = 0.0
     if even:
         for v in range(BLOCK):
             running[v] = decay(model, t[v], a[0])

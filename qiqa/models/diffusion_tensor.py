@@ -1,4 +1,4 @@
-"""Diffusion tensor by weighted log-linear least squares: mean diffusivity, anisotropy, S0.
+"""Diffusion tensor by reweighted log-linear least squares: mean diffusivity, anisotropy, S0.
 
 The mean diffusivity is a third of the trace of the tensor, the ADC averaged over all directions. At
 least six directions that are not in one plane and one unweighted volume are needed.
@@ -23,11 +23,11 @@ __all__ = [
     "TITLE",
 ]
 
-TITLE = "Diffusion tensor, weighted line through ln S"
+TITLE = "Diffusion tensor, reweighted lines through ln S"
 EQUATION = "ln S = ln S0 - b g' D g, MD = trace(D) / 3"
 REFERENCES = (
     "Basser et al. 1994, doi 10.1006/jmrb.1994.1037",
-    "Salvador et al. 2005, doi 10.1002/hbm.20076",
+    "Veraart et al. 2013, doi 10.1016/j.neuroimage.2013.05.028",
 )
 QUANTITY = "adc"
 ENCODING = "b_value"

@@ -8,6 +8,7 @@ import numpy as np
 
 from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan, Task
+from qiqa.fitting.loading import handle
 from qiqa.kernels.loglinear import fit_log_linear, fit_log_weighted
 
 __all__ = ["ALGORITHM", "METHOD", "plan", "straight_line"]
@@ -20,6 +21,7 @@ _UNIT = 1000.0
 
 def straight_line(module: ModuleType, points: Points, weighted: bool) -> Plan:
     """Return a line through the logarithms ready to be fitted to `points`."""
+    model = handle(module, False)
     b = points.values / _UNIT
     mean = float(b.mean())
     x = b - mean
@@ -27,7 +29,7 @@ def straight_line(module: ModuleType, points: Points, weighted: bool) -> Plan:
 
     def run(task: Task, start: int, stop: int) -> None:
         fit(
-            task.signal, task.order, x, mean, _UNIT, task.limits, task.noise_sd,
+            model, task.signal, task.order, x, mean, _UNIT, task.limits, task.noise_sd,
             np.array([start, stop]), task.full, task.outputs,
         )  # fmt: skip
 

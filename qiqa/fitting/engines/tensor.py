@@ -9,12 +9,13 @@ import numpy as np
 from qiqa.core.errors import FitError
 from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan, Task
+from qiqa.fitting.loading import handle
 from qiqa.kernels.tensor import fit_tensor
 
 __all__ = ["ALGORITHM", "METHOD", "plan"]
 
-ALGORITHM = "tensor_log_weighted/1"
-METHOD = "weighted straight lines through the logarithms of the signal, weights S squared"
+ALGORITHM = "tensor_reweighted/1"
+METHOD = "straight lines through the logarithms, reweighted twice by the fitted signal squared"
 _UNIT = 1e-3
 """Diffusivities are counted in this unit [mm²/s]."""
 
@@ -30,6 +31,7 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
     del b1
     if points.directions is None:
         raise FitError("the tensor needs the diffusion directions", hint="give directions or bvecs")
+    model = handle(module, False)
     x, y, z = points.directions.T
     b = points.values * _UNIT
     columns = (b * x * x, b * y * y, b * z * z, 2 * b * x * y, 2 * b * x * z, 2 * b * y * z)
@@ -37,7 +39,7 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
 
     def run(task: Task, start: int, stop: int) -> None:
         fit_tensor(
-            task.signal, task.order, design, _UNIT, task.limits, task.noise_sd,
+            model, task.signal, task.order, design, _UNIT, task.limits, task.noise_sd,
             np.array([start, stop]), task.full, task.outputs,
         )  # fmt: skip
 
