@@ -92,7 +92,7 @@ def value(t, k):
 def finish(t, c0, c1, k):
     """Return m0 = |c0| and efficiency = c1 / c0, each with its derivatives.
 
-    A magnitude does not tell the sign of the whole: m0 is the positive one.
+    All signs turned give the same magnitudes.
     """
-    sign = 1.0 if c0 > 0.0 else -1.0
+    sign = 1.0 if c0 >= 0.0 else -1.0
     return sign * c0, 0.0, sign, 0.0, c1 / c0, 0.0, -c1 / (c0 * c0), 1.0 / c0
