@@ -135,6 +135,18 @@ def fit(
                 series_uid=header.series_uid,
             )
         )
+    if b1 is None and hasattr(fitter.module, "basis_b1"):
+        findings.append(
+            Finding(
+                code="no_b1_map",
+                severity=Severity.WARNING,
+                message="no B1 map: flip angles are taken as nominal; T1 is off by about twice the "
+                "error of B1, most near the ends of a slab",
+                where=header.description,
+                hint="measure B1 and give its map",
+                series_uid=header.series_uid,
+            )
+        )
     maps = _maps(results, fitter, nk, header.affine)
     return dataclasses.replace(maps, header=header, findings=tuple(findings))
 

@@ -82,7 +82,8 @@ class Fitter:
     @property
     def method(self) -> str:
         """How it is fitted, in words."""
-        return str(self.engine.METHOD)
+        signs = "; every place of the change of sign tried"
+        return str(self.engine.METHOD) + (signs if getattr(self.module, "MAGNITUDE", False) else "")
 
     @property
     def order(self) -> NDArray[np.intp]:
@@ -189,7 +190,7 @@ class Fitter:
             covariance=False,
             workers=1,
         )
-        p = len(self.module.PARAMETERS)
+        n, p = self.signal.shape[0], len(self.module.PARAMETERS)
 
         def residuals(sd: float | None) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
             found = part.fit_with(planner, Level(sd, sd, ""), None)
@@ -199,10 +200,13 @@ class Fitter:
         signed = getattr(self.module, "SIGNED", False)
         air = None if signed else noise.from_air(self.signal)
         if inside is None and air is None:
-            return Level(None, None, "unknown: too few voxels with signal")
+            few = "as many points as parameters" if n <= p else "too few voxels with signal"
+            return Level(None, None, f"unknown: {few}, and no air to take it from")
         if inside is None or (air is not None and air < inside):
             return Level(air, air, "air")
-        return Level(inside, inside if air is None else air, "residuals of the fit")
+        if air is None:
+            return Level(inside, inside, "residuals of the fit")
+        return Level(inside, air, f"residuals of the fit; air puts the floor at {air:.3g}")
 
 
 def _planner(engine: ModuleType, module: ModuleType, b1: bool) -> Callable[[Points], Plan]:

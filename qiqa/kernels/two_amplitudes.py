@@ -30,9 +30,11 @@ __all__ = ["fit_two_amplitudes"]
 _QUICK = 2
 _CAREFUL = 80
 _LONGEST_STEP = 0.5
-_SETTLED, _NEGLIGIBLE = 1e-6, 1e-7
-"""As in `amplitude`."""
+_SETTLED, _NEGLIGIBLE = 1e-6, 1e-6
+"""As in `amplitude`; here the problem is often nearly singular and settles slowly."""
 _NEARLY_SINGULAR = 1e-11
+_MAY_STILL_GAIN = 3.0
+"""A fit that has not settled may improve by so much more than its next step promises."""
 
 
 @inlined
@@ -147,7 +149,8 @@ def _settle(t, c0, c1, bounds, freedom, total, sums, state, shape):
     """Make the last step; write what the errors rest on; settle what stands."""
     for v in range(BLOCK):
         l10, lg0, lg1, d0, d1, dg, k0, k1, step, fitted = _eliminate(sums, v)
-        left = max(total[v] + fitted - step * step * dg, 0.0)
+        gain = step * step * dg
+        left = max(total[v] + fitted - gain, 0.0)
         small = _SETTLED * _SETTLED + _NEGLIGIBLE * left / (max(freedom, 1) * dg)
         short = step * step <= small
         step = step if step > -_LONGEST_STEP else -_LONGEST_STEP
@@ -165,7 +168,8 @@ def _settle(t, c0, c1, bounds, freedom, total, sums, state, shape):
         t[v] = moved
         c0[v] = k0 - (lg0 - l10 * lg1) * step
         c1[v] = k1 - lg1 * step
-        shape[0, v], shape[1, v], shape[2, v], shape[3, v] = left, d0, d1, dg
+        shape[0, v] = left if settled == found else left - _MAY_STILL_GAIN * gain
+        shape[1, v], shape[2, v], shape[3, v] = d0, d1, dg
         shape[4, v], shape[5, v], shape[6, v] = l10, lg0, lg1
 
 
@@ -238,10 +242,9 @@ def _keep_better(candidate, kept, lanes_of):
     """Keep whichever of two fits of a voxel has the smaller residual; candidate 0 comes first."""
     t, c0, c1, state, _, _, shape = lanes_of
     for v in range(BLOCK):
-        # a fit that ran into a bound is still the better one if its residual is smaller; of one
-        # that has not settled nobody knows: then neither has the voxel
-        better = candidate == 0 or shape[0, v] < kept[3, v] or state[v] == PENDING
-        better &= candidate == 0 or kept[10, v] != PENDING
+        # a fit that ran into a bound is still the better one if its residual is smaller; one that
+        # has not settled counts by what it may still become, and leaves the voxel pending
+        better = candidate == 0 or shape[0, v] < kept[3, v]
         if better:
             kept[0, v], kept[1, v], kept[2, v] = t[v], c0[v], c1[v]
             for row in range(7):

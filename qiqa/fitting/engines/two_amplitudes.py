@@ -16,10 +16,7 @@ from qiqa.kernels.two_amplitudes import fit_two_amplitudes
 __all__ = ["ALGORITHM", "METHOD", "plan"]
 
 ALGORITHM = "varpro_two_amplitudes/1"
-METHOD = (
-    "least squares on the signal: grid and Gauss-Newton steps by variable projection; "
-    "of magnitudes every place of the change of sign"
-)
+METHOD = "least squares on the signal: grid and Gauss-Newton steps by variable projection"
 _GRID = 28
 
 
