@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import fnmatch
 import functools
+import importlib.metadata
 import math
 import os
 import re
@@ -16,14 +17,18 @@ import typing
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qiqa.cli import status
-from qiqa.core import phantom, protocol
+from qiqa.core import phantom, protocol, registry
 from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
+from qiqa.fitting import fit_arrays
+from qiqa.fitting.engines import ENGINES
 from qiqa.io.definitions import load_protocol, names
 from qiqa.measure import FAMILIES
+from qiqa.models import MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -121,6 +126,46 @@ def test_metrics_give_the_limits_of_both_editions(edition: str, columns: tuple[i
                 for number in re.findall(r"(?<![T\d.])\d+(?:\.\d+)?", row[column])
             }
             assert levels <= found, (limit.id, name)
+
+
+# --- signal models ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS.names())
+def test_every_model_has_a_page_that_agrees_with_it(name: str) -> None:
+    model = MODELS.load(name)
+    page = _read(DOCS / "models" / f"{name}.md")
+    lines = " ".join(page.split())
+    assert f"    {model.EQUATION}\n" in page
+    assert f"`{ENGINES.load(model.ENGINE).ALGORITHM}`" in page
+    assert f"`{model.ENCODING}`" in page
+    assert {reference for reference in model.REFERENCES if reference not in lines} == set()
+    assert _table(page, "parameter") == [
+        [
+            f"`{p.name}`",
+            p.unit,
+            f"{p.lower:g} to {p.upper:g}" if math.isfinite(p.upper) else "none",
+        ]
+        for p in model.PARAMETERS
+    ]
+    assert page.count("\n") < 70
+    assert f"[`{name}`]({name}.md)" in _read(DOCS / "models" / "index.md")
+
+
+@pytest.mark.slow
+def test_the_example_of_a_model_file_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = re.search(r"```python\n(.*?)```", _read(DOCS / "models" / "index.md"), re.DOTALL)
+    assert code
+    (tmp_path / "qiqa_t1rho.py").write_text(code[1], encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = importlib.metadata.EntryPoint("t1rho", "qiqa_t1rho", MODELS.package)
+    monkeypatch.setattr(
+        registry, "_entry_points", lambda group: (entry,) if group == entry.group else ()
+    )
+    locks = np.array([1.0, 10.0, 20.0, 40.0, 60.0, 80.0])
+    truth = np.linspace(30.0, 150.0, 50)
+    maps = fit_arrays(1000 * np.exp(-locks[:, None] / truth), "t1rho", locks, noise_sd=None)
+    assert np.allclose(maps.estimate("t1rho")[:, 0, 0], truth, rtol=1e-5)
 
 
 # --- command line ----------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan, Task
 from qiqa.fitting.floor import Floor
 from qiqa.fitting.outputs import Outputs
-from qiqa.kernels.status import SUSPECT
 
 __all__ = ["LOG_ENGINES", "Careful", "Counts"]
 
@@ -48,8 +47,13 @@ class Careful:
     """Fits voxels with unusable points."""
 
     module: ModuleType
+    signal: NDArray[np.float32]
+    """(rows, voxels) of the whole series."""
+    order: NDArray[np.intp]
+    """Rows in the order of the points."""
+    b1: NDArray[np.float32]
+    """(voxels,) or (0,)."""
     points: Points
-    """In the order of the rows."""
     planner: Callable[[Points], Plan]
     floor: Floor
     good_range: tuple[float, float]
@@ -58,92 +62,107 @@ class Careful:
     full: bool
     covariance: bool
 
-    def fit(
-        self, y: NDArray[np.float32], b1: NDArray[np.float32], prior: Outputs
-    ) -> tuple[Outputs, NDArray[np.uint16], Counts]:
-        """Fit signals y (n, voxels) with relative B1 (voxels,) or none (0,).
+    def fit_suspects(
+        self, index: NDArray[np.intp], out: Outputs
+    ) -> tuple[NDArray[np.intp], Counts]:
+        """Look again at voxels that were fitted to all points but have little signal.
 
-        `prior` holds what the kernel found with all points, for voxels that are SUSPECT. Returns
-        the results, the number of points used, and counts of points left out.
+        `out` holds what was found, and receives what is found now. Returns the number of points
+        used by each voxel, and counts of points left out.
         """
-        p = len(self.module.PARAMETERS)
+        n, p = self.order.size, len(self.module.PARAMETERS)
+        out.status[...] = FitStatus.CONVERGED if n > p else FitStatus.EXACT
+        at_floor = self._below(out, np.arange(index.size), index)
+        todo = np.flatnonzero(at_floor.any(axis=0))
+        bad = at_floor[:, todo]
+        self._settle(index, out, bad, todo, None)
+        out.status[out.status == FitStatus.TOO_FEW_POINTS] = FitStatus.NOISE_FLOOR
+        used = np.full(index.size, n)
+        used[todo] -= bad.sum(axis=0)
+        counts = Counts(floor=int((n - used)[_answered(out)].sum()))
+        return used, counts
+
+    def fit_aside(self, index: NDArray[np.intp], out: Outputs) -> tuple[NDArray[np.intp], Counts]:
+        """Fit voxels with points that are not finite, clipped, or without a logarithm."""
+        y = self.signal[np.ix_(self.order, index)]
         finite = np.isfinite(y)
         low, high = self.good_range
         clipped = finite & ((y < low) | (y > high))
         base = ~finite | clipped
-        if b1.size:
+        if self.b1.size:
+            b1 = self.b1[index]
             base |= ~(np.isfinite(b1) & (b1 > 0))
-        never = base.copy()
+        never = base
         if self.module.ENGINE in LOG_ENGINES:
             with np.errstate(invalid="ignore"):
-                never |= ~(y > 0)  # there is no logarithm
-        out, bad = prior, never.copy()
-        fitted = prior.status == SUSPECT
-        out.status[fitted] = FitStatus.CONVERGED if y.shape[0] > p else FitStatus.EXACT
-        todo = np.flatnonzero(~fitted)
-        self._round(y, b1, bad, todo, out)
-        todo = np.arange(y.shape[1]) if self.floor.cut else np.empty(0, np.intp)
-        for _ in range(_ROUNDS):
-            fresh = self._below(y, b1, out, todo)
-            fresh |= never if todo.size == y.shape[1] else never[:, todo]
-            moved = np.flatnonzero((fresh != bad[:, todo]).any(axis=0))
-            if not moved.size:
-                break
-            todo = todo[moved]
-            bad[:, todo] = fresh[:, moved]
-            self._round(y, b1, bad, todo, out)
-        used = (~bad).sum(axis=0)
-        self._reasons(out, finite, clipped, p)
-        answered = np.isin(out.status, (FitStatus.CONVERGED, FitStatus.EXACT))
+                never = base | ~(y > 0)  # there is no logarithm
+        bad = never.copy()
+        self._settle(index, out, bad, np.arange(index.size), never)
+        self._reasons(out, finite, clipped)
+        answered = _answered(out)
         counts = Counts(
             clipped=int(clipped[:, answered].sum()),
             floor=int((bad & ~base)[:, answered].sum()),
             non_finite=int((~finite)[:, answered].sum()),
         )
-        return out, used.astype(np.uint16), counts
+        return (~bad).sum(axis=0), counts
 
-    def _round(
+    def _settle(
         self,
-        y: NDArray[np.float32],
-        b1: NDArray[np.float32],
+        index: NDArray[np.intp],
+        out: Outputs,
         bad: NDArray[np.bool_],
         todo: NDArray[np.intp],
-        out: Outputs,
+        never: NDArray[np.bool_] | None,
+    ) -> None:
+        """Fit the voxels `todo` without their bad points until these stay the same.
+
+        `bad` (n, todo) is brought up to date; `never` are points that cannot come back.
+        """
+        here = np.arange(todo.size)
+        for _ in range(_ROUNDS):
+            self._round(index, bad[:, here], todo[here], out)
+            if not self.floor.cut:
+                return
+            fresh = self._below(out, todo[here], index)
+            if never is not None:
+                fresh |= never[:, todo[here]]
+            moved = np.flatnonzero((fresh != bad[:, here]).any(axis=0))
+            if not moved.size:
+                return
+            here = here[moved]
+            bad[:, here] = fresh[:, moved]
+        self._round(index, bad[:, here], todo[here], out)
+
+    def _round(
+        self, index: NDArray[np.intp], bad: NDArray[np.bool_], todo: NDArray[np.intp], out: Outputs
     ) -> None:
         p = len(self.module.PARAMETERS)
-        for pattern, members in _patterns(bad[:, todo]):
-            index = todo[members]
+        for pattern, members in _patterns(bad):
+            mine = todo[members]
             keep = np.flatnonzero(~pattern)
-            distinct = np.unique(self.points.values[keep]).size
-            if keep.size < p or distinct < min(p, 2):
-                out.status[index] = FitStatus.TOO_FEW_POINTS
-                for array in (out.estimates, out.errors, out.covariance, out.residual):
-                    if array.shape[-1] == out.status.size:
-                        array[..., index] = np.nan
+            if keep.size < p or np.unique(self.points.values[keep]).size < min(p, 2):
+                out.clear(mine, FitStatus.TOO_FEW_POINTS)
                 continue
-            part = Outputs.make(p, index.size, full=self.full, covariance=self.covariance)
+            part = Outputs.make(p, mine.size, full=self.full, covariance=self.covariance)
             task = Task(
-                signal=np.ascontiguousarray(y[np.ix_(keep, index)]),
+                signal=self.signal[np.ix_(self.order[keep], index[mine])],
                 order=np.arange(keep.size),
-                extra=b1[index] if b1.size else b1,
+                extra=self.b1[index[mine]] if self.b1.size else self.b1,
                 limits=np.array([-np.inf, np.inf, 0.0, self.floor.variance, self.floor.silent]),
                 noise_sd=self.noise_sd,
                 outputs=part.arrays,
                 full=self.full,
             )
-            self.planner(self.points.take(keep)).run(task, 0, index.size)
-            out.put(index, part, np.arange(index.size))
+            self.planner(self.points.take(keep)).run(task, 0, mine.size)
+            out.put(mine, part)
 
     def _below(
-        self,
-        y: NDArray[np.float32],
-        b1: NDArray[np.float32],
-        out: Outputs,
-        todo: NDArray[np.intp],
+        self, out: Outputs, todo: NDArray[np.intp], index: NDArray[np.intp]
     ) -> NDArray[np.bool_]:
         """Say which points (n, todo) the fit puts below the cut."""
         estimates = out.estimates[:, todo].astype(np.float64)
-        extra = (b1[todo],) if b1.size else ()
+        extra = (self.b1[index[todo]],) if self.b1.size else ()
         with np.errstate(all="ignore"):
             predicted = self.module.predict(estimates, self.points, *extra)
             np.abs(predicted, out=predicted)
@@ -151,14 +170,14 @@ class Careful:
         unknown = np.flatnonzero(~np.isfinite(out.estimates[0, todo]))
         if unknown.size:
             # where there is no fit, the measured signal has to do
+            y = self.signal[np.ix_(self.order, index[todo[unknown]])]
             with np.errstate(invalid="ignore"):
-                found[:, unknown] = ~(np.abs(y[:, todo[unknown]]) >= self.floor.cut)
+                found[:, unknown] = ~(np.abs(y) >= self.floor.cut)
         return found
 
-    def _reasons(
-        self, out: Outputs, finite: NDArray[np.bool_], clipped: NDArray[np.bool_], p: int
-    ) -> None:
+    def _reasons(self, out: Outputs, finite: NDArray[np.bool_], clipped: NDArray[np.bool_]) -> None:
         """Say why points are too few."""
+        p = len(self.module.PARAMETERS)
         # voxels without signal in the points that were left are at the floor too
         few = np.isin(out.status, (FitStatus.TOO_FEW_POINTS, FitStatus.NOISE_FLOOR))
         n, n_finite, n_clipped = finite.shape[0], finite.sum(axis=0), clipped.sum(axis=0)
@@ -166,6 +185,11 @@ class Careful:
         lacking = few & (n_finite - n_clipped < p)
         out.status[lacking & (n - n_clipped < p)] = FitStatus.SATURATED
         out.status[lacking & (n_finite < p)] = FitStatus.NON_FINITE
+
+
+def _answered(out: Outputs) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (out.status == FitStatus.CONVERGED) | (out.status == FitStatus.EXACT)
+    return found
 
 
 def _patterns(bad: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:

@@ -23,7 +23,7 @@ from qiqa.kernels.status import SET_ASIDE, SUSPECT
 
 __all__ = ["Fitter", "Results"]
 
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 """Voxels with unusable points that are gathered at a time."""
 
 
@@ -144,6 +144,9 @@ class Fitter:
         plan = planner(ordered)
         careful = Careful(
             module=self.module,
+            signal=self.signal,
+            order=self.order,
+            b1=self.b1,
             points=ordered,
             planner=planner,
             floor=floor,
@@ -157,16 +160,15 @@ class Fitter:
         def work(start: int, stop: int) -> None:
             plan.run(task, start, stop)
             state = out.status[start:stop]
-            aside = np.flatnonzero((state == SET_ASIDE) | (state == SUSPECT)) + start
-            for first in range(0, aside.size, _CHUNK):
-                index = aside[first : first + _CHUNK]
-                y = self.signal[np.ix_(self.order, index)]
-                b1 = self.b1[index] if self.b1.size else self.b1
-                part, used, found = careful.fit(y, b1, out.take(index))
-                out.put(index, part, np.arange(index.size))
-                n_used[index] = used
-                with lock:
-                    counts.add(found)
+            for kind, fit in ((SUSPECT, careful.fit_suspects), (SET_ASIDE, careful.fit_aside)):
+                found = np.flatnonzero(state == kind) + start
+                for first in range(0, found.size, _CHUNK):
+                    index = found[first : first + _CHUNK]
+                    part = out.take(index)
+                    n_used[index], left_out = fit(index, part)
+                    out.put(index, part)
+                    with lock:
+                        counts.add(left_out)
 
         run_spans(work, voxels, self.workers, progress)
         return Results(out, n_used, level, counts)

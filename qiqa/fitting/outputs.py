@@ -65,9 +65,17 @@ class Outputs:
         parts = (a[..., index] if a.shape[-1] == voxels else a.copy() for a in self.arrays)
         return Outputs(*parts)
 
-    def put(self, index: NDArray[np.intp], part: Outputs, members: NDArray[np.intp]) -> None:
-        """Write the results `members` of another set to the voxels `index` of this one."""
+    def put(self, index: NDArray[np.intp], part: Outputs) -> None:
+        """Write the results of another set to the voxels `index` of this one."""
         voxels, size = self.status.size, part.status.size
         for own, other in zip(self.arrays, part.arrays, strict=True):
             if own.shape[-1] == voxels and other.shape[-1] == size:
-                own[..., index] = other[..., members]
+                own[..., index] = other
+
+    def clear(self, index: NDArray[np.intp], status: int) -> None:
+        """Leave the voxels `index` without an answer."""
+        voxels = self.status.size
+        for array in (self.estimates, self.errors, self.covariance, self.residual):
+            if array.shape[-1] == voxels:
+                array[..., index] = np.nan
+        self.status[index] = status

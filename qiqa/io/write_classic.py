@@ -59,6 +59,7 @@ def _add_acquisition(ds: Dataset, series: Series, style: VendorStyle) -> None:
         "SliceThickness": acquisition.slice_thickness_mm,
         "RepetitionTime": acquisition.tr_ms,
         "EchoTime": acquisition.te_ms,
+        "InversionTime": acquisition.ti_ms,
         "NumberOfAverages": acquisition.averages,
         "FlipAngle": acquisition.flip_angle_deg,
         "PixelBandwidth": acquisition.pixel_bandwidth_hz,

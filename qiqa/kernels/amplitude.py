@@ -200,7 +200,9 @@ def _careful_steps(model, y, constants, even, bounds, freedom, total, work, sums
             break
     for v in range(BLOCK):
         if state[v] == PENDING:
-            state[v] = AT_BOUND if t[v] <= bounds[0] or t[v] >= bounds[1] else NOT_CONVERGED
+            # creeping on beyond what the points can tell: the optimum is at infinity
+            away = t[v] <= max(bounds[0], bounds[4]) or t[v] >= min(bounds[1], bounds[5])
+            state[v] = AT_BOUND if away else NOT_CONVERGED
 
 
 @inlined
@@ -257,7 +259,7 @@ def fit_amplitude(
     table, grid
         Unit vectors of the basis (grid, n), float32, at the points ln t of `grid`.
     bounds
-        Lowest and highest t with an answer; lowest and highest t tried.
+        Lowest and highest t with an answer; lowest and highest t tried; ends of the grid.
     limits
         Lowest and highest good signal; magnitude below which a point is at the noise floor.
     noise

@@ -225,7 +225,9 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, total, work, s
             break
     for v in range(BLOCK):
         if state[v] == PENDING:
-            state[v] = AT_BOUND if t[v] <= bounds[0] or t[v] >= bounds[1] else NOT_CONVERGED
+            # creeping on beyond what the points can tell: the optimum is at infinity
+            away = t[v] <= max(bounds[0], bounds[4]) or t[v] >= min(bounds[1], bounds[5])
+            state[v] = AT_BOUND if away else NOT_CONVERGED
 
 
 @inlined

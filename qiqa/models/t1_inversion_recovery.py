@@ -95,6 +95,9 @@ def finish(t, c0, c1, k):
     With w = exp(-TR/T1): c0 = m0 (1 + efficiency w) and c1 = -m0 (1 + efficiency).
     """
     w = exp(-k[1] * t)
+    # all signs turned give the same magnitudes
+    sign = -1.0 if c0 + w * c1 < 0.0 else 1.0
+    c0, c1 = sign * c0, sign * c1
     dw = -k[1] * t * w
     m0 = (c0 + w * c1) / (1.0 - w)
     m0_t = dw * (c1 + m0) / (1.0 - w)
@@ -102,6 +105,6 @@ def finish(t, c0, c1, k):
     efficiency = -c1 / m0 - 1.0
     lean = c1 / (m0 * m0)
     return (
-        m0, m0_t, m0_0, m0_1,
-        efficiency, lean * m0_t, lean * m0_0, lean * m0_1 - 1.0 / m0,
+        m0, m0_t, sign * m0_0, sign * m0_1,
+        efficiency, lean * m0_t, sign * lean * m0_0, sign * (lean * m0_1 - 1.0 / m0),
     )  # fmt: skip

@@ -90,5 +90,9 @@ def value(t, k):
 
 
 def finish(t, c0, c1, k):
-    """Return m0 = c0 and efficiency = c1 / c0, each with its derivatives."""
-    return c0, 0.0, 1.0, 0.0, c1 / c0, 0.0, -c1 / (c0 * c0), 1.0 / c0
+    """Return m0 = |c0| and efficiency = c1 / c0, each with its derivatives.
+
+    All signs turned give the same magnitudes.
+    """
+    sign = 1.0 if c0 >= 0.0 else -1.0
+    return sign * c0, 0.0, sign, 0.0, c1 / c0, 0.0, -c1 / (c0 * c0), 1.0 / c0

@@ -140,9 +140,13 @@ def _facts(result: MapResult) -> list[tuple[str, str]]:
 
 def _view(item: FitEvidence) -> _FitView:
     maps = item.maps
+    method = f"{maps.method[:1].upper()}{maps.method[1:]}"
     return _FitView(
         label=item.label,
-        how=(f"{item.title}.", f"{maps.method}; {noise_words(item)}; {item.seconds:.2g} s."),
+        how=(
+            f"{item.title}.",
+            f"{method}; {noise_words(item)}; fitted in {item.seconds:.2g} s.",
+        ),
         parameters=tuple(
             _parameter(item, summary, main=number == 0)
             for number, summary in enumerate(item.summaries)

@@ -39,6 +39,12 @@ class Task:
     full: bool
     """Whether errors and residual are wanted."""
 
+    def __post_init__(self) -> None:
+        # a series is read-only, an array need not be: one type, so one compilation for both
+        view = self.signal.view()
+        view.flags.writeable = False
+        object.__setattr__(self, "signal", view)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Plan:

@@ -19,16 +19,19 @@ _BEYOND = 4.0
 
 
 def bounds_of(module: ModuleType, points: Points) -> NDArray[np.float64]:
-    """Return lowest and highest t with an answer, lowest and highest t tried."""
+    """Return lowest and highest t with an answer, lowest and highest t tried, ends of the grid."""
     first = module.PARAMETERS[0]
     ends = sorted(float(module.coordinate(end, points)) for end in (first.lower, first.upper))
-    return np.array([ends[0], ends[1], ends[0] / _BEYOND, ends[1] * _BEYOND])
+    return np.array([ends[0], ends[1], ends[0] / _BEYOND, ends[1] * _BEYOND, ends[0], ends[1]])
 
 
 def grid_of(
     bounds: NDArray[np.float64], constants: NDArray[np.float64], size: int, own_decay: bool
 ) -> NDArray[np.float64]:
-    """Return `size` values of ln t between the bounds, no farther than the acquisition can tell."""
+    """Return `size` values of ln t between the bounds, no farther than the acquisition can tell.
+
+    The ends go to bounds[4:6].
+    """
     low, high = float(bounds[0]), float(bounds[1])
     if not own_decay:
         # exp(-a t) is flat where a t is far below or above 1 for all a
@@ -36,6 +39,7 @@ def grid_of(
         low, high = max(low, 1.0 / (_REACH * a.max())), min(high, _REACH / a.min())
     if not low < high:
         low, high = float(bounds[0]), float(bounds[1])
+    bounds[4:6] = low, high
     return np.linspace(math.log(low), math.log(high), size)
 
 
