@@ -288,7 +288,6 @@ print(json.dumps(counts))
 """
 
 
-@pytest.mark.xfail(strict=True, reason="images are read-only, and to numba that is another type")
 def test_read_only_images_need_no_code_of_their_own():
     """What `warmup` compiles for arrays that can be written is what a series is fitted with."""
     assert run(READ_ONLY) == [2, 2]

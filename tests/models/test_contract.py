@@ -280,7 +280,8 @@ def log_covariance(module, p, y, points):
     The noise is equal in the signal, so that of a logarithm is sigma / s. The estimator is linear
     in the logarithms: its covariance is G diag(sigma² / s²) G'. sigma² is the sum of squared
     (s times residual), over what that sum is for sigma = 1 (equal weights), or over the degrees of
-    freedom (weights s², where the two are the same).
+    freedom (weights s², where the two are the same). The tensor takes s from the line before: an
+    unweighted one, then one weighted by it.
     """
     b = points.values
     if module.ENGINE == "tensor":
@@ -292,13 +293,20 @@ def log_covariance(module, p, y, points):
         design = -b[:, None]
     scale = np.abs(design).max()
     design = np.column_stack([design / scale, np.ones_like(b)])
-    w = np.ones_like(y) if module.ENGINE == "log_linear" else y**2
+    s = y
+    if module.ENGINE == "tensor":
+        weights = np.ones_like(y)
+        for _ in range(2):
+            normal = design.T @ (design * weights[:, None])
+            s = np.exp(design @ np.linalg.solve(normal, design.T @ (weights * np.log(y))))
+            weights = s**2
+    w = np.ones_like(y) if module.ENGINE == "log_linear" else s**2
     gain = np.linalg.solve(design.T @ (design * w[:, None]), design.T * w)
     solved = gain @ np.log(y)
     left = np.eye(y.size) - design @ gain
-    expected = np.sum(y[:, None] ** 2 * left**2 / y[None, :] ** 2)
-    variance = np.sum((y * (left @ np.log(y))) ** 2) / expected
-    covariance = gain @ np.diag(variance / y**2) @ gain.T
+    expected = np.sum(s[:, None] ** 2 * left**2 / s[None, :] ** 2)
+    variance = np.sum((s * (left @ np.log(y))) ** 2) / expected
+    covariance = gain @ np.diag(variance / s**2) @ gain.T
 
     def named(x):
         if module.ENGINE != "tensor":
