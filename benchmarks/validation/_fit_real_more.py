@@ -113,7 +113,8 @@ def _brain(name: str, every: int) -> list[dict[str, Any]]:
     from qiqa.fitting import fit_arrays
 
     image, bvals, bvecs = get_fnames(name=name)
-    data = np.asarray(nibabel.load(image).dataobj, dtype=np.float64)
+    loaded: Any = nibabel.load(image)
+    data = np.asarray(loaded.dataobj, dtype=np.float64)
     b = np.loadtxt(bvals) if str(bvals).endswith("bval") else np.load(bvals)
     g = np.loadtxt(bvecs) if str(bvecs).endswith("bvec") else np.load(bvecs)
     g = np.where(np.isfinite(g), g, 0)

@@ -123,6 +123,7 @@ def compare(name: str, span: str, voxels: int, limits: tuple[float, float]) -> d
     off = judged & (np.abs(found / best - 1) > OFF) & (own > least + slack)
     beaten = judged & (least > own * (1 + WORSE) + slack)
     missed = worse | off
+    assert maps.residual_sd is not None  # noqa: S101 -- uncertainty was asked for
     residual = maps.residual_sd.ravel().astype(float) ** 2 * (ti.size - 3)
     silent = interior & ~answered
     reasons = {FitStatus(int(s)).words: int((status[silent] == s).sum()) for s in set(status)}

@@ -178,7 +178,11 @@ def compare(scan: Scan, model: str) -> list[dict[str, Any]]:
     keep = np.isfinite(scan.signal) & (scan.signal < scan.saturation)
     if model == "adc_log_linear":
         keep &= scan.signal > 0
-    common = {"tr_ms": scan.tr_ms, "saturation": scan.saturation, "rician": scan.rician}
+    common: dict[str, Any] = {
+        "tr_ms": scan.tr_ms,
+        "saturation": scan.saturation,
+        "rician": scan.rician,
+    }
     maps = fit_arrays(scan.signal, model, scan.values, noise_sd=None, **common)
     usual = fit_arrays(scan.signal, model, scan.values, **common)
     first = maps.parameters[0].name

@@ -23,6 +23,8 @@ from qiqa.fitting.outputs import Outputs
 __all__ = ["LOG_ENGINES", "Careful", "Counts"]
 
 _ROUNDS = 4
+_NEAR_CLIP = 2.0
+"""Noise SD below the clip level."""
 LOG_ENGINES = ("log_linear", "log_weighted", "tensor")
 """Engines that take logarithms; the mean of noise cannot be taken off a logarithm."""
 
@@ -72,10 +74,10 @@ class Careful:
         """
         n, p = self.order.size, len(self.module.PARAMETERS)
         out.status[...] = FitStatus.CONVERGED if n > p else FitStatus.EXACT
-        at_floor = self._below(out, np.arange(index.size), index)
+        at_floor = self._outside(out, np.arange(index.size), index, None)
         todo = np.flatnonzero(at_floor.any(axis=0))
         bad = at_floor[:, todo]
-        self._settle(index, out, bad, todo, None)
+        self._settle(index, out, bad, todo, None, None)
         out.status[out.status == FitStatus.TOO_FEW_POINTS] = FitStatus.NOISE_FLOOR
         used = np.full(index.size, n)
         used[todo] -= bad.sum(axis=0)
@@ -97,12 +99,20 @@ class Careful:
             with np.errstate(invalid="ignore"):
                 never = base | ~(y > 0)  # there is no logarithm
         bad = never.copy()
-        self._settle(index, out, bad, np.arange(index.size), never)
+        ceiling = None
+        if clipped.any() and self.floor.noise_sd:
+            # of points near the clip level only those that noise has made small are left: in voxels
+            # with clipped points, those that the fit puts there are left out too
+            near = high - _NEAR_CLIP * self.floor.noise_sd
+            ceiling = np.where(clipped.any(axis=0), near, np.inf)
+        self._settle(index, out, bad, np.arange(index.size), never, ceiling)
+        if ceiling is not None:
+            clipped |= bad & ~base & (y > ceiling / 2.0)
         self._reasons(out, finite, clipped)
         answered = _answered(out)
         counts = Counts(
             clipped=int(clipped[:, answered].sum()),
-            floor=int((bad & ~base)[:, answered].sum()),
+            floor=int((bad & ~base & ~clipped)[:, answered].sum()),
             non_finite=int((~finite)[:, answered].sum()),
         )
         return (~bad).sum(axis=0), counts
@@ -114,19 +124,23 @@ class Careful:
         bad: NDArray[np.bool_],
         todo: NDArray[np.intp],
         never: NDArray[np.bool_] | None,
+        ceiling: NDArray[np.float64] | None,
     ) -> None:
         """Fit the voxels `todo` without their bad points until these stay the same.
 
-        `bad` (n, todo) is brought up to date; `never` are points that cannot come back.
+        `bad` (n, todo) is brought up to date; `never` are points that cannot come back; `ceiling`
+        is the signal of each voxel from which a fitted point is as good as clipped.
         """
         here = np.arange(todo.size)
         for _ in range(_ROUNDS):
             self._round(index, bad[:, here], todo[here], out)
-            if not self.floor.cut:
+            if not self.floor.cut and ceiling is None:
                 return
-            fresh = self._below(out, todo[here], index)
+            fresh = self._outside(out, todo[here], index, ceiling)
             if never is not None:
                 fresh |= never[:, todo[here]]
+            lost = np.flatnonzero(~_answered(out)[todo[here]])
+            fresh[:, lost] = bad[:, here[lost]]  # without a fit nothing is known of its points
             moved = np.flatnonzero((fresh != bad[:, here]).any(axis=0))
             if not moved.size:
                 return
@@ -157,22 +171,22 @@ class Careful:
             self.planner(self.points.take(keep)).run(task, 0, mine.size)
             out.put(mine, part)
 
-    def _below(
-        self, out: Outputs, todo: NDArray[np.intp], index: NDArray[np.intp]
+    def _outside(
+        self,
+        out: Outputs,
+        todo: NDArray[np.intp],
+        index: NDArray[np.intp],
+        ceiling: NDArray[np.float64] | None,
     ) -> NDArray[np.bool_]:
-        """Say which points (n, todo) the fit puts below the cut."""
+        """Say which points (n, todo) the fit puts below the cut, or above the ceiling."""
         estimates = out.estimates[:, todo].astype(np.float64)
         extra = (self.b1[index[todo]],) if self.b1.size else ()
         with np.errstate(all="ignore"):
             predicted = self.module.predict(estimates, self.points, *extra)
             np.abs(predicted, out=predicted)
             found: NDArray[np.bool_] = predicted < self.floor.cut
-        unknown = np.flatnonzero(~np.isfinite(out.estimates[0, todo]))
-        if unknown.size:
-            # where there is no fit, the measured signal has to do
-            y = self.signal[np.ix_(self.order, index[todo[unknown]])]
-            with np.errstate(invalid="ignore"):
-                found[:, unknown] = ~(np.abs(y) >= self.floor.cut)
+            if ceiling is not None:
+                found |= predicted > ceiling[todo]
         return found
 
     def _reasons(self, out: Outputs, finite: NDArray[np.bool_], clipped: NDArray[np.bool_]) -> None:

@@ -129,8 +129,8 @@ def fit(
             Finding(
                 code="averaged_magnitudes",
                 severity=Severity.INFO,
-                message="vendor trace images: averages over directions and repeats; their noise is "
-                "not Rician, magnitudes are used as they are",
+                message="averages of magnitudes over directions or repeats: their noise is not "
+                "Rician, so its mean is not taken off",
                 where=header.description,
                 series_uid=header.series_uid,
             )

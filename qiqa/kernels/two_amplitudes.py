@@ -30,7 +30,7 @@ __all__ = ["fit_two_amplitudes"]
 _QUICK = 2
 _CAREFUL = 80
 _LONGEST_STEP = 0.5
-_SETTLED, _NEGLIGIBLE = 1e-4, 1e-4
+_SETTLED, _NEGLIGIBLE = 1e-6, 1e-7
 """As in `amplitude`."""
 _NEARLY_SINGULAR = 1e-11
 
@@ -190,16 +190,19 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, total, work, s
                 state[v] = AT_BOUND if beyond else SINGULAR
                 continue
             left = max(total[v] + fitted, 0.0)
-            shape[0, v] = max(left - step * step * dg, 0.0)
+            # what the next step promises counts only when it settles
+            shape[0, v] = left
             shape[1, v], shape[2, v], shape[3, v] = d0, d1, dg
             shape[4, v], shape[5, v], shape[6, v] = l10, lg0, lg1
-            small = _SETTLED * _SETTLED + _NEGLIGIBLE * shape[0, v] / (max(freedom, 1) * dg)
+            promised = max(left - step * step * dg, 0.0)
+            small = _SETTLED * _SETTLED + _NEGLIGIBLE * promised / (max(freedom, 1) * dg)
             if turn == 0:
                 # the sums were made with amplitudes of 1: take the amplitudes, move next time
                 c0[v], c1[v] = k0, k1
                 open_lanes += 1
                 continue
             if step * step <= small:
+                shape[0, v] = promised
                 t[v] *= 1.0 + step
                 c0[v] = k0 - (lg0 - l10 * lg1) * step
                 c1[v] = k1 - lg1 * step
@@ -235,8 +238,10 @@ def _keep_better(candidate, kept, lanes_of):
     """Keep whichever of two fits of a voxel has the smaller residual; candidate 0 comes first."""
     t, c0, c1, state, _, _, shape = lanes_of
     for v in range(BLOCK):
-        # a fit that ran into a bound is still the better one if its residual is smaller
-        better = candidate == 0 or shape[0, v] < kept[3, v]
+        # a fit that ran into a bound is still the better one if its residual is smaller; of one
+        # that has not settled nobody knows: then neither has the voxel
+        better = candidate == 0 or shape[0, v] < kept[3, v] or state[v] == PENDING
+        better &= candidate == 0 or kept[10, v] != PENDING
         if better:
             kept[0, v], kept[1, v], kept[2, v] = t[v], c0[v], c1[v]
             for row in range(7):

@@ -38,7 +38,7 @@ SIGNED = True
 PARAMETERS = (
     Parameter(name="t1", unit="ms", bids="T1map", lower=1.0, upper=20000.0),
     Parameter(name="m0", unit="signal", bids="M0map"),
-    Parameter(name="inversion_efficiency", unit="1", bids="S0map"),
+    Parameter(name="inversion_efficiency", unit="1", bids="inversionefficiency"),
 )
 EXAMPLE = Example(
     values=(35.0, 75.0, 100.0, 125.0, 150.0, 250.0, 1000.0, 1500.0, 2000.0, 3000.0),

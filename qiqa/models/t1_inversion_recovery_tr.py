@@ -39,7 +39,7 @@ NEEDS_TR = True
 PARAMETERS = (
     Parameter(name="t1", unit="ms", bids="T1map", lower=1.0, upper=20000.0),
     Parameter(name="m0", unit="signal", bids="M0map"),
-    Parameter(name="inversion_efficiency", unit="1", bids="S0map"),
+    Parameter(name="inversion_efficiency", unit="1", bids="inversionefficiency"),
 )
 EXAMPLE = Example(
     values=(50.0, 100.0, 200.0, 400.0, 800.0, 1200.0, 1800.0, 2600.0),

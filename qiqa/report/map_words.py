@@ -112,16 +112,16 @@ def percent(count: int, total: int) -> str:
 
 
 def left_out(maps: ParameterMaps) -> tuple[str, ...]:
-    """Return in words how many points were left out, and why."""
+    """Return in words how many points of voxels with an answer were left out, and why."""
     reasons = (
         (maps.n_clipped, "clipped by the scanner's number range"),
         (maps.n_floor, "at the noise floor"),
         (maps.n_non_finite, "NaN or infinite"),
     )
-    fitted = sum(n for status, n in maps.counts().items() if status is not FitStatus.OUTSIDE)
-    total = fitted * maps.n_points
+    answered = sum(n for status, n in maps.counts().items() if status.has_answer)
+    total = answered * maps.n_points
     return tuple(
-        f"{count:,} of {total:,} points {why} ({percent(count, total)})"
+        f"{count:,} of the {total:,} points of voxels with answer, {percent(count, total)}: {why}"
         for count, why in reasons
         if count
     )

@@ -12,8 +12,9 @@ from qiqa.core.signal_model import Points
 
 __all__ = ["bounds_of", "even", "grid_of"]
 
-_REACH = 30.0
-"""How far beyond the shortest and longest time of the acquisition the grid goes."""
+_LONGEST, _SHORTEST = 30.0, 10.0
+"""How far beyond the longest and below the shortest time of the acquisition the grid goes: a decay
+over a tenth of the shortest time leaves 5e-5 of itself to be seen."""
 _BEYOND = 4.0
 """The iteration may go this factor past a bound, to see that the optimum lies there."""
 
@@ -36,7 +37,7 @@ def grid_of(
     if not own_decay:
         # exp(-a t) is flat where a t is far below or above 1 for all a
         a = constants[0][constants[0] > 0]
-        low, high = max(low, 1.0 / (_REACH * a.max())), min(high, _REACH / a.min())
+        low, high = max(low, 1.0 / (_LONGEST * a.max())), min(high, _SHORTEST / a.min())
     if not low < high:
         low, high = float(bounds[0]), float(bounds[1])
     bounds[4:6] = low, high

@@ -20,7 +20,7 @@ METHOD = (
     "least squares on the signal: grid and Gauss-Newton steps by variable projection; "
     "of magnitudes every place of the change of sign"
 )
-_GRID = 24
+_GRID = 28
 
 
 def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
