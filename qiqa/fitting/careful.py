@@ -97,7 +97,8 @@ class Careful:
         never = base
         if self.module.ENGINE in LOG_ENGINES:
             with np.errstate(invalid="ignore"):
-                never = base | ~(y > 0)  # there is no logarithm
+                # nothing has no logarithm, next to nothing none in float32
+                never = base | ~(y > np.finfo(np.float32).tiny)
         bad = never.copy()
         ceiling = None
         if clipped.any() and self.floor.noise_sd:
@@ -132,13 +133,15 @@ class Careful:
         is the signal of each voxel from which a fitted point is as good as clipped.
         """
         here = np.arange(todo.size)
-        for _ in range(_ROUNDS):
+        for turn in range(_ROUNDS):
             self._round(index, bad[:, here], todo[here], out)
             if not self.floor.cut and ceiling is None:
                 return
             fresh = self._outside(out, todo[here], index, ceiling)
             if never is not None:
                 fresh |= never[:, todo[here]]
+            if turn:
+                fresh |= bad[:, here]  # from here on none comes back, so that this ends
             lost = np.flatnonzero(~_answered(out)[todo[here]])
             fresh[:, lost] = bad[:, here[lost]]  # without a fit nothing is known of its points
             moved = np.flatnonzero((fresh != bad[:, here]).any(axis=0))
@@ -195,7 +198,8 @@ class Careful:
         # voxels without signal in the points that were left are at the floor too
         few = np.isin(out.status, (FitStatus.TOO_FEW_POINTS, FitStatus.NOISE_FLOOR))
         n, n_finite, n_clipped = finite.shape[0], finite.sum(axis=0), clipped.sum(axis=0)
-        out.status[few & (n_finite - n_clipped >= p)] = FitStatus.NOISE_FLOOR
+        if self.floor.cut:
+            out.status[few & (n_finite - n_clipped >= p)] = FitStatus.NOISE_FLOOR
         lacking = few & (n_finite - n_clipped < p)
         out.status[lacking & (n - n_clipped < p)] = FitStatus.SATURATED
         out.status[lacking & (n_finite < p)] = FitStatus.NON_FINITE

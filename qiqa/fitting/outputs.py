@@ -20,9 +20,9 @@ class Outputs:
     estimates: NDArray[np.float32]
     """(p, voxels)."""
     errors: NDArray[np.float32]
-    """(p, voxels), or (p, 1) where not wanted."""
+    """(p, voxels), or (p, 0) where not wanted."""
     covariance: NDArray[np.float32]
-    """(p (p + 1) / 2, voxels): upper triangle row by row; or (..., 1)."""
+    """(p (p + 1) / 2, voxels): upper triangle row by row; or (..., 0)."""
     residual: NDArray[np.float32]
     """(voxels,)."""
     status: NDArray[np.uint8]
@@ -39,11 +39,11 @@ class Outputs:
         mask: NDArray[np.bool_] | None = None,
     ) -> Outputs:
         """Return empty outputs; voxels outside the mask have NaN and status 0."""
-        many = voxels if full else 1
+        many = voxels if full else 0
         found = cls(
             np.empty((p, voxels), np.float32),
             np.empty((p, many), np.float32),
-            np.empty((p * (p + 1) // 2, voxels if covariance else 1), np.float32),
+            np.empty((p * (p + 1) // 2, voxels if covariance else 0), np.float32),
             np.empty(many, np.float32),
             np.full(voxels, PENDING, np.uint8),
         )

@@ -21,6 +21,7 @@ from qiqa.kernels.status import (
     EXACT,
     NOT_CONVERGED,
     PENDING,
+    SET_ASIDE,
     SINGULAR,
     SUSPECT,
 )
@@ -227,7 +228,7 @@ def _store(model, lanes, count, scale, freedom, noise, floor, full, lanes_of, ou
             residual[at] = math.sqrt(variance) if good and freedom > 0 else np.nan
             error_t[at] = abs(slope) * math.sqrt(per_t) if good else np.nan
             error_c[at] = math.sqrt(per_c) if good else np.nan
-            if covariance.shape[1] > 1:
+            if covariance.shape[1] > 0:
                 covariance[0, at] = slope * slope * per_t if good else np.nan
                 covariance[1, at] = -slope * per_t * c[v] * lean[v] if good else np.nan
                 covariance[2, at] = per_c if good else np.nan
@@ -269,7 +270,7 @@ def fit_amplitude(
     full
         Whether standard errors and residuals are written.
     outputs
-        estimates (2, voxels), errors (2, voxels), covariance (3, voxels) or (3, 1),
+        estimates (2, voxels), errors (2, voxels), covariance (3, voxels) or (3, 0),
         residual (voxels), status (voxels): PENDING for the voxels to be fitted.
     """
     n = order.size
@@ -297,6 +298,8 @@ def fit_amplitude(
             if extra.size:
                 for v in range(count):
                     q[v] = extra[lanes[v]]
+                    if not (q[v] > 0.0 and q[v] < np.inf):
+                        q[v], state[v] = 1.0, SET_ASIDE
                     q_quick[v] = q[v]
                 best_amplitude_direct(
                     model, grid, constants_quick, q_quick, y, scores, best, place, norm

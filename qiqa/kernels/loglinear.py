@@ -18,7 +18,7 @@ __all__ = ["fit_log_linear", "fit_log_weighted"]
 
 _NONE = np.float32(np.nan)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
-_TINY = np.float32(1e-37)
+_TINY = np.finfo(np.float32).tiny
 
 
 @inlined
@@ -94,7 +94,7 @@ def _close(status, start, count, wanted, limits, found, full, rows, outputs):
         out, row = residual[start : start + count], rows[7]
         for v in range(count):
             out[v] = row[v] + bad[v]
-        if covariance.shape[1] > 1:
+        if covariance.shape[1] > 0:
             for v in range(count):
                 covariance[0, start + v] = rows[5, v] * rows[5, v] + bad[v]
                 covariance[1, start + v] = rows[8, v] + bad[v]

@@ -168,7 +168,7 @@ def _no_answer(outputs, full, v):
             errors[k, v] = np.nan
     if full:
         residual[v] = np.nan
-    if covariance.shape[1] > 1:
+    if covariance.shape[1] > 0:
         for k in range(covariance.shape[0]):
             covariance[k, v] = np.nan
 
@@ -218,7 +218,10 @@ def fit_tensor(model, signal, order, design, unit, limits, noise, span, full, ou
             status[v] = SINGULAR
             continue
         mean, uneven, whole = _spread(x)
-        anisotropy = math.sqrt(1.5 * uneven / whole) if whole > 0.0 else np.nan
+        if not whole > 0.0:
+            status[v] = SINGULAR  # no diffusion has no anisotropy
+            continue
+        anisotropy = math.sqrt(1.5 * uneven / whole)
         s0 = math.exp(x[6] + logs[0])
         estimates[0, v], estimates[1, v], estimates[2, v] = mean * unit, anisotropy, s0
         status[v] = SUSPECT if least < limits[2] else (CONVERGED if n > p else EXACT)
@@ -230,7 +233,7 @@ def fit_tensor(model, signal, order, design, unit, limits, noise, span, full, ou
             sd = math.sqrt(_residual_square(design, logs, weights, x) / (n - p))
             residual[v] = sd * first
         _write_errors(a, x, sd, unit, anisotropy, s0, gradient, work, errors, v)
-        if covariance.shape[1] > 1:
+        if covariance.shape[1] > 0:
             covariance[0, v] = errors[0, v] * errors[0, v]
             covariance[3, v] = errors[1, v] * errors[1, v]
             covariance[5, v] = errors[2, v] * errors[2, v]

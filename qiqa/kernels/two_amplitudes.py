@@ -21,6 +21,7 @@ from qiqa.kernels.status import (
     EXACT,
     NOT_CONVERGED,
     PENDING,
+    SET_ASIDE,
     SINGULAR,
     SUSPECT,
 )
@@ -291,11 +292,11 @@ def _store(model, lanes, count, scale, freedom, noise, floor, full, kept, least,
             errors[0, at] = abs(slope) * math.sqrt(vtt) if good else np.nan
             errors[1, at] = math.sqrt(c_11) if good else np.nan
             errors[2, at] = math.sqrt(c_22) if good else np.nan
-            if covariance.shape[1] > 1:
+            if covariance.shape[1] > 0:
                 covariance[0, at] = slope * slope * vtt if good else np.nan
                 covariance[1, at] = slope * at_ if good else np.nan
-                covariance[2, at] = c_11 if good else np.nan
-                covariance[3, at] = slope * bt if good else np.nan
+                covariance[2, at] = slope * bt if good else np.nan
+                covariance[3, at] = c_11 if good else np.nan
                 covariance[4, at] = p2t * at_ + p20 * a0 + p21 * a1 if good else np.nan
                 covariance[5, at] = c_22 if good else np.nan
 
@@ -318,7 +319,8 @@ def fit_two_amplitudes(
 
     Parameters are those of `fit_amplitude`, but: table (grid, 2, n) holds two orthonormal vectors
     at each grid point, flips the largest number of early points that may have lost a negative sign
-    (0: none); estimates (3, voxels), errors (3, voxels), covariance (6, voxels) or (6, 1).
+    (0: none); estimates (3, voxels), errors (3, voxels), covariance (6, voxels), upper triangle
+    row by row, or (6, 0).
     """
     n = order.size
     freedom = n - 3
@@ -348,6 +350,8 @@ def fit_two_amplitudes(
             if extra.size:
                 for v in range(count):
                     q[v] = extra[lanes[v]]
+                    if not (q[v] > 0.0 and q[v] < np.inf):
+                        q[v], first[v] = 1.0, SET_ASIDE
             best_signs(table, y, flips, score, search)
             top_two(score, flips, k1, k2, s1, s2)
             for candidate in range(2 if flips else 1):

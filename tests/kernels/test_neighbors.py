@@ -185,7 +185,6 @@ def test_the_signal_is_not_changed(case):
     np.testing.assert_array_equal(signal, before)
 
 
-@pytest.mark.xfail(strict=True, reason="the covariance of a single voxel is never written")
 @pytest.mark.parametrize("name", NAMES)
 def test_covariance_of_a_voxel_alone(name):
     """Alone in the image, or alone in lacking just these points."""

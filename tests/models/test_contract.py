@@ -376,14 +376,7 @@ def test_standard_errors(name):
         np.testing.assert_allclose(errors, wanted, rtol=5e-3, err_msg=where)
 
 
-def marked(name):
-    fault = pytest.mark.xfail(
-        strict=True, reason="elements of three-parameter covariances stand in the wrong places"
-    )
-    return pytest.param(name, marks=fault if module_of(name).ENGINE == "two_amplitudes" else ())
-
-
-@pytest.mark.parametrize("name", [marked(name) for name in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_covariance(name):
     """The same, all elements; symmetric; what stands on the diagonal are the errors squared."""
     for maps, v, expected, residual in expectations(name):

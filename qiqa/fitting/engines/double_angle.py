@@ -83,7 +83,7 @@ def _solve(task: Task, start: int, stop: int, nominal: float, module: ModuleType
             errors[0, here] = np.where(good, error_b1, np.nan)
             errors[1, here] = np.where(good, error_s0, np.nan)
             residual[here] = np.nan
-            if covariance.shape[1] > 1:
+            if covariance.shape[1] > 0:
                 both = sd**2 * (slope_1 * rise_1 + slope_2 * rise_2) / nominal
                 covariance[0, here] = np.where(good, error_b1**2, np.nan)
                 covariance[1, here] = np.where(good, both, np.nan)
