@@ -140,7 +140,7 @@ class Careful:
             fresh = self._outside(out, todo[here], index, ceiling)
             if never is not None:
                 fresh |= never[:, todo[here]]
-            if turn:
+            if turn > 1:
                 fresh |= bad[:, here]  # from here on none comes back, so that this ends
             lost = np.flatnonzero(~_answered(out)[todo[here]])
             fresh[:, lost] = bad[:, here[lost]]  # without a fit nothing is known of its points

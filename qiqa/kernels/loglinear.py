@@ -18,7 +18,7 @@ __all__ = ["fit_log_linear", "fit_log_weighted"]
 
 _NONE = np.float32(np.nan)
 _ZERO, _ONE = np.float32(0.0), np.float32(1.0)
-_TINY = np.finfo(np.float32).tiny
+_TINY = np.float32(np.finfo(np.float32).tiny)
 
 
 @inlined
