@@ -100,9 +100,6 @@ def test_noise_floor(signal):
     assert status(one(signal, noise_sd=20.0)) is FitStatus.NOISE_FLOOR
 
 
-@pytest.mark.xfail(
-    strict=True, reason="echoes go in and out of the fit by turns; the second is skipped in the end"
-)
 def test_noise_floor_reached_too_soon():
     """One echo stands out, the others are air: T2 is somewhere below, none can say where."""
     maps = one((900.0, 22.0, 31.0, 18.0), noise_sd=20.0)
