@@ -13,7 +13,13 @@ import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, kernel
 from qiqa.kernels.dispatch import basis, decay, value
-from qiqa.kernels.lanes import load_block, next_block, sum_of_squares
+from qiqa.kernels.lanes import (
+    load_block,
+    next_block,
+    store_row,
+    store_status,
+    sum_of_squares,
+)
 from qiqa.kernels.search import best_amplitude, best_amplitude_direct, start_from_peak
 from qiqa.kernels.status import (
     AT_BOUND,
@@ -125,6 +131,7 @@ def _last_steps(t, c, bounds, freedom, total, sums, state, shape):
     """Move t by one step; write amplitude and what the errors rest on; settle what stands."""
     ff, fg, gg, fy, gy = sums[0], sums[1], sums[2], sums[3], sums[4]
     rss, info, norm, lean = shape[0], shape[1], shape[2], shape[3]
+    found, pending = np.float64(CONVERGED if freedom > 0 else EXACT), np.float64(PENDING)
     for v in range(BLOCK):
         ratio = fg[v] / ff[v]
         bend = gg[v] - ratio * fg[v]
@@ -139,9 +146,8 @@ def _last_steps(t, c, bounds, freedom, total, sums, state, shape):
         moved = t[v] * (1.0 + step * (1.0 + 0.5 * step))
         inside = (moved > bounds[0]) & (moved < bounds[1])
         sound = (bend > _NEARLY_SINGULAR * gg[v]) & (total[v] > 0.0)
-        found = CONVERGED if freedom > 0 else EXACT
-        settled = found if short & inside & sound else PENDING
-        state[v] = settled if state[v] == PENDING else state[v]
+        settled = found if short & inside & sound else pending
+        state[v] = settled if state[v] == pending else state[v]
         t[v], c[v] = moved, amplitude - ratio * slope
         rss[v], info[v], norm[v], lean[v] = left, curvature, ff[v], ratio
 
@@ -207,31 +213,45 @@ def _careful_steps(model, y, constants, even, bounds, freedom, total, work, sums
 
 
 @inlined
-def _store(model, lanes, count, scale, freedom, noise, floor, full, lanes_of, outputs):
+def _store(
+    model, lanes, count, contiguous, scale, freedom, noise, floor, full, lanes_of, rows, outputs
+):
     """Write what stands; NaN for the rest."""
     t, c, _, state, _, _, shape, least = lanes_of
     rss, info, norm, lean = shape[0], shape[1], shape[2], shape[3]
     estimates, errors, covariance, residual, status = outputs
-    first, second, error_t, error_c = estimates[0], estimates[1], errors[0], errors[1]
-    for v in range(count):
-        at = lanes[v]
-        good = (state[v] == CONVERGED) | (state[v] == EXACT)
-        status[at] = SUSPECT if good & (least[v] < floor) else state[v]
-        found, slope = value(model, t[v], scale)
-        first[at] = found if good else np.nan
-        second[at] = c[v] if good else np.nan
-        if full:
-            variance = rss[v] / freedom if freedom > 0 else noise * noise
-            # inverse of the information of (ln t, c): [c c gg, c fg; c fg, ff]
-            per_t = variance / info[v]
-            per_c = variance / norm[v] + per_t * c[v] * c[v] * lean[v] * lean[v]
-            residual[at] = math.sqrt(variance) if good and freedom > 0 else np.nan
-            error_t[at] = abs(slope) * math.sqrt(per_t) if good else np.nan
-            error_c[at] = math.sqrt(per_c) if good else np.nan
-            if covariance.shape[1] > 0:
-                covariance[0, at] = slope * slope * per_t if good else np.nan
-                covariance[1, at] = -slope * per_t * c[v] * lean[v] if good else np.nan
-                covariance[2, at] = per_c if good else np.nan
+    mask, found, slope, per_t, per_c, sd = rows[0], rows[1], rows[2], rows[3], rows[4], rows[5]
+    good, exact, suspect = np.float64(CONVERGED), np.float64(EXACT), np.float64(SUSPECT)
+    for v in range(BLOCK):
+        answer = 0.0 if state[v] == good else np.nan
+        answer = 0.0 if state[v] == exact else answer
+        low = suspect if least[v] < floor else state[v]
+        mask[v] = answer
+        state[v] = low if answer == 0.0 else state[v]
+        found[v], slope[v] = value(model, t[v], scale)
+    store_status(state, lanes, count, contiguous, status)
+    store_row(found, mask, lanes, count, contiguous, estimates[0])
+    store_row(c, mask, lanes, count, contiguous, estimates[1])
+    if not full:
+        return
+    known, per = noise * noise, 1.0 / max(freedom, 1)
+    for v in range(BLOCK):
+        variance = rss[v] * per if freedom > 0 else known
+        # inverse of the information of (ln t, c): [c c gg, c fg; c fg, ff]
+        per_t[v] = variance / info[v]
+        per_c[v] = variance / norm[v] + per_t[v] * c[v] * c[v] * lean[v] * lean[v]
+        sd[v] = math.sqrt(variance) if freedom > 0 else np.nan
+        rows[6, v], rows[7, v] = abs(slope[v]) * math.sqrt(per_t[v]), math.sqrt(per_c[v])
+    store_row(sd, mask, lanes, count, contiguous, residual)
+    store_row(rows[6], mask, lanes, count, contiguous, errors[0])
+    store_row(rows[7], mask, lanes, count, contiguous, errors[1])
+    if covariance.shape[1] > 0:
+        for v in range(BLOCK):
+            rows[6, v] = -slope[v] * per_t[v] * c[v] * lean[v]
+            per_t[v] *= slope[v] * slope[v]
+        store_row(per_t, mask, lanes, count, contiguous, covariance[0])
+        store_row(rows[6], mask, lanes, count, contiguous, covariance[1])
+        store_row(per_c, mask, lanes, count, contiguous, covariance[2])
 
 
 @kernel
@@ -278,12 +298,12 @@ def fit_amplitude(
     status = outputs[4]
     constants_quick = constants.astype(np.float32)
     y, scores = np.empty((n, BLOCK), np.float32), np.empty((grid.size, BLOCK), np.float32)
-    narrow, wide = np.ones((14, BLOCK), np.float32), np.ones((17, BLOCK))
+    narrow, wide = np.ones((15, BLOCK), np.float32), np.ones((26, BLOCK))
     quick, quick_work, t_quick, q_quick = narrow[0:5], narrow[12:14], narrow[7], narrow[8]
     best, place, norm = narrow[9], narrow[10], narrow[11]
     sums, work, shape = wide[0:5], wide[5:7], wide[7:11]
     total, t, c, q = wide[11], wide[12], wide[13], wide[14]
-    state, lanes = np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.int64)
+    flags, state, rows, lanes = narrow[14], wide[17], wide[18:26], np.empty(BLOCK, np.int64)
     least, most = narrow[6], narrow[5]
     lanes_of = (t, c, q, state, wide[15], wide[16], shape, least)
     for careful in range(2):
@@ -293,20 +313,22 @@ def fit_amplitude(
             if count == 0:
                 break
             contiguous = lanes[count - 1] - lanes[0] == count - 1
-            load_block(signal, order, lanes, count, contiguous, limits, y, state, least, most)
+            load_block(signal, order, lanes, count, contiguous, limits, y, flags, least, most)
             sum_of_squares(y, total)
             if extra.size:
                 for v in range(count):
                     q[v] = extra[lanes[v]]
                     if not (q[v] > 0.0 and q[v] < np.inf):
-                        q[v], state[v] = 1.0, SET_ASIDE
+                        q[v], flags[v] = 1.0, SET_ASIDE
                     q_quick[v] = q[v]
                 best_amplitude_direct(
                     model, grid, constants_quick, q_quick, y, scores, best, place, norm
                 )
             else:
                 best_amplitude(table, y, scores, best, place)
-            start_from_peak(grid, scores, best, place, t)
+            start_from_peak(grid, scores, place, rows, t)
+            for v in range(BLOCK):
+                state[v] = flags[v]
             if careful:
                 _careful_steps(
                     model, y, constants, even, bounds, freedom, total, work, sums, lanes_of
@@ -323,4 +345,7 @@ def fit_amplitude(
                     t[v] = t_quick[v]
                 _accumulate(model, y, constants, even, t, q, work, sums)
                 _last_steps(t, c, bounds, freedom, total, sums, state, shape)
-            _store(model, lanes, count, scale, freedom, noise, limits[2], full, lanes_of, outputs)
+            _store(
+                model, lanes, count, contiguous, scale, freedom, noise, limits[2], full, lanes_of,
+                rows, outputs,
+            )  # fmt: skip

@@ -89,18 +89,22 @@ def best_amplitude_direct(model, grid, constants, q, y, scores, best, place, nor
 
 
 @inlined
-def start_from_peak(grid, scores, best, place, t):
+def start_from_peak(grid, scores, place, rows, t):
     """Write t at the top of a parabola through the best grid point and its neighbors."""
     first, step, last = grid[0], grid[1] - grid[0], grid.size - 1
+    left, middle, right = rows[0], rows[1], rows[2]
     for v in range(BLOCK):
-        at = int(place[v])
-        offset = 0.0
-        if 0 < at < last:
-            left, right = np.float64(scores[at - 1, v]), np.float64(scores[at + 1, v])
-            bend = left - 2.0 * np.float64(best[v]) + right
-            if bend < 0.0:
-                offset = min(max(0.5 * (left - right) / bend, -0.5), 0.5)
-        t[v] = exp(first + (at + offset) * step)
+        # at an end of the grid the parabola of the point beside it serves
+        at = min(max(int(place[v]), 1), last - 1)
+        left[v], middle[v], right[v] = scores[at - 1, v], scores[at, v], scores[at + 1, v]
+        t[v] = at
+    for v in range(BLOCK):
+        bend = left[v] - 2.0 * middle[v] + right[v]
+        bend = bend if bend < -1e-300 else -1e-300
+        offset = 0.5 * (left[v] - right[v]) / bend
+        offset = offset if offset > -1.0 else -1.0
+        offset = offset if offset < 1.0 else 1.0
+        t[v] = exp(first + (t[v] + offset) * step)
 
 
 @inlined

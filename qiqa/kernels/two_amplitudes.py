@@ -13,7 +13,13 @@ import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, kernel
 from qiqa.kernels.dispatch import basis, decay, finish, value
-from qiqa.kernels.lanes import load_block, next_block, sum_of_squares
+from qiqa.kernels.lanes import (
+    load_block,
+    next_block,
+    store_row,
+    store_status,
+    sum_of_squares,
+)
 from qiqa.kernels.search import best_pair, best_signs, start_from_peak, top_two
 from qiqa.kernels.status import (
     AT_BOUND,
@@ -148,6 +154,7 @@ def _move(fresh, t, c0, c1, bounds, sums):
 @inlined
 def _settle(t, c0, c1, bounds, freedom, total, sums, state, shape):
     """Make the last step; write what the errors rest on; settle what stands."""
+    found, pending = np.float64(CONVERGED if freedom > 0 else EXACT), np.float64(PENDING)
     for v in range(BLOCK):
         l10, lg0, lg1, d0, d1, dg, k0, k1, step, fitted = _eliminate(sums, v)
         gain = step * step * dg
@@ -163,9 +170,8 @@ def _settle(t, c0, c1, bounds, freedom, total, sums, state, shape):
             & (d1 > _NEARLY_SINGULAR * sums[2][v])
             & (total[v] > 0.0)
         )
-        found = CONVERGED if freedom > 0 else EXACT
-        settled = found if short & inside & sound else PENDING
-        state[v] = settled if state[v] == PENDING else state[v]
+        settled = found if short & inside & sound else pending
+        state[v] = settled if state[v] == pending else state[v]
         t[v] = moved
         c0[v] = k0 - (lg0 - l10 * lg1) * step
         c1[v] = k1 - lg1 * step
@@ -254,51 +260,71 @@ def _keep_better(candidate, kept, lanes_of):
 
 
 @inlined
-def _store(model, lanes, count, scale, freedom, noise, floor, full, kept, least, outputs):
+def _store(
+    model, lanes, count, contiguous, scale, freedom, noise, floor, full, kept, least, rows, outputs
+):
     """Write what stands; NaN for the rest."""
-    estimates, errors, covariance, residual, status = outputs
-    for v in range(count):
-        at = lanes[v]
-        state = np.uint8(kept[10, v])
-        good = (state == CONVERGED) | (state == EXACT)
-        status[at] = SUSPECT if good & (least[v] < floor) else state
-        t, c0, c1 = kept[0, v], kept[1, v], kept[2, v]
-        found, slope = value(model, t, scale)
-        p1, p1t, p10, p11, p2, p2t, p20, p21 = finish(model, t, c0, c1, scale)
-        estimates[0, at] = found if good else np.nan
-        estimates[1, at] = p1 if good else np.nan
-        estimates[2, at] = p2 if good else np.nan
-        if full:
-            variance = kept[3, v] / freedom if freedom > 0 else noise * noise
-            d0, d1, dg = kept[4, v], kept[5, v], kept[6, v]
-            l10, lg0, lg1 = kept[7, v], kept[8, v], kept[9, v]
-            # inverse of L D L' for the order (c0, c1, ln t)
-            vtt = variance / dg
-            m = l10 * lg1 - lg0
-            v1t = -lg1 * vtt
-            v0t = m * vtt
-            v11 = variance / d1 + lg1 * lg1 * vtt
-            v01 = -l10 * variance / d1 - lg1 * m * vtt
-            v00 = variance / d0 + l10 * l10 * variance / d1 + m * m * vtt
-            a0 = p1t * v0t + p10 * v00 + p11 * v01
-            a1 = p1t * v1t + p10 * v01 + p11 * v11
-            at_ = p1t * vtt + p10 * v0t + p11 * v1t
-            b0 = p2t * v0t + p20 * v00 + p21 * v01
-            b1 = p2t * v1t + p20 * v01 + p21 * v11
-            bt = p2t * vtt + p20 * v0t + p21 * v1t
-            c_11 = p1t * at_ + p10 * a0 + p11 * a1
-            c_22 = p2t * bt + p20 * b0 + p21 * b1
-            residual[at] = math.sqrt(variance) if good and freedom > 0 else np.nan
-            errors[0, at] = abs(slope) * math.sqrt(vtt) if good else np.nan
-            errors[1, at] = math.sqrt(c_11) if good else np.nan
-            errors[2, at] = math.sqrt(c_22) if good else np.nan
-            if covariance.shape[1] > 0:
-                covariance[0, at] = slope * slope * vtt if good else np.nan
-                covariance[1, at] = slope * at_ if good else np.nan
-                covariance[2, at] = slope * bt if good else np.nan
-                covariance[3, at] = c_11 if good else np.nan
-                covariance[4, at] = p2t * at_ + p20 * a0 + p21 * a1 if good else np.nan
-                covariance[5, at] = c_22 if good else np.nan
+    estimates, _, _, _, status = outputs
+    state, mask, found, first, second = kept[10], rows[0], rows[1], rows[2], rows[3]
+    good, exact, suspect = np.float64(CONVERGED), np.float64(EXACT), np.float64(SUSPECT)
+    for v in range(BLOCK):
+        answer = 0.0 if state[v] == good else np.nan
+        answer = 0.0 if state[v] == exact else answer
+        low = suspect if least[v] < floor else state[v]
+        mask[v] = answer
+        state[v] = low if answer == 0.0 else state[v]
+        found[v], _ = value(model, kept[0, v], scale)
+        first[v], _, _, _, second[v], _, _, _ = finish(
+            model, kept[0, v], kept[1, v], kept[2, v], scale
+        )
+    store_status(state, lanes, count, contiguous, status)
+    store_row(found, mask, lanes, count, contiguous, estimates[0])
+    store_row(first, mask, lanes, count, contiguous, estimates[1])
+    store_row(second, mask, lanes, count, contiguous, estimates[2])
+    if full:
+        _store_errors(
+            model, lanes, count, contiguous, scale, freedom, noise, kept, mask, rows, outputs
+        )
+
+
+@inlined
+def _store_errors(
+    model, lanes, count, contiguous, scale, freedom, noise, kept, mask, rows, outputs
+):
+    """Write residual, standard errors and covariance: the inverse of L D L', carried through."""
+    _, errors, covariance, residual, _ = outputs
+    known, per = noise * noise, 1.0 / max(freedom, 1)
+    for v in range(BLOCK):
+        variance = kept[3, v] * per if freedom > 0 else known
+        l10, lg0, lg1 = kept[7, v], kept[8, v], kept[9, v]
+        v0, v1, vtt = variance / kept[4, v], variance / kept[5, v], variance / kept[6, v]
+        m = l10 * lg1 - lg0
+        v1t, v0t = -lg1 * vtt, m * vtt
+        v11 = v1 + lg1 * lg1 * vtt
+        v01 = -l10 * v1 - lg1 * m * vtt
+        v00 = v0 + l10 * l10 * v1 + m * m * vtt
+        _, slope = value(model, kept[0, v], scale)
+        _, p1t, p10, p11, _, p2t, p20, p21 = finish(
+            model, kept[0, v], kept[1, v], kept[2, v], scale
+        )
+        a0, a1 = p1t * v0t + p10 * v00 + p11 * v01, p1t * v1t + p10 * v01 + p11 * v11
+        b0, b1 = p2t * v0t + p20 * v00 + p21 * v01, p2t * v1t + p20 * v01 + p21 * v11
+        ut, wt = p1t * vtt + p10 * v0t + p11 * v1t, p2t * vtt + p20 * v0t + p21 * v1t
+        rows[1, v], rows[2, v], rows[3, v] = slope * slope * vtt, slope * ut, slope * wt
+        rows[4, v] = p1t * ut + p10 * a0 + p11 * a1
+        rows[5, v] = p2t * ut + p20 * a0 + p21 * a1
+        rows[6, v] = p2t * wt + p20 * b0 + p21 * b1
+        rows[7, v] = math.sqrt(variance) if freedom > 0 else np.nan
+    store_row(rows[7], mask, lanes, count, contiguous, residual)
+    if covariance.shape[1] > 0:
+        for k in range(6):
+            store_row(rows[1 + k], mask, lanes, count, contiguous, covariance[k])
+    for v in range(BLOCK):
+        rows[1, v], rows[4, v] = math.sqrt(rows[1, v]), math.sqrt(rows[4, v])
+        rows[6, v] = math.sqrt(rows[6, v])
+    store_row(rows[1], mask, lanes, count, contiguous, errors[0])
+    store_row(rows[4], mask, lanes, count, contiguous, errors[1])
+    store_row(rows[6], mask, lanes, count, contiguous, errors[2])
 
 
 @inlined
@@ -329,13 +355,13 @@ def fit_two_amplitudes(
     score, scores = (
         np.empty((flips + 1, BLOCK), np.float32), np.empty((grid.size, BLOCK), np.float32),
     )  # fmt: skip
-    narrow, wide = np.empty((10, BLOCK), np.float32), np.ones((36, BLOCK))
+    narrow, wide = np.empty((11, BLOCK), np.float32), np.ones((45, BLOCK))
     search, best, place = narrow[0:2], narrow[2], narrow[3]
     k1, k2, s1, s2 = narrow[4], narrow[5], narrow[6], narrow[7]
     least, most = narrow[8], narrow[9]
     sums, work, shape, kept = wide[0:9], wide[9:11], wide[11:18], wide[18:29]
     q, total, t, c0, c1 = wide[29], wide[30], wide[31], wide[32], wide[33]
-    first, state = np.empty(BLOCK, np.uint8), np.empty(BLOCK, np.uint8)
+    first, state, rows = narrow[10], wide[36], wide[37:45]
     lanes = np.empty(BLOCK, np.int64)
     lanes_of = (t, c0, c1, state, wide[34], wide[35], shape)
     for careful in range(2):
@@ -359,7 +385,7 @@ def fit_two_amplitudes(
                     state[v], c0[v], c1[v] = first[v], 1.0, 1.0
                 _give_signs(y, k2 if candidate else k1, signed)
                 best_pair(table, signed, scores, best, place, search)
-                start_from_peak(grid, scores, best, place, t)
+                start_from_peak(grid, scores, place, rows, t)
                 if careful:
                     _careful_steps(
                         model, signed, constants, even, q, bounds, freedom, total, work, sums,
@@ -376,5 +402,6 @@ def fit_two_amplitudes(
                 # what was not to be fitted stays so, whatever its zeros gave
                 kept[10, v] = kept[10, v] if first[v] == PENDING else first[v]
             _store(
-                model, lanes, count, scale, freedom, noise, limits[2], full, kept, least, outputs
-            )
+                model, lanes, count, contiguous, scale, freedom, noise, limits[2], full, kept,
+                least, rows, outputs,
+            )  # fmt: skip
