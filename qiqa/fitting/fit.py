@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from qiqa.core.errors import FitError
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.maps import ParameterMaps
-from qiqa.core.series import Series
+from qiqa.core.series import Series, SeriesHeader
 from qiqa.core.signal_model import Points
 from qiqa.fitting.checking import check_b1, check_mask, points_of
 from qiqa.fitting.fitter import Fitter, Results
@@ -123,32 +123,40 @@ def fit(
         threads=threads,
         progress=progress,
     )
-    findings = list(results.findings)
-    if averaged:
-        findings.append(
-            Finding(
-                code="averaged_magnitudes",
-                severity=Severity.INFO,
-                message="averages of magnitudes over directions or repeats: their noise is not "
-                "Rician, so its mean is not taken off",
-                where=header.description,
-                series_uid=header.series_uid,
-            )
-        )
-    if b1 is None and hasattr(fitter.module, "basis_b1"):
-        findings.append(
-            Finding(
-                code="no_b1_map",
-                severity=Severity.WARNING,
-                message="no B1 map: flip angles are taken as nominal; T1 is off by about twice the "
-                "error of B1, most near the ends of a slab",
-                where=header.description,
-                hint="measure B1 and give its map",
-                series_uid=header.series_uid,
-            )
-        )
     maps = _maps(results, fitter, nk, header.affine)
-    return dataclasses.replace(maps, header=header, findings=tuple(findings))
+    findings = (*results.findings, *_remarks(header, averaged, b1 is None, fitter))
+    return dataclasses.replace(maps, header=header, findings=findings)
+
+
+def _remarks(
+    header: SeriesHeader, averaged: bool, without_b1: bool, fitter: Fitter
+) -> list[Finding]:
+    """Return what is to be known of the images that were fitted."""
+
+    def remark(code: str, severity: Severity, message: str, hint: str | None = None) -> Finding:
+        return Finding(
+            code=code,
+            severity=severity,
+            message=message,
+            where=header.description,
+            hint=hint,
+            series_uid=header.series_uid,
+        )
+
+    found = []
+    if averaged:
+        words = (
+            "averages of magnitudes over directions or repeats: their noise is not Rician, so its "
+            "mean is not taken off"
+        )
+        found.append(remark("averaged_magnitudes", Severity.INFO, words))
+    if without_b1 and hasattr(fitter.module, "basis_b1"):
+        words = (
+            "no B1 map: flip angles are taken as nominal; T1 is off by about twice the error of "
+            "B1, most near the ends of a slab"
+        )
+        found.append(remark("no_b1_map", Severity.WARNING, words, "measure B1 and give its map"))
+    return found
 
 
 def fit_arrays(
