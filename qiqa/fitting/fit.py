@@ -133,7 +133,7 @@ def _remarks(
 ) -> list[Finding]:
     """Return what is to be known of the images that were fitted."""
 
-    def remark(code: str, severity: Severity, message: str, hint: str | None = None) -> Finding:
+    def _finding(code: str, severity: Severity, message: str, hint: str | None = None) -> Finding:
         return Finding(
             code=code,
             severity=severity,
@@ -149,13 +149,13 @@ def _remarks(
             "averages of magnitudes over directions or repeats: their noise is not Rician, so its "
             "mean is not taken off"
         )
-        found.append(remark("averaged_magnitudes", Severity.INFO, words))
+        found.append(_finding("averaged_magnitudes", Severity.INFO, words))
     if without_b1 and hasattr(fitter.module, "basis_b1"):
         words = (
             "no B1 map: flip angles are taken as nominal; T1 is off by about twice the error of "
             "B1, most near the ends of a slab"
         )
-        found.append(remark("no_b1_map", Severity.WARNING, words, "measure B1 and give its map"))
+        found.append(_finding("no_b1_map", Severity.WARNING, words, "measure B1 and give its map"))
     return found
 
 

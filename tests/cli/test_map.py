@@ -160,7 +160,16 @@ def whole(folder):
     return maps
 
 
+@pytest.fixture
+def listening():
+    """A shell that starts the tests in the background makes them deaf to SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("calls", [1, 2, 5])
 def test_interrupted_while_files_are_moved_into_place(scan, home, monkeypatch, capsys, calls):
     """All maps of a fit are there, or none."""
@@ -196,6 +205,7 @@ def test_interrupted_while_the_report_is_drawn(scan, home, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("delay_s", [0.4, 1.2])
 def test_interrupted_at_any_moment(scan, home, delay_s):
     arguments = [sys.executable, "-m", "qiqa", "map", "t1", str(scan), "-o", "maps"]
