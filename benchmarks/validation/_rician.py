@@ -63,5 +63,5 @@ def t_quantile_975(dof: NDArray[np.int64]) -> Array:
     """Return the 97.5 % point of Student's t; NaN where there are no degrees of freedom."""
     from scipy.stats import t
 
-    table = np.array([math.nan, *t.ppf(0.975, np.arange(1, max(2, int(dof.max()) + 1)))])
+    table = np.array([math.nan, *t.ppf(0.975, np.arange(1, max(2, int(dof.max(initial=1)) + 1)))])
     return np.asarray(table[np.clip(dof, 0, None)])

@@ -162,7 +162,7 @@ def whole(folder):
 
 @pytest.fixture
 def listening():
-    """A shell that starts the tests in the background makes them deaf to SIGINT."""
+    """Hear SIGINT, to which a shell that starts tests in the background makes them deaf."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
