@@ -20,13 +20,11 @@ from qiqa.fitting.engines import Plan, Task
 from qiqa.fitting.floor import Floor
 from qiqa.fitting.outputs import Outputs
 
-__all__ = ["LOG_ENGINES", "Careful", "Counts"]
+__all__ = ["Careful", "Counts"]
 
 _ROUNDS = 4
 _NEAR_CLIP = 2.0
 """Noise SD below the clip level."""
-LOG_ENGINES = ("log_linear", "log_weighted", "tensor")
-"""Engines that take logarithms; the mean of noise cannot be taken off a logarithm."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -61,6 +59,8 @@ class Careful:
     good_range: tuple[float, float]
     """Lowest and highest signal that is not clipped."""
     noise_sd: float
+    logarithms: bool
+    """Whether the engine takes them."""
     full: bool
     covariance: bool
 
@@ -95,7 +95,7 @@ class Careful:
             b1 = self.b1[index]
             base |= ~(np.isfinite(b1) & (b1 > 0))
         never = base
-        if self.module.ENGINE in LOG_ENGINES:
+        if self.logarithms:
             with np.errstate(invalid="ignore"):
                 # nothing has no logarithm, next to nothing none in float32
                 never = base | ~(y > np.finfo(np.float32).tiny)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qiqa.core.finding import Finding
 from qiqa.core.signal_model import Points
 from qiqa.fitting import noise
-from qiqa.fitting.careful import LOG_ENGINES, Careful, Counts
+from qiqa.fitting.careful import Careful, Counts
 from qiqa.fitting.engines import ENGINES, Plan, Task
 from qiqa.fitting.floor import NOT_JUDGED, Floor
 from qiqa.fitting.outputs import Outputs
@@ -75,6 +75,11 @@ class Fitter:
         return ENGINES.load(self.module.ENGINE)
 
     @property
+    def logarithms(self) -> bool:
+        """Whether the engine takes logarithms of the signal."""
+        return bool(getattr(self.engine, "LOGARITHMS", False))
+
+    @property
     def algorithm(self) -> str:
         """Name and version of the estimator."""
         return str(self.engine.ALGORITHM)
@@ -114,7 +119,7 @@ class Fitter:
         free = ("FLOOR_IS_MODELED", "SIGNED")
         if sd is None or any(getattr(self.module, name, False) for name in free):
             return NOT_JUDGED
-        plain = self.rician and self.module.ENGINE not in LOG_ENGINES
+        plain = self.rician and not self.logarithms
         return Floor(sd, sd if floor_sd is None else floor_sd, plain)
 
     def fit_with(
@@ -153,6 +158,7 @@ class Fitter:
             floor=floor,
             good_range=self.good_range,
             noise_sd=task.noise_sd,
+            logarithms=self.logarithms,
             full=self.full,
             covariance=self.covariance,
         )

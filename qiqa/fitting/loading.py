@@ -50,7 +50,6 @@ def model(name: str) -> ModuleType:
 @functools.cache
 def handle(module: ModuleType, b1: bool) -> SignalModel:
     """Return what kernels take for a model; `b1` chooses its functions for a B1 map."""
-    source = Path(str(module.__file__)).read_bytes()
     functions = {
         kind: getattr(module, kind)
         for kind in ("basis", "decay", "value", "finish")
@@ -62,5 +61,8 @@ def handle(module: ModuleType, b1: bool) -> SignalModel:
             for kind in ("basis", "decay")
             if hasattr(module, f"{kind}_b1")
         }
+    # physics may be shared: an edit of any file that a function comes from must be seen
+    files = {str(module.__file__), *(f.__code__.co_filename for f in functions.values())}
+    source = b"".join(Path(file).read_bytes() for file in sorted(files))
     name = module.__name__.rpartition(".")[2] + (" with B1" if b1 else "")
     return SignalModel.of(name, source, functions)

@@ -89,9 +89,8 @@ def _accumulate(model, y, constants, even, t, c0, c1, q, work, sums):
     for i in range(n4, n):
         row, a0, b0 = y[i], a[i], b[i]
         for v in range(BLOCK):
-            tv = t[v]
-            e0 = running[v] if even else decay(model, tv, a0)
-            f0, d0, h0, g0 = basis(model, e0, tv, a0, b0, q[v])
+            e0 = running[v] if even else decay(model, t[v], a0)
+            f0, d0, h0, g0 = basis(model, e0, t[v], a0, b0, q[v])
             g0 = c0[v] * d0 + c1[v] * g0
             s00[v] += f0 * f0
             s01[v] += f0 * h0
@@ -278,9 +277,7 @@ def fit_two_amplitudes(
     (0: none); estimates (3, voxels), errors (3, voxels), covariance (6, voxels), upper triangle
     row by row, or (6, 0).
     """
-    n = order.size
-    freedom = n - 3
-    status = outputs[4]
+    n, freedom, status = order.size, order.size - 3, outputs[4]
     y, signed = np.empty((n, BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
     score, scores = (
         np.empty((flips + 1, BLOCK), np.float32), np.empty((grid.size, BLOCK), np.float32),

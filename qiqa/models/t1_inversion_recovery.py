@@ -10,9 +10,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.maps import Parameter
-from qiqa.core.signal_model import Example, Points
+from qiqa.core.signal_model import Points
 from qiqa.kernels.elementary import exp
+from qiqa.models import t1_inversion_recovery_signed as signed
+from qiqa.models.t1_inversion_recovery_signed import (
+    EXAMPLE,
+    PARAMETERS,
+    basis,
+    constants,
+    coordinate,
+    scale,
+    value,
+)
 
 __all__ = [
     "ENCODING",
@@ -23,6 +32,11 @@ __all__ = [
     "QUANTITY",
     "REFERENCES",
     "TITLE",
+    "basis",
+    "constants",
+    "coordinate",
+    "scale",
+    "value",
 ]
 
 TITLE = "T1 by inversion recovery, magnitude"
@@ -36,57 +50,11 @@ ENCODING = "inversion_time"
 ENGINE = "two_amplitudes"
 MAGNITUDE = True
 """The sign of early points was lost."""
-PARAMETERS = (
-    Parameter(name="t1", unit="ms", bids="T1map", lower=1.0, upper=20000.0),
-    Parameter(name="m0", unit="signal", bids="M0map"),
-    Parameter(name="inversion_efficiency", unit="1", bids="inversionefficiency"),
-)
-EXAMPLE = Example(
-    values=(35.0, 75.0, 100.0, 125.0, 150.0, 250.0, 1000.0, 1500.0, 2000.0, 3000.0),
-    tr_ms=4500.0,
-    ranges=((100.0, 2500.0), (1.0, 1.0), (0.9, 1.0)),
-)
-
-_UNIT_MS = 1000.0
-"""Times are counted in this unit, so that rates are about 1."""
 
 
 def predict(parameters: NDArray[np.float64], points: Points) -> NDArray[np.float64]:
     """Return the magnitude (n, ...) of (t1 [ms], m0, inversion efficiency), shape (3, ...)."""
-    time, m0, efficiency = parameters[0], parameters[1], parameters[2]
-    shape = (-1, *(1,) * time.ndim)
-    inversion = np.exp(-points.values.reshape(shape) / time)
-    whole = np.exp(-np.nan_to_num(points.tr_ms, nan=np.inf).reshape(shape) / time)
-    signal: NDArray[np.float64] = m0 * (1 - (1 + efficiency) * inversion + efficiency * whole)
-    return np.abs(signal)
-
-
-def coordinate(parameter: float, _: Points) -> float:
-    """Return the rate [1/s]."""
-    return _UNIT_MS / parameter
-
-
-def constants(points: Points) -> NDArray[np.float64]:
-    """Return inversion times [s]."""
-    ti = points.values / _UNIT_MS
-    return np.stack([ti, np.zeros_like(ti)])
-
-
-def scale(points: Points) -> NDArray[np.float64]:
-    """Return the unit of time [ms] and TR [s]; without a TR, it counts as very long."""
-    tr = float(points.tr_ms[0]) if points.tr_ms.size else np.nan
-    return np.array([_UNIT_MS, tr / _UNIT_MS if np.isfinite(tr) else 1e6])
-
-
-def basis(e, t, a, b, q):
-    """Return f0 = 1 and f1 = exp(-a t), each with its derivative with respect to ln t."""
-    return 1.0, 0.0, e, -a * t * e
-
-
-def value(t, k):
-    """Return T1 [ms] and its derivative with respect to ln t."""
-    time = k[0] / t
-    return time, -time
+    return np.abs(signed.predict(parameters, points))
 
 
 def finish(t, c0, c1, k):

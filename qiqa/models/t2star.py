@@ -6,11 +6,9 @@ model knows of neither.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from qiqa.core.maps import Parameter
-from qiqa.core.signal_model import Example, Points
+from qiqa.core.signal_model import Example
+from qiqa.models.t2 import basis, constants, coordinate, predict, scale, value
 
 __all__ = [
     "ENCODING",
@@ -21,6 +19,12 @@ __all__ = [
     "QUANTITY",
     "REFERENCES",
     "TITLE",
+    "basis",
+    "constants",
+    "coordinate",
+    "predict",
+    "scale",
+    "value",
 ]
 
 TITLE = "T2*, mono-exponential"
@@ -36,41 +40,3 @@ PARAMETERS = (
 EXAMPLE = Example(
     values=(2.0, 5.0, 8.0, 11.0, 14.0, 17.0, 20.0, 23.0), ranges=((5.0, 80.0), (1.0, 1.0))
 )
-
-_UNIT_MS = 100.0
-"""Times are counted in this unit, so that rates are about 1."""
-
-
-def predict(parameters: NDArray[np.float64], points: Points) -> NDArray[np.float64]:
-    """Return the signal (n, ...) of parameters (t2star [ms], s0), shape (2, ...)."""
-    time, s0 = parameters[0], parameters[1]
-    te = points.values.reshape(-1, *(1,) * time.ndim)
-    signal: NDArray[np.float64] = s0 * np.exp(-te / time)
-    return signal
-
-
-def coordinate(parameter: float, _: Points) -> float:
-    """Return the rate in inverse units of 100 ms."""
-    return _UNIT_MS / parameter
-
-
-def constants(points: Points) -> NDArray[np.float64]:
-    """Return echo times in units of 100 ms."""
-    te = points.values / _UNIT_MS
-    return np.stack([te, np.zeros_like(te)])
-
-
-def scale(_: Points) -> NDArray[np.float64]:
-    """Return the unit of time [ms]."""
-    return np.array([_UNIT_MS])
-
-
-def basis(e, t, a, b, q):
-    """Return f = exp(-a t) and df/d ln t."""
-    return e, -a * t * e
-
-
-def value(t, k):
-    """Return the time constant [ms] and its derivative with respect to ln t."""
-    time = k[0] / t
-    return time, -time

@@ -16,7 +16,8 @@ from qiqa.core.signal_model import Points
 __all__ = ["ENGINES", "Plan", "Task"]
 
 ENGINES = Registry("qiqa.fitting.engines")
-"""Modules with ALGORITHM and `plan(module, points, b1) -> Plan`; a model names its own."""
+"""Modules with ALGORITHM, METHOD and `plan(module, points, b1) -> Plan`; a model names its own.
+LOGARITHMS: it takes them, so points must be positive and the mean of noise cannot be taken off."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,10 +11,11 @@ from qiqa.fitting.engines import Plan, Task
 from qiqa.fitting.loading import handle
 from qiqa.kernels.loglinear import fit_log_linear, fit_log_weighted
 
-__all__ = ["ALGORITHM", "METHOD", "plan", "straight_line"]
+__all__ = ["ALGORITHM", "LOGARITHMS", "METHOD", "plan", "straight_line"]
 
 ALGORITHM = "log_linear/1"
 METHOD = "unweighted straight line through the logarithms of the signal"
+LOGARITHMS = True
 _UNIT = 1000.0
 """b-values are counted in this unit [s/mm²]."""
 

@@ -8,10 +8,11 @@ from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan
 from qiqa.fitting.engines.log_linear import straight_line
 
-__all__ = ["ALGORITHM", "METHOD", "plan"]
+__all__ = ["ALGORITHM", "LOGARITHMS", "METHOD", "plan"]
 
 ALGORITHM = "log_weighted/1"
 METHOD = "straight line through the logarithms of the signal, weights S squared"
+LOGARITHMS = True
 
 
 def plan(module: ModuleType, points: Points, b1: bool) -> Plan:

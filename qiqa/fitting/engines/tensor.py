@@ -12,10 +12,11 @@ from qiqa.fitting.engines import Plan, Task
 from qiqa.fitting.loading import handle
 from qiqa.kernels.tensor import fit_tensor
 
-__all__ = ["ALGORITHM", "METHOD", "plan"]
+__all__ = ["ALGORITHM", "LOGARITHMS", "METHOD", "plan"]
 
 ALGORITHM = "tensor_reweighted/1"
 METHOD = "straight lines through the logarithms, reweighted twice by the fitted signal squared"
+LOGARITHMS = True
 _UNIT = 1e-3
 """Diffusivities are counted in this unit [mm²/s]."""
 
