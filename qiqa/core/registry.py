@@ -9,11 +9,16 @@ import importlib
 import importlib.metadata
 import importlib.util
 import pkgutil
+import sys
 from types import ModuleType
 
 from qiqa.core.errors import UsageError
 
 __all__ = ["Registry"]
+
+
+_LOADED: set[tuple[str, str]] = set()
+"""Members of packages that were found and imported before."""
 
 
 @functools.cache
@@ -50,6 +55,9 @@ class Registry:
         UsageError
             If there is none of that name; the message gives the nearest one.
         """
+        whole = f"{self.package}.{name}"
+        if (self.package, name) in _LOADED and whole in sys.modules:
+            return sys.modules[whole]  # to list the folder again costs more than many a fit
         names = self.names()
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
@@ -63,4 +71,6 @@ class Registry:
                 if not isinstance(module, ModuleType):
                     raise UsageError(f"entry point {name!r} of {self.package} must name a module")
                 return module
-        return importlib.import_module(f"{self.package}.{name}")
+        module = importlib.import_module(whole)
+        _LOADED.add((self.package, name))
+        return module

@@ -31,14 +31,20 @@ _NEAR_CLIP = 2.0
 class Counts:
     """Points left out, over all voxels that were fitted."""
 
+    missing: int = 0
+    """All that are left out."""
     clipped: int = 0
-    floor: int = 0
     non_finite: int = 0
+
+    @property
+    def floor(self) -> int:
+        """Points at the noise floor, or without a logarithm."""
+        return self.missing - self.clipped - self.non_finite
 
     def add(self, other: Counts) -> None:
         """Add the counts of other voxels."""
+        self.missing += other.missing
         self.clipped += other.clipped
-        self.floor += other.floor
         self.non_finite += other.non_finite
 
 
@@ -64,13 +70,10 @@ class Careful:
     full: bool
     covariance: bool
 
-    def fit_suspects(
-        self, index: NDArray[np.intp], out: Outputs
-    ) -> tuple[NDArray[np.intp], Counts]:
+    def fit_suspects(self, index: NDArray[np.intp], out: Outputs) -> Counts:
         """Look again at voxels that were fitted to all points but have little signal.
 
-        `out` holds what was found, and receives what is found now. Returns the number of points
-        used by each voxel, and counts of points left out.
+        `out` holds what was found, and receives what is found now.
         """
         n, p = self.order.size, len(self.module.PARAMETERS)
         out.status[...] = FitStatus.CONVERGED if n > p else FitStatus.EXACT
@@ -79,12 +82,11 @@ class Careful:
         bad = at_floor[:, todo]
         self._settle(index, out, bad, todo, None, None)
         out.status[out.status == FitStatus.TOO_FEW_POINTS] = FitStatus.NOISE_FLOOR
-        used = np.full(index.size, n)
-        used[todo] -= bad.sum(axis=0)
-        counts = Counts(floor=int((n - used)[_answered(out)].sum()))
-        return used, counts
+        out.n_used[...] = n
+        out.n_used[todo] -= bad.sum(axis=0).astype(np.uint16)
+        return Counts()
 
-    def fit_aside(self, index: NDArray[np.intp], out: Outputs) -> tuple[NDArray[np.intp], Counts]:
+    def fit_aside(self, index: NDArray[np.intp], out: Outputs) -> Counts:
         """Fit voxels with points that are not finite, clipped, or without a logarithm."""
         y = self.signal[np.ix_(self.order, index)]
         finite = np.isfinite(y)
@@ -110,13 +112,12 @@ class Careful:
         if ceiling is not None:
             clipped |= bad & ~base & (y > ceiling / 2.0)
         self._reasons(out, finite, clipped)
-        answered = _answered(out)
-        counts = Counts(
+        out.n_used[...] = (~bad).sum(axis=0)
+        answered = out.answered()
+        return Counts(
             clipped=int(clipped[:, answered].sum()),
-            floor=int((bad & ~base & ~clipped)[:, answered].sum()),
             non_finite=int((~finite)[:, answered].sum()),
         )
-        return (~bad).sum(axis=0), counts
 
     def _settle(
         self,
@@ -142,7 +143,7 @@ class Careful:
                 fresh |= never[:, todo[here]]
             if turn > 1:
                 fresh |= bad[:, here]  # from here on none comes back, so that this ends
-            lost = np.flatnonzero(~_answered(out)[todo[here]])
+            lost = np.flatnonzero(~out.answered()[todo[here]])
             fresh[:, lost] = bad[:, here[lost]]  # without a fit nothing is known of its points
             moved = np.flatnonzero((fresh != bad[:, here]).any(axis=0))
             if not moved.size:
@@ -161,12 +162,14 @@ class Careful:
             if keep.size < p or np.unique(self.points.values[keep]).size < min(p, 2):
                 out.clear(mine, FitStatus.TOO_FEW_POINTS)
                 continue
-            part = Outputs.make(p, mine.size, full=self.full, covariance=self.covariance)
+            part = Outputs.make(
+                p, keep.size, mine.size, full=self.full, covariance=self.covariance
+            )
             task = Task(
                 signal=self.signal[np.ix_(self.order[keep], index[mine])],
                 order=np.arange(keep.size),
                 extra=self.b1[index[mine]] if self.b1.size else self.b1,
-                limits=np.array([-np.inf, np.inf, 0.0, self.floor.variance, self.floor.silent]),
+                limits=np.array([-np.inf, np.inf, 0.0, self.floor.variance, self.floor.silent, 0.0]),
                 noise_sd=self.noise_sd,
                 outputs=part.arrays,
                 full=self.full,
@@ -203,11 +206,6 @@ class Careful:
         lacking = few & (n_finite - n_clipped < p)
         out.status[lacking & (n - n_clipped < p)] = FitStatus.SATURATED
         out.status[lacking & (n_finite < p)] = FitStatus.NON_FINITE
-
-
-def _answered(out: Outputs) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (out.status == FitStatus.CONVERGED) | (out.status == FitStatus.EXACT)
-    return found
 
 
 def _patterns(bad: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.intp]]]:

@@ -334,7 +334,7 @@ def _maps(
         standard_errors=volume(out.errors) if wide else None,  # type: ignore[arg-type]
         covariance=None if full is None else volume(full),  # type: ignore[arg-type]
         residual_sd=volume(out.residual) if wide else None,  # type: ignore[arg-type]
-        n_used=volume(results.n_used),  # type: ignore[arg-type]
+        n_used=volume(out.n_used),  # type: ignore[arg-type]
         status=volume(out.status),  # type: ignore[arg-type]
         affine=affine,
         noise_sd=results.level.noise_sd,

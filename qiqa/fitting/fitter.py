@@ -43,7 +43,6 @@ class Results:
     """What a fit found, voxels in a row."""
 
     outputs: Outputs
-    n_used: NDArray[np.uint16]
     level: Level
     counts: Counts
     findings: tuple[Finding, ...] = ()
@@ -133,16 +132,17 @@ class Fitter:
         floor = self.floor_of(sd, level.floor_sd)
         n, voxels = self.signal.shape
         p = len(self.module.PARAMETERS)
-        out = Outputs.make(p, voxels, full=self.full, covariance=self.covariance, mask=self.mask)
-        n_used = np.full(voxels, n, np.uint16)
-        if self.mask is not None:
-            n_used[~self.mask] = 0
+        out = Outputs.make(
+            p, n, voxels, full=self.full, covariance=self.covariance, mask=self.mask
+        )
         ordered = self.points.take(self.order)
         task = Task(
             signal=self.signal,
             order=self.order,
             extra=self.b1,
-            limits=np.array([*self.good_range, floor.suspicious, floor.variance, floor.silent]),
+            limits=np.array(
+                [*self.good_range, floor.suspicious, floor.variance, floor.silent, floor.cut]
+            ),
             noise_sd=np.nan if sd is None else sd,
             outputs=out.arrays,
             full=self.full,
@@ -172,13 +172,15 @@ class Fitter:
                 for first in range(0, found.size, _CHUNK):
                     index = found[first : first + _CHUNK]
                     part = out.take(index)
-                    n_used[index], left_out = fit(index, part)
+                    left_out = fit(index, part)
                     out.put(index, part)
                     with lock:
                         counts.add(left_out)
+            with lock:
+                counts.missing += out.missing(start, stop, n)
 
         run_spans(work, voxels, self.workers, progress)
-        return Results(out, n_used, level, counts)
+        return Results(out, level, counts)
 
     def _noise(self, planner: Callable[[Points], Plan]) -> Level:
         """Return the noise SD, that of the floor, and where they come from."""
@@ -200,7 +202,7 @@ class Fitter:
 
         def residuals(sd: float | None) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
             found = part.fit_with(planner, Level(sd, sd, ""), None)
-            return found.outputs.residual, found.n_used.astype(np.intp) - p
+            return found.outputs.residual, found.outputs.n_used.astype(np.intp) - p
 
         inside = noise.from_residuals(residuals, peak) if index.size else None
         signed = getattr(self.module, "SIGNED", False)

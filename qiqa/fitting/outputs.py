@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.kernels.status import PENDING
+from qiqa.kernels.status import CONVERGED, EXACT, PENDING
 
 __all__ = ["Outputs"]
 
@@ -25,6 +25,8 @@ class Outputs:
     """(p (p + 1) / 2, voxels): upper triangle row by row; or (..., 0)."""
     residual: NDArray[np.float32]
     """(voxels,)."""
+    n_used: NDArray[np.uint16]
+    """(voxels,) points that the fit rests on."""
     status: NDArray[np.uint8]
     """(voxels,)."""
 
@@ -32,23 +34,25 @@ class Outputs:
     def make(
         cls,
         p: int,
+        n: int,
         voxels: int,
         *,
         full: bool,
         covariance: bool,
         mask: NDArray[np.bool_] | None = None,
     ) -> Outputs:
-        """Return empty outputs; voxels outside the mask have NaN and status 0."""
+        """Return empty outputs for n points; voxels outside the mask have NaN and status 0."""
         many = voxels if full else 0
         found = cls(
             np.empty((p, voxels), np.float32),
             np.empty((p, many), np.float32),
             np.empty((p * (p + 1) // 2, voxels if covariance else 0), np.float32),
             np.empty(many, np.float32),
+            np.full(voxels, n, np.uint16),
             np.full(voxels, PENDING, np.uint8),
         )
         if mask is not None:
-            found.status[~mask] = 0
+            found.status[~mask], found.n_used[~mask] = 0, 0
             for array in (found.estimates, found.errors, found.covariance, found.residual):
                 if array.shape[-1] == voxels:
                     array[..., ~mask] = np.nan
@@ -57,7 +61,9 @@ class Outputs:
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """The arrays in the order of kernels."""
-        return (self.estimates, self.errors, self.covariance, self.residual, self.status)
+        return (
+            self.estimates, self.errors, self.covariance, self.residual, self.n_used, self.status,
+        )  # fmt: skip
 
     def take(self, index: NDArray[np.intp]) -> Outputs:
         """Return a copy of some voxels."""
@@ -71,6 +77,17 @@ class Outputs:
         for own, other in zip(self.arrays, part.arrays, strict=True):
             if own.shape[-1] == voxels and other.shape[-1] == size:
                 own[..., index] = other
+
+    def answered(self) -> NDArray[np.bool_]:
+        """Say which voxels have an answer."""
+        found: NDArray[np.bool_] = (self.status == CONVERGED) | (self.status == EXACT)
+        return found
+
+    def missing(self, start: int, stop: int, n: int) -> int:
+        """Return how many of n points a voxel are left out, over the voxels with an answer."""
+        here = np.flatnonzero(self.n_used[start:stop] < n) + start
+        kept = here[np.isin(self.status[here], (CONVERGED, EXACT))]
+        return int(n * kept.size - self.n_used[kept].sum(dtype=np.int64))
 
     def clear(self, index: NDArray[np.intp], status: int) -> None:
         """Leave the voxels `index` without an answer."""

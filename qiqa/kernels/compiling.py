@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from numba import njit
+from numba import njit, types
+from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
-__all__ = ["BLOCK", "cache_folder", "inlined", "kernel"]
+__all__ = ["BLOCK", "cache_folder", "inlined", "kernel", "rows"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -35,6 +39,37 @@ def kernel(function: Function) -> Function:
 def inlined(function: Function) -> Function:
     """Return a small `function` that is merged into the loops that call it."""
     return cast(Function, njit(error_model="numpy", fastmath=_FLAGS, forceinline=True)(function))
+
+
+@intrinsic
+def rows(_: Any, buffer: Any) -> Any:
+    """Return a buffer (n, BLOCK) as it is, but with the length of a row known to the compiler.
+
+    An inlined function is optimized before it is merged into its caller, when it does not know yet
+    how far apart the rows are: it would then take two rows for the same memory and give up vectors
+    (32 rows: 37 ns a voxel instead of 7).
+    """
+
+    def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        kind = signature.args[0]
+        given, known = make_array(kind)(context, builder, values[0]), make_array(kind)(context, builder)
+        size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+
+        def pair(first: Any, second: int) -> Any:
+            return cgutils.pack_array(builder, [first, context.get_constant(types.intp, second)])
+
+        populate_array(
+            known,
+            data=given.data,
+            shape=pair(cgutils.unpack_tuple(builder, given.shape)[0], BLOCK),
+            strides=pair(context.get_constant(types.intp, BLOCK * size), size),
+            itemsize=given.itemsize,
+            meminfo=given.meminfo,
+            parent=given.parent,
+        )
+        return impl_ret_borrowed(context, builder, signature.return_type, known._getvalue())
+
+    return buffer(buffer), write
 
 
 def cache_folder(function: Any) -> str | None:

@@ -25,7 +25,7 @@ from numba.extending import (
 )
 
 from qiqa.kernels.compiling import inlined
-from qiqa.kernels.elementary import exp
+from qiqa.kernels.elementary import fade
 
 __all__ = ["SignalModel", "basis", "decay", "finish", "kernel_digest", "value"]
 
@@ -123,7 +123,7 @@ def finish(model, t, c0, c1, k):
 def _decay(model, t, x):
     own = _function(model, "decay")
     if own is None:
-        return lambda model, t, x: exp(-x * t)
+        return lambda model, t, x: fade(-x * t)
     return lambda model, t, x: own(t, x)
 
 

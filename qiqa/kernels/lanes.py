@@ -6,10 +6,22 @@ import math
 
 import numpy as np
 
-from qiqa.kernels.compiling import BLOCK, inlined
-from qiqa.kernels.status import NOISE_FLOOR, PENDING, SET_ASIDE
+from qiqa.kernels.compiling import BLOCK, inlined, rows
+from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASIDE, SUSPECT
 
-__all__ = ["load_block", "next_block", "store_row", "store_status", "sum_of_squares"]
+__all__ = [
+    "fetch_constant",
+    "load_block",
+    "mark_floor",
+    "next_block",
+    "pad",
+    "store_row",
+    "store_whole",
+]
+
+
+_WORDS = BLOCK // 8
+_SPREAD = 0x0101010101010101
 
 
 @inlined
@@ -17,13 +29,15 @@ def next_block(status, wanted, position, stop, lanes):
     """Collect the next voxels whose status is `wanted`; return (how many, where to go on)."""
     count = 0
     if position + BLOCK <= stop:
-        for v in range(BLOCK):
-            count += 1 if status[position + v] == wanted else 0
-        if count == BLOCK:
+        # eight voxels a word: most blocks are wanted whole
+        words = status[position : position + BLOCK].view(np.uint64)
+        pattern, other = np.uint64(wanted * _SPREAD), np.uint64(0)
+        for k in range(_WORDS):
+            other |= words[k] ^ pattern
+        if other == np.uint64(0):
             for v in range(BLOCK):
                 lanes[v] = position + v
-            return count, position + BLOCK
-        count = 0
+            return BLOCK, position + BLOCK
     while position < stop and count < BLOCK:
         if status[position] == wanted:
             lanes[count] = position
@@ -32,6 +46,35 @@ def next_block(status, wanted, position, stop, lanes):
     for v in range(count, BLOCK):
         lanes[v] = -1
     return count, position
+
+
+@inlined
+def _check(s, low, high):
+    """Return a signal, or 0 where it is not good, and whether it is, 1 or 0.
+
+    Numbers instead of truth values: these the compiler would not keep in vectors.
+    """
+    zero, one = np.float32(0.0), np.float32(1.0)
+    kept = s if s >= low else zero
+    kept = kept if s <= high else zero
+    return kept, one if kept == s else zero
+
+
+@inlined
+def _copy(signal, order, lanes, count, contiguous, y):
+    """Copy `count` voxels into y; lanes beyond get a signal of zero."""
+    y = rows(y)
+    for i in range(order.size):
+        row, source = y[i], signal[order[i]]
+        if contiguous and count == BLOCK:
+            near = source[lanes[0] : lanes[0] + BLOCK]
+            for v in range(BLOCK):
+                row[v] = near[v]
+        else:
+            for v in range(count):
+                row[v] = source[lanes[v]]
+            for v in range(count, BLOCK):
+                row[v] = np.float32(0.0)
 
 
 @inlined
@@ -45,48 +88,74 @@ def load_block(signal, order, lanes, count, contiguous, limits, y, state, least,
     `least` becomes the smallest magnitude.
     """
     low, high, variance = np.float32(limits[0]), np.float32(limits[1]), np.float32(limits[3])
-    pending, aside = np.float32(PENDING), np.float32(SET_ASIDE)
+    silent, zero = np.float32(limits[4]), np.float32(0.0)
+    y, n, n4 = rows(y), order.size, order.size // 4 * 4
     for v in range(BLOCK):
-        state[v], least[v], most[v] = pending, np.inf, 0.0
-    for i in range(y.shape[0]):
-        row, source = y[i], signal[order[i]]
-        if contiguous and count == BLOCK:
-            first = lanes[0]
-            near = source[first : first + BLOCK]
-            for v in range(BLOCK):
-                row[v] = near[v]
-        else:
-            for v in range(count):
-                row[v] = source[lanes[v]]
-            for v in range(count, BLOCK):
-                row[v] = np.float32(0.0)
+        state[v], least[v], most[v] = 1.0, np.inf, 0.0
+    _copy(signal, order, lanes, count, contiguous, y)
+    for i in range(0, n4, 4):
+        y0, y1, y2, y3 = y[i], y[i + 1], y[i + 2], y[i + 3]
         for v in range(BLOCK):
-            s = row[v]
-            good = (s >= low) & (s <= high)
-            state[v] = state[v] if good else aside
+            s0, g0 = _check(y0[v], low, high)
+            s1, g1 = _check(y1[v], low, high)
+            s2, g2 = _check(y2[v], low, high)
+            s3, g3 = _check(y3[v], low, high)
+            y0[v], y1[v], y2[v], y3[v] = s0, s1, s2, s3
+            s0, s1, s2, s3 = abs(s0), abs(s1), abs(s2), abs(s3)
+            state[v] = min(state[v], g0, g1, g2, g3)
+            least[v] = min(least[v], s0, s1, s2, s3)
+            most[v] = max(most[v], s0, s1, s2, s3)
+    for i in range(n4, n):
+        row = y[i]
+        for v in range(BLOCK):
+            s, good = _check(row[v], low, high)
+            row[v] = s
+            state[v] = min(state[v], good)
             least[v] = min(least[v], abs(s))
-            most[v] = max(most[v], abs(s) if good else np.float32(0.0))
-            row[v] = s if good else np.float32(0.0)
-        if variance > np.float32(0.0):
+            most[v] = max(most[v], abs(s))
+    if variance > zero:
+        for i in range(n):
+            row = y[i]
             for v in range(BLOCK):
-                row[v] = math.sqrt(max(row[v] * row[v] - variance, np.float32(0.0)))
-    silent = np.float32(limits[4])
-    if silent > np.float32(0.0):
-        for v in range(BLOCK):
-            quiet = np.float32(NOISE_FLOOR) if state[v] == pending else state[v]
-            state[v] = quiet if most[v] < silent else state[v]
+                row[v] = math.sqrt(max(row[v] * row[v] - variance, zero))
+    pending, aside, quiet = np.float32(PENDING), np.float32(SET_ASIDE), np.float32(NOISE_FLOOR)
+    for v in range(BLOCK):
+        heard = quiet if most[v] < silent else pending
+        state[v] = heard if state[v] > zero else aside
 
 
 @inlined
-def sum_of_squares(y, total):
-    """Write the sum of squares of each voxel, float64."""
+def fetch_constant(extra, lanes, count, q, state):
+    """Fetch the constant of each voxel; set aside where there is none."""
+    for v in range(count):
+        q[v] = extra[lanes[v]]
+        if not (q[v] > 0.0 and q[v] < np.inf):
+            q[v], state[v] = 1.0, SET_ASIDE
+
+
+@inlined
+def pad(n):
+    """Return how many rows a block of n measurements takes in a search."""
+    return (n + 3) // 4 * 4
+
+
+@inlined
+def mark_floor(state, least, floor, judged, mask):
+    """Mark fits with a point below `floor` as suspect; mask becomes 0, or NaN without an answer.
+
+    `judged`: those of more points than parameters have been looked at.
+    """
+    good, exact, suspect = np.float32(CONVERGED), np.float32(EXACT), np.float32(SUSPECT)
+    zero, none, low = np.float32(0.0), np.float32(np.nan), np.float32(floor)
     for v in range(BLOCK):
-        total[v] = 0.0
-    for i in range(y.shape[0]):
-        row = y[i]
-        for v in range(BLOCK):
-            s = np.float64(row[v])
-            total[v] += s * s
+        now = state[v]
+        answer = zero if now == good else none
+        answer = zero if now == exact else answer
+        mask[v] = zero if now == suspect else answer
+        marked = suspect if least[v] < low else now
+        open_still = now if judged else marked
+        left = open_still if now == good else now
+        state[v] = marked if now == exact else left
 
 
 @inlined
@@ -102,12 +171,12 @@ def store_row(row, mask, lanes, count, contiguous, out):
 
 
 @inlined
-def store_status(state, lanes, count, contiguous, out):
-    """Write states, kept as floating point so that they stay in vectors, as what they are."""
+def store_whole(row, lanes, count, contiguous, out):
+    """Write whole numbers, kept as floating point so that they stay in vectors, as what they are."""
     if contiguous and count == BLOCK:
         near = out[lanes[0] : lanes[0] + BLOCK]
         for v in range(BLOCK):
-            near[v] = np.uint8(state[v])
+            near[v] = np.int32(row[v])
     else:
         for v in range(count):
-            out[lanes[v]] = np.uint8(state[v])
+            out[lanes[v]] = np.int32(row[v])

@@ -62,7 +62,7 @@ def _close(status, start, count, wanted, limits, found, full, rows, outputs):
 
     rows: bad, least, most, then two estimates, two errors, residual, covariance.
     """
-    estimates, errors, covariance, residual, _ = outputs
+    estimates, errors, covariance, residual, _, _ = outputs
     floor, silent = np.float32(limits[2]), np.float32(limits[4])
     bad, least, most = rows[0], rows[1], rows[2]
     state = status[start : start + count]
@@ -236,7 +236,7 @@ def fit_log_linear(model, signal, order, x, mean, scale, limits, noise, span, fu
     the residuals of the logarithms.
     """
     n = order.size
-    status = outputs[4]
+    status = outputs[5]
     low, high = max(np.float32(limits[0]), _TINY), np.float32(limits[1])
     found = CONVERGED if n > 2 else EXACT
     total = 0.0
@@ -319,7 +319,7 @@ def fit_log_weighted(model, signal, order, x, mean, scale, limits, noise, span, 
     overflow nor vanish in float32.
     """
     n = order.size
-    status = outputs[4]
+    status = outputs[5]
     low, high = max(np.float32(limits[0]), _TINY), np.float32(limits[1])
     found = CONVERGED if n > 2 else EXACT
     back, center = np.float32(1.0 / scale), np.float32(mean)

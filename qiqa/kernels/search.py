@@ -10,63 +10,105 @@ from __future__ import annotations
 
 import numpy as np
 
-from qiqa.kernels.compiling import BLOCK, inlined
+from qiqa.kernels.compiling import BLOCK, inlined, rows
 from qiqa.kernels.dispatch import basis, decay
 from qiqa.kernels.elementary import exp
 
 __all__ = [
     "best_amplitude",
     "best_amplitude_direct",
-    "best_pair",
     "best_signs",
+    "start_at",
     "start_from_peak",
     "top_two",
 ]
 
 
 @inlined
-def _dot(weights, y, total):
-    """Write the weighted sum over measurements; eight at a time, since storing costs most."""
-    n, n8 = y.shape[0], y.shape[0] // 8 * 8
+def _four_dots(w, u, i, y, first, p, r):
+    """Add two weighted sums of four measurements from i on; `first`: to nothing."""
+    y = rows(y)
+    y0, y1, y2, y3 = y[i], y[i + 1], y[i + 2], y[i + 3]
+    w0, w1, w2, w3 = w[i], w[i + 1], w[i + 2], w[i + 3]
+    u0, u1, u2, u3 = u[i], u[i + 1], u[i + 2], u[i + 3]
     for v in range(BLOCK):
-        total[v] = 0.0
-    for i in range(0, n8, 8):
-        y0, y1, y2, y3 = y[i], y[i + 1], y[i + 2], y[i + 3]
-        y4, y5, y6, y7 = y[i + 4], y[i + 5], y[i + 6], y[i + 7]
-        w0, w1, w2, w3 = weights[i], weights[i + 1], weights[i + 2], weights[i + 3]
-        w4, w5, w6, w7 = weights[i + 4], weights[i + 5], weights[i + 6], weights[i + 7]
-        for v in range(BLOCK):
-            near = (w0 * y0[v] + w1 * y1[v]) + (w2 * y2[v] + w3 * y3[v])
-            far = (w4 * y4[v] + w5 * y5[v]) + (w6 * y6[v] + w7 * y7[v])
-            total[v] += near + far
-    for i in range(n8, n):
-        row, w = y[i], weights[i]
-        for v in range(BLOCK):
-            total[v] += w * row[v]
+        s0, s1, s2, s3 = y0[v], y1[v], y2[v], y3[v]
+        ps = (w0 * s0 + w1 * s1) + (w2 * s2 + w3 * s3)
+        rs = (u0 * s0 + u1 * s1) + (u2 * s2 + u3 * s3)
+        if first:
+            p[v], r[v] = ps, rs
+        else:
+            p[v], r[v] = p[v] + ps, r[v] + rs
+
+
+@inlined
+def _eight_dots(w, u, i, y, first, p, r):
+    """As `_four_dots`, of eight measurements, since storing costs most."""
+    y = rows(y)
+    y0, y1, y2, y3 = y[i], y[i + 1], y[i + 2], y[i + 3]
+    y4, y5, y6, y7 = y[i + 4], y[i + 5], y[i + 6], y[i + 7]
+    w0, w1, w2, w3 = w[i], w[i + 1], w[i + 2], w[i + 3]
+    w4, w5, w6, w7 = w[i + 4], w[i + 5], w[i + 6], w[i + 7]
+    u0, u1, u2, u3 = u[i], u[i + 1], u[i + 2], u[i + 3]
+    u4, u5, u6, u7 = u[i + 4], u[i + 5], u[i + 6], u[i + 7]
+    for v in range(BLOCK):
+        s0, s1, s2, s3 = y0[v], y1[v], y2[v], y3[v]
+        s4, s5, s6, s7 = y4[v], y5[v], y6[v], y7[v]
+        ps = (w0 * s0 + w1 * s1) + (w2 * s2 + w3 * s3)
+        rs = (u0 * s0 + u1 * s1) + (u2 * s2 + u3 * s3)
+        ps += (w4 * s4 + w5 * s5) + (w6 * s6 + w7 * s7)
+        rs += (u4 * s4 + u5 * s5) + (u6 * s6 + u7 * s7)
+        if first:
+            p[v], r[v] = ps, rs
+        else:
+            p[v], r[v] = p[v] + ps, r[v] + rs
+
+
+@inlined
+def _two_dots(w, u, y, p, r):
+    """Write two weighted sums over measurements; y is filled up with zeros to a multiple of 4."""
+    n, n8 = y.shape[0], y.shape[0] // 8 * 8
+    if n8:
+        _eight_dots(w, u, 0, y, True, p, r)
+        for i in range(8, n8, 8):
+            _eight_dots(w, u, i, y, False, p, r)
+        if n8 < n:
+            _four_dots(w, u, n8, y, False, p, r)
+    else:
+        _four_dots(w, u, 0, y, True, p, r)
 
 
 @inlined
 def best_amplitude(table, y, scores, best, place):
-    """Score every grid point for one amplitude; table (grid, n) holds unit vectors.
+    """Score every grid point for one amplitude; table (grid, n) holds unit vectors, grid even.
 
-    scores (grid, block) receives squared projections, place the grid point with the largest.
+    scores (grid, block) receives squared projections, place the grid point with the largest. y and
+    table are filled up with zeros to a multiple of 4 measurements.
     """
+    scores = rows(scores)
     for v in range(BLOCK):
         best[v], place[v] = -1.0, 0.0
-    for g in range(table.shape[0]):
-        score, here = scores[g], np.float32(g)
-        _dot(table[g], y, score)
+    for g in range(0, table.shape[0], 2):
+        score, second, here, there = scores[g], scores[g + 1], np.float32(g), np.float32(g + 1)
+        _two_dots(table[g], table[g + 1], y, score, second)
         for v in range(BLOCK):
-            s = score[v] * score[v]
-            better = s > best[v]
-            score[v] = s
-            best[v] = s if better else best[v]
-            place[v] = here if better else place[v]
+            s, z = score[v] * score[v], second[v] * second[v]
+            score[v], second[v] = s, z
+            top, at = best[v], place[v]
+            at = here if s > top else at
+            top = max(top, s)
+            place[v] = there if z > top else at
+            best[v] = max(top, z)
 
 
 @inlined
-def best_amplitude_direct(model, grid, constants, q, y, scores, best, place, norm):
-    """Score every grid point where the basis depends on a constant q of the voxel (B1)."""
+def best_amplitude_direct(model, grid, constants, q, y, scores, work):
+    """Score every grid point where the basis depends on a constant q of the voxel (B1).
+
+    work receives the best score, a work row, the place of the best at 3.
+    """
+    y, scores, work = rows(y), rows(scores), rows(work)
+    best, norm, place = work[0], work[1], work[3]
     for v in range(BLOCK):
         best[v], place[v] = -1.0, 0.0
     for g in range(grid.size):
@@ -89,95 +131,151 @@ def best_amplitude_direct(model, grid, constants, q, y, scores, best, place, nor
 
 
 @inlined
-def start_from_peak(grid, scores, place, rows, t):
-    """Write t at the top of a parabola through the best grid point and its neighbors."""
-    first, step, last = grid[0], grid[1] - grid[0], grid.size - 1
-    left, middle, right = rows[0], rows[1], rows[2]
+def start_from_peak(grid, scores, place, work, t):
+    """Write t at the top of a parabola through the best grid point and its neighbors; float32."""
+    first, step = np.float32(grid[0]), np.float32(grid[1] - grid[0])
+    last, tiny = grid.size - 1, np.float32(-1e-30)
+    half, one, two = np.float32(0.5), np.float32(1.0), np.float32(2.0)
+    scores, work = rows(scores), rows(work)
+    left, middle, right = work[0], work[1], work[2]
     for v in range(BLOCK):
         # at an end of the grid the parabola of the point beside it serves
         at = min(max(int(place[v]), 1), last - 1)
         left[v], middle[v], right[v] = scores[at - 1, v], scores[at, v], scores[at + 1, v]
         t[v] = at
     for v in range(BLOCK):
-        bend = left[v] - 2.0 * middle[v] + right[v]
-        bend = bend if bend < -1e-300 else -1e-300
-        offset = 0.5 * (left[v] - right[v]) / bend
-        offset = offset if offset > -1.0 else -1.0
-        offset = offset if offset < 1.0 else 1.0
+        bend = left[v] - two * middle[v] + right[v]
+        bend = bend if bend < tiny else tiny
+        offset = half * (left[v] - right[v]) / bend
+        offset = offset if offset > -one else -one
+        offset = offset if offset < one else one
         t[v] = exp(first + (t[v] + offset) * step)
 
 
 @inlined
-def best_signs(table, y, flips, scores, work):
+def start_at(grid, place, t):
+    """Write t at a grid point; float32."""
+    first, step = np.float32(grid[0]), np.float32(grid[1] - grid[0])
+    for v in range(BLOCK):
+        t[v] = exp(first + place[v] * step)
+
+
+_PLACE = np.int32(31)
+_SCORE = np.int32(0x7FFFFFE0)
+
+
+@inlined
+def _with_place(score, place):
+    """Return the magnitude of a score with a place (below 32) in its last bits.
+
+    A maximum then brings its place along, at a third of the cost of a comparison and two choices;
+    the score loses 4e-6 of itself, far less than lies between two points of the grid.
+    """
+    bits = np.int32(np.int32(np.float32(score).view(np.int32) & _SCORE) | place)
+    return bits.view(np.float32)
+
+
+@inlined
+def _turn_three(first, second, k, y, constant, here, p0, p1, scores):
+    """Turn points k, k + 1 and k + 2 negative, one after the other, and score each pattern."""
+    two = np.float32(2.0)
+    a0, b0, c0 = two * first[k], two * first[k + 1], two * first[k + 2]
+    a1, b1, c1 = two * second[k], two * second[k + 1], two * second[k + 2]
+    y, scores = rows(y), rows(scores)
+    ya, yb, yc, sa, sb, sc = y[k], y[k + 1], y[k + 2], scores[k + 1], scores[k + 2], scores[k + 3]
+    for v in range(BLOCK):
+        u1 = p1[v] - a1 * ya[v]
+        w1 = u1 - b1 * yb[v]
+        z1 = w1 - c1 * yc[v]
+        p1[v] = z1
+        if constant:
+            sa[v] = max(sa[v], _with_place(u1, here))
+            sb[v] = max(sb[v], _with_place(w1, here))
+            sc[v] = max(sc[v], _with_place(z1, here))
+        else:
+            u0 = p0[v] - a0 * ya[v]
+            w0 = u0 - b0 * yb[v]
+            z0 = w0 - c0 * yc[v]
+            p0[v] = z0
+            sa[v] = max(sa[v], _with_place(u0 * u0 + u1 * u1, here))
+            sb[v] = max(sb[v], _with_place(w0 * w0 + w1 * w1, here))
+            sc[v] = max(sc[v], _with_place(z0 * z0 + z1 * z1, here))
+
+
+@inlined
+def _turn_one(first, second, k, y, constant, here, p0, p1, scores):
+    """As `_turn_three`, one point."""
+    a0, a1 = np.float32(2.0) * first[k], np.float32(2.0) * second[k]
+    y, scores = rows(y), rows(scores)
+    row, score = y[k], scores[k + 1]
+    for v in range(BLOCK):
+        u1 = p1[v] - a1 * row[v]
+        p1[v] = u1
+        if constant:
+            score[v] = max(score[v], _with_place(u1, here))
+        else:
+            u0 = p0[v] - a0 * row[v]
+            p0[v] = u0
+            score[v] = max(score[v], _with_place(u0 * u0 + u1 * u1, here))
+
+
+@inlined
+def best_signs(table, constant, y, flips, scores, work):
     """Score every number k of early points turned negative, k = 0 to flips.
 
-    table (grid, 2, n) holds two orthonormal vectors at each grid point; scores (flips + 1, block)
-    receives the best score of each k over the grid.
+    table (grid, 2, n) holds two orthonormal vectors at each of up to 32 grid points; scores
+    (flips + 1, block) receive the best score of each k over the grid, with its place. y and table
+    are filled up with zeros to a multiple of 4 measurements. `constant`: the first vector is the
+    same at all grid points, so that the scores are magnitudes of the second projection alone.
     """
+    y, scores, work = rows(y), rows(scores), rows(work)
     p0, p1 = work[0], work[1]
-    two = np.float32(2.0)
+    whole = flips // 3 * 3
     for k in range(flips + 1):
         score = scores[k]
         for v in range(BLOCK):
-            score[v] = -1.0
+            score[v] = 0.0
     for g in range(table.shape[0]):
-        first, second = table[g, 0], table[g, 1]
-        _dot(first, y, p0)
-        _dot(second, y, p1)
-        score = scores[0]
+        first, second, here, score = table[g, 0], table[g, 1], np.int32(g), scores[0]
+        _two_dots(first, second, y, p0, p1)
         for v in range(BLOCK):
-            score[v] = max(score[v], p0[v] * p0[v] + p1[v] * p1[v])
-        whole = flips // 3 * 3
+            if constant:
+                score[v] = max(score[v], _with_place(p1[v], here))
+            else:
+                score[v] = max(score[v], _with_place(p0[v] * p0[v] + p1[v] * p1[v], here))
         for k in range(0, whole, 3):
-            a0, b0, c0 = two * first[k], two * first[k + 1], two * first[k + 2]
-            a1, b1, c1 = two * second[k], two * second[k + 1], two * second[k + 2]
-            ya, yb, yc = y[k], y[k + 1], y[k + 2]
-            sa, sb, sc = scores[k + 1], scores[k + 2], scores[k + 3]
-            for v in range(BLOCK):
-                u0, u1 = p0[v] - a0 * ya[v], p1[v] - a1 * ya[v]
-                sa[v] = max(sa[v], u0 * u0 + u1 * u1)
-                u0, u1 = u0 - b0 * yb[v], u1 - b1 * yb[v]
-                sb[v] = max(sb[v], u0 * u0 + u1 * u1)
-                u0, u1 = u0 - c0 * yc[v], u1 - c1 * yc[v]
-                sc[v] = max(sc[v], u0 * u0 + u1 * u1)
-                p0[v], p1[v] = u0, u1
+            _turn_three(first, second, k, y, constant, here, p0, p1, scores)
         for k in range(whole, flips):
-            a0, a1, row, score = two * first[k], two * second[k], y[k], scores[k + 1]
-            for v in range(BLOCK):
-                u0, u1 = p0[v] - a0 * row[v], p1[v] - a1 * row[v]
-                score[v] = max(score[v], u0 * u0 + u1 * u1)
-                p0[v], p1[v] = u0, u1
+            _turn_one(first, second, k, y, constant, here, p0, p1, scores)
 
 
 @inlined
-def top_two(scores, flips, k1, k2, s1, s2):
-    """Write the two best numbers of negative points; s1 and s2 are their scores."""
+def top_two(table, constant, y, flips, scores, top):
+    """Write the two best numbers of negative points, their places on the grid, their scores."""
+    y, scores, top = rows(y), rows(scores), rows(top)
+    k1, k2, g1, g2, s1, s2, level = top[0], top[1], top[2], top[3], top[4], top[5], top[6]
     for v in range(BLOCK):
-        k1[v], k2[v], s1[v], s2[v] = 0.0, 0.0, -1.0, -1.0
+        k1[v], k2[v], g1[v], g2[v], s1[v], s2[v] = 0.0, 0.0, 0.0, 0.0, -1.0, -1.0
+        level[v] = 0.0
+    vector, two = table[0, 0], np.float32(2.0)
+    if constant:
+        for i in range(y.shape[0]):
+            row, w = y[i], vector[i]
+            for v in range(BLOCK):
+                level[v] += w * row[v]
     for k in range(flips + 1):
         score, here = scores[k], np.float32(k)
+        if constant and k > 0:
+            row, w = y[k - 1], two * vector[k - 1]
+            for v in range(BLOCK):
+                level[v] -= w * row[v]
         for v in range(BLOCK):
-            s = score[v]
-            first, second = s > s1[v], s > s2[v]
-            k2[v] = k1[v] if first else (here if second else k2[v])
-            s2[v] = s1[v] if first else (s if second else s2[v])
-            k1[v] = here if first else k1[v]
-            s1[v] = s if first else s1[v]
-
-
-@inlined
-def best_pair(table, y, scores, best, place, work):
-    """Score every grid point for two amplitudes; as `best_amplitude`."""
-    p0, p1 = work[0], work[1]
-    for v in range(BLOCK):
-        best[v], place[v] = -1.0, 0.0
-    for g in range(table.shape[0]):
-        score, here = scores[g], np.float32(g)
-        _dot(table[g, 0], y, p0)
-        _dot(table[g, 1], y, p1)
-        for v in range(BLOCK):
-            s = p0[v] * p0[v] + p1[v] * p1[v]
-            better = s > best[v]
-            score[v] = s
-            best[v] = s if better else best[v]
-            place[v] = here if better else place[v]
+            s, b1, b2, ka, kb, ga, gb = score[v], s1[v], s2[v], k1[v], k2[v], g1[v], g2[v]
+            at = np.float32(np.int32(np.float32(s).view(np.int32) & _PLACE))
+            if constant:
+                s = s * s + level[v] * level[v]
+            # below the best, it may still be the second; above it, the best becomes the second
+            kb, gb = here if s > b2 else kb, at if s > b2 else gb
+            k2[v], g2[v] = ka if s > b1 else kb, ga if s > b1 else gb
+            k1[v], g1[v] = here if s > b1 else ka, at if s > b1 else ga
+            s2[v], s1[v] = max(b2, min(s, b1)), max(b1, s)

@@ -161,7 +161,7 @@ def _write_errors(a, x, sd, unit, anisotropy, s0, gradient, work, errors, v):
 
 @inlined
 def _no_answer(outputs, full, v):
-    estimates, errors, covariance, residual, _ = outputs
+    estimates, errors, covariance, residual, _, _ = outputs
     for k in range(3):
         estimates[k, v] = np.nan
         if full:
@@ -194,7 +194,7 @@ def fit_tensor(model, signal, order, design, unit, limits, noise, span, full, ou
 
     The variances come from the weighted normal equations; that of the anisotropy by its gradient.
     """
-    estimates, errors, covariance, residual, status = outputs
+    estimates, errors, covariance, residual, _, status = outputs
     n, p = order.size, _ELEMENTS
     a, x, work, gradient = np.empty((p, p)), np.empty(p), np.empty(p), np.empty(p)
     logs, weights = np.empty(n), np.empty(n)

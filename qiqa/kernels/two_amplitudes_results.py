@@ -6,77 +6,75 @@ import math
 
 import numpy as np
 
-from qiqa.kernels.compiling import BLOCK, inlined
+from qiqa.kernels.compiling import BLOCK, inlined, rows
 from qiqa.kernels.dispatch import finish, value
-from qiqa.kernels.lanes import store_row, store_status
-from qiqa.kernels.status import CONVERGED, EXACT, SUSPECT
+from qiqa.kernels.lanes import mark_floor, store_row, store_whole
 
 __all__ = ["store_two_amplitudes"]
+
+_PARAMETERS = 3
 
 
 @inlined
 def store_two_amplitudes(
-    model, lanes, count, contiguous, scale, freedom, noise, floor, full, kept, least, rows, outputs
-):
-    """Write what stands; NaN for the rest."""
-    estimates, _, _, _, status = outputs
-    state, mask, found, first, second = kept[10], rows[0], rows[1], rows[2], rows[3]
-    good, exact, suspect = np.float64(CONVERGED), np.float64(EXACT), np.float64(SUSPECT)
+    model, lanes, count, contiguous, scale, noise, full, judged, limits, kept, freedom, least, work,
+    outputs,
+):  # fmt: skip
+    """Write what stands; NaN for the rest. `judged`: fits with points at the floor are marked."""
+    estimates, errors, covariance, residual, used, status = outputs
+    kept, work = rows(kept), rows(work)
+    t, c0, c1, state, rss, d0, d1 = kept[0], kept[1], kept[2], kept[3], kept[4], kept[5], kept[6]
+    dg, m10, mg0, mg1 = kept[7], kept[8], kept[9], kept[10]
+    mask, found, first, second = work[0], work[1], work[2], work[3]
+    e0, e1, e2, sd, points = work[4], work[5], work[6], work[7], work[8]
+    both01, both02, both12 = work[9], work[10], work[11]
+    mark_floor(state, least, limits[2], judged, mask)
+    store_whole(state, lanes, count, contiguous, status)
+    if limits[5] > 0.0:
+        for v in range(BLOCK):
+            points[v] = freedom[v] + np.float32(_PARAMETERS)
+        store_whole(points, lanes, count, contiguous, used)
+    known = np.float32(noise * noise)
+    zero, none = np.float32(0.0), np.float32(np.nan)
     for v in range(BLOCK):
-        answer = 0.0 if state[v] == good else np.nan
-        answer = 0.0 if state[v] == exact else answer
-        low = suspect if least[v] < floor else state[v]
-        mask[v] = answer
-        state[v] = low if answer == 0.0 else state[v]
-        found[v], _ = value(model, kept[0, v], scale)
-        first[v], _, _, _, second[v], _, _, _ = finish(
-            model, kept[0, v], kept[1, v], kept[2, v], scale
+        here, slope = value(model, np.float64(t[v]), scale)
+        p1, p1t, p10, p11, p2, p2t, p20, p21 = finish(
+            model, np.float64(t[v]), np.float64(c0[v]), np.float64(c1[v]), scale
         )
-    store_status(state, lanes, count, contiguous, status)
+        found[v], first[v], second[v] = here, p1, p2
+        if full:
+            # the inverse of L D L', carried through
+            free = freedom[v]
+            variance = rss[v] / free if free > zero else known
+            l10, lg1 = m10[v], mg1[v]
+            v0, v1, vtt = variance / d0[v], variance / d1[v], variance / dg[v]
+            m = l10 * lg1 - mg0[v]
+            v1t, v0t = -lg1 * vtt, m * vtt
+            v11 = v1 + lg1 * lg1 * vtt
+            v01 = -l10 * v1 - lg1 * m * vtt
+            v00 = v0 + l10 * l10 * v1 + m * m * vtt
+            a0, a1 = p1t * v0t + p10 * v00 + p11 * v01, p1t * v1t + p10 * v01 + p11 * v11
+            b0, b1 = p2t * v0t + p20 * v00 + p21 * v01, p2t * v1t + p20 * v01 + p21 * v11
+            ut, wt = p1t * vtt + p10 * v0t + p11 * v1t, p2t * vtt + p20 * v0t + p21 * v1t
+            e0[v] = abs(slope) * math.sqrt(vtt)
+            e1[v] = math.sqrt(p1t * ut + p10 * a0 + p11 * a1)
+            e2[v] = math.sqrt(p2t * wt + p20 * b0 + p21 * b1)
+            sd[v] = math.sqrt(variance) if free > zero else none
+            both01[v], both02[v] = slope * ut, slope * wt
+            both12[v] = p2t * ut + p20 * a0 + p21 * a1
     store_row(found, mask, lanes, count, contiguous, estimates[0])
     store_row(first, mask, lanes, count, contiguous, estimates[1])
     store_row(second, mask, lanes, count, contiguous, estimates[2])
     if full:
-        _store_errors(
-            model, lanes, count, contiguous, scale, freedom, noise, kept, mask, rows, outputs
-        )
-
-
-@inlined
-def _store_errors(
-    model, lanes, count, contiguous, scale, freedom, noise, kept, mask, rows, outputs
-):
-    """Write residual, standard errors and covariance: the inverse of L D L', carried through."""
-    _, errors, covariance, residual, _ = outputs
-    known, per = noise * noise, 1.0 / max(freedom, 1)
-    for v in range(BLOCK):
-        variance = kept[3, v] * per if freedom > 0 else known
-        l10, lg0, lg1 = kept[7, v], kept[8, v], kept[9, v]
-        v0, v1, vtt = variance / kept[4, v], variance / kept[5, v], variance / kept[6, v]
-        m = l10 * lg1 - lg0
-        v1t, v0t = -lg1 * vtt, m * vtt
-        v11 = v1 + lg1 * lg1 * vtt
-        v01 = -l10 * v1 - lg1 * m * vtt
-        v00 = v0 + l10 * l10 * v1 + m * m * vtt
-        _, slope = value(model, kept[0, v], scale)
-        _, p1t, p10, p11, _, p2t, p20, p21 = finish(
-            model, kept[0, v], kept[1, v], kept[2, v], scale
-        )
-        a0, a1 = p1t * v0t + p10 * v00 + p11 * v01, p1t * v1t + p10 * v01 + p11 * v11
-        b0, b1 = p2t * v0t + p20 * v00 + p21 * v01, p2t * v1t + p20 * v01 + p21 * v11
-        ut, wt = p1t * vtt + p10 * v0t + p11 * v1t, p2t * vtt + p20 * v0t + p21 * v1t
-        rows[1, v], rows[2, v], rows[3, v] = slope * slope * vtt, slope * ut, slope * wt
-        rows[4, v] = p1t * ut + p10 * a0 + p11 * a1
-        rows[5, v] = p2t * ut + p20 * a0 + p21 * a1
-        rows[6, v] = p2t * wt + p20 * b0 + p21 * b1
-        rows[7, v] = math.sqrt(variance) if freedom > 0 else np.nan
-    store_row(rows[7], mask, lanes, count, contiguous, residual)
+        store_row(sd, mask, lanes, count, contiguous, residual)
+        for k in range(3):
+            store_row(work[4 + k], mask, lanes, count, contiguous, errors[k])
     if covariance.shape[1] > 0:
-        for k in range(6):
-            store_row(rows[1 + k], mask, lanes, count, contiguous, covariance[k])
-    for v in range(BLOCK):
-        rows[1, v], rows[4, v] = math.sqrt(rows[1, v]), math.sqrt(rows[4, v])
-        rows[6, v] = math.sqrt(rows[6, v])
-    store_row(rows[1], mask, lanes, count, contiguous, errors[0])
-    store_row(rows[4], mask, lanes, count, contiguous, errors[1])
-    store_row(rows[6], mask, lanes, count, contiguous, errors[2])
+        for v in range(BLOCK):
+            e0[v], e1[v], e2[v] = e0[v] * e0[v], e1[v] * e1[v], e2[v] * e2[v]
+        store_row(e0, mask, lanes, count, contiguous, covariance[0])
+        store_row(both01, mask, lanes, count, contiguous, covariance[1])
+        store_row(both02, mask, lanes, count, contiguous, covariance[2])
+        store_row(e1, mask, lanes, count, contiguous, covariance[3])
+        store_row(both12, mask, lanes, count, contiguous, covariance[4])
+        store_row(e2, mask, lanes, count, contiguous, covariance[5])

@@ -79,7 +79,7 @@ def scale(points: Points) -> NDArray[np.float64]:
 
 def basis(e, t, a, b, q):
     """Return f0 = 1 and f1 = exp(-a t), each with its derivative with respect to ln t."""
-    return 1.0, 0.0, e, -a * t * e
+    return np.float32(1.0), np.float32(0.0), e, -a * t * e
 
 
 def value(t, k):

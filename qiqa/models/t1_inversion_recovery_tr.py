@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.maps import Parameter
 from qiqa.core.signal_model import Example, Points
-from qiqa.kernels.elementary import exp
+from qiqa.kernels.elementary import fade
 
 __all__ = [
     "ENCODING",
@@ -78,9 +78,9 @@ def scale(_: Points) -> NDArray[np.float64]:
 
 def basis(e, t, a, b, q):
     """Return f0 = 1 - exp(-a t), f1 = exp(-b t) - exp(-a t), each with its derivative."""
-    w = exp(-b * t)
+    w = fade(-b * t)
     de, dw = -a * t * e, -b * t * w
-    return 1.0 - e, -de, w - e, dw - de
+    return np.float32(1.0) - e, -de, w - e, dw - de
 
 
 def value(t, k):

@@ -79,9 +79,9 @@ def decay(t, a):
 
 def basis(e, t, a, b, q):
     """Return f = sin(a) t / (1 - cos(a) (1 - t)) and df/d ln t; b = 1 - cos(a)."""
-    below = b + t - b * t
-    f = e * t / below
-    return f, f * b / below
+    per = np.float32(1.0) / (b + t - b * t)
+    f = e * t * per
+    return f, f * b * per
 
 
 def decay_b1(t, a):
@@ -94,9 +94,9 @@ def basis_b1(e, t, a, b, q):
     sine, _ = sincos(a * q)
     half, _ = sincos(np.float32(0.5) * a * q)
     h = np.float32(2.0) * half * half
-    below = h + t - h * t
-    f = sine * t / below
-    return f, f * h / below
+    per = np.float32(1.0) / (h + t - h * t)
+    f = sine * t * per
+    return f, f * h * per
 
 
 def value(t, k):

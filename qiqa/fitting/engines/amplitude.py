@@ -8,7 +8,7 @@ import numpy as np
 
 from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan, Task
-from qiqa.fitting.engines._grid import bounds_of, even, grid_of
+from qiqa.fitting.engines._grid import bounds_of, even, filled_up, grid_of
 from qiqa.fitting.loading import handle
 from qiqa.kernels.amplitude import fit_amplitude
 from qiqa.kernels.table import tabulate_one
@@ -30,7 +30,7 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
     table = np.empty((grid.size, constants.shape[1]))
     tabulate_one(handle(module, False), constants, grid, table)
     table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    narrow = table.astype(np.float32)
+    narrow = filled_up(table)
     scale = np.asarray(module.scale(points), dtype=np.float64)
     steady = even(constants) and not own
 

@@ -44,10 +44,10 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
 
 def _solve(task: Task, start: int, stop: int, nominal: float, module: ModuleType) -> None:
     """Solve a few voxels; written with arrays, since two points a voxel cost next to nothing."""
-    estimates, errors, covariance, residual, status = task.outputs
+    estimates, errors, covariance, residual, _, status = task.outputs
     here = slice(start, stop)
     s1, s2 = (task.signal[row, here].astype(np.float64) for row in task.order)
-    low, high, floor, variance, silent = task.limits
+    low, high, floor, variance, silent, _ = task.limits
     with np.errstate(all="ignore"):
         usable = np.ones(s1.shape, dtype=bool)
         for s in (s1, s2):

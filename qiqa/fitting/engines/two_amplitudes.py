@@ -8,7 +8,7 @@ import numpy as np
 
 from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan, Task
-from qiqa.fitting.engines._grid import bounds_of, even, grid_of
+from qiqa.fitting.engines._grid import bounds_of, even, filled_up, grid_of
 from qiqa.fitting.loading import handle
 from qiqa.kernels.table import tabulate_two
 from qiqa.kernels.two_amplitudes import fit_two_amplitudes
@@ -31,15 +31,16 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
     table = np.empty((grid.size, 2, n))
     tabulate_two(model, constants, grid, table)
     vectors, _ = np.linalg.qr(table.transpose(0, 2, 1))
-    narrow = np.ascontiguousarray(vectors.transpose(0, 2, 1), dtype=np.float32)
+    narrow = filled_up(vectors.transpose(0, 2, 1))
     scale = np.asarray(module.scale(points), dtype=np.float64)
     steady = even(constants) and not own
+    constant = bool(np.ptp(table[:, 0], axis=0).max() == 0.0)
     flips = n - 1 if getattr(module, "MAGNITUDE", False) else 0
 
     def run(task: Task, start: int, stop: int) -> None:
         fit_two_amplitudes(
             model, task.signal, task.order, constants, steady, scale, task.extra, narrow, grid,
-            flips, bounds, task.limits, task.noise_sd, np.array([start, stop]), task.full,
+            constant, flips, bounds, task.limits, task.noise_sd, np.array([start, stop]), task.full,
             task.outputs,
         )  # fmt: skip
 
