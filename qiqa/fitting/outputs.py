@@ -85,6 +85,8 @@ class Outputs:
 
     def missing(self, start: int, stop: int, n: int) -> int:
         """Return how many of n points a voxel are left out, over the voxels with an answer."""
+        if not start < stop or self.n_used[start:stop].min() == n:
+            return 0
         here = np.flatnonzero(self.n_used[start:stop] < n) + start
         kept = here[np.isin(self.status[here], (CONVERGED, EXACT))]
         return int(n * kept.size - self.n_used[kept].sum(dtype=np.int64))

@@ -172,7 +172,7 @@ def fit_amplitude(
             contiguous = lanes[count - 1] - lanes[0] == count - 1
             load_block(signal, order, lanes, count, contiguous, limits, y, state, least, most)
             if extra.size:
-                fetch_constant(extra, lanes, count, q, state)
+                fetch_constant(extra, lanes, count, contiguous, q, state)
                 best_amplitude_direct(model, grid, quick, q, y, scores, work)
             else:
                 best_amplitude(table, padded, scores, work[0], work[3])

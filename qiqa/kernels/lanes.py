@@ -10,6 +10,7 @@ from qiqa.kernels.compiling import BLOCK, inlined, rows
 from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASIDE, SUSPECT
 
 __all__ = [
+    "all_wanted",
     "fetch_constant",
     "load_block",
     "mark_floor",
@@ -25,19 +26,26 @@ _SPREAD = 0x0101010101010101
 
 
 @inlined
+def all_wanted(status, wanted, position):
+    """Return whether the status of a whole block from `position` on is `wanted`."""
+    # eight voxels a word
+    words = status[position : position + BLOCK].view(np.uint64)
+    pattern, other = np.uint64(wanted * _SPREAD), np.uint64(0)
+    for k in range(_WORDS):
+        other |= words[k] ^ pattern
+    return other == np.uint64(0)
+
+
+@inlined
 def next_block(status, wanted, position, stop, lanes):
-    """Collect the next voxels whose status is `wanted`; return (how many, where to go on)."""
+    """Collect the next voxels whose status is `wanted`; return (how many, where to go on).
+
+    Of a whole block only the first and the last are written to `lanes`: the others lie between.
+    """
     count = 0
-    if position + BLOCK <= stop:
-        # eight voxels a word: most blocks are wanted whole
-        words = status[position : position + BLOCK].view(np.uint64)
-        pattern, other = np.uint64(wanted * _SPREAD), np.uint64(0)
-        for k in range(_WORDS):
-            other |= words[k] ^ pattern
-        if other == np.uint64(0):
-            for v in range(BLOCK):
-                lanes[v] = position + v
-            return BLOCK, position + BLOCK
+    if position + BLOCK <= stop and all_wanted(status, wanted, position):
+        lanes[0], lanes[BLOCK - 1] = position, position + BLOCK - 1
+        return BLOCK, position + BLOCK
     while position < stop and count < BLOCK:
         if status[position] == wanted:
             lanes[count] = position
@@ -125,10 +133,10 @@ def load_block(signal, order, lanes, count, contiguous, limits, y, state, least,
 
 
 @inlined
-def fetch_constant(extra, lanes, count, q, state):
+def fetch_constant(extra, lanes, count, contiguous, q, state):
     """Fetch the constant of each voxel; set aside where there is none."""
     for v in range(count):
-        q[v] = extra[lanes[v]]
+        q[v] = extra[lanes[0] + v] if contiguous else extra[lanes[v]]
         if not (q[v] > 0.0 and q[v] < np.inf):
             q[v], state[v] = 1.0, SET_ASIDE
 

@@ -10,8 +10,9 @@ import math
 
 import numpy as np
 
-from qiqa.kernels.compiling import BLOCK, inlined, kernel
+from qiqa.kernels.compiling import BLOCK, inlined, kernel, rows
 from qiqa.kernels.elementary import exp, log
+from qiqa.kernels.lanes import all_wanted
 from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASIDE, SUSPECT
 
 __all__ = ["fit_log_linear", "fit_log_weighted"]
@@ -24,6 +25,8 @@ _TINY = np.float32(np.finfo(np.float32).tiny)
 @inlined
 def _pending(status, start, count):
     """Return how many voxels of a block are to be fitted."""
+    if count == BLOCK and all_wanted(status, PENDING, start):
+        return BLOCK
     found = 0
     for v in range(start, start + count):
         found += 1 if status[v] == PENDING else 0
@@ -33,6 +36,7 @@ def _pending(status, start, count):
 @inlined
 def _load(signal, order, start, count, block):
     """Copy a block, so that the compiler sees rows of one buffer; a short one is filled with 1."""
+    block = rows(block)
     for i in range(order.size):
         out = block[i]
         if count == BLOCK:
@@ -52,19 +56,21 @@ def _use(s, low, high):
 
     Numbers instead of truth values: these the compiler would not keep in vectors.
     """
-    good = (s >= low) & (s <= high)
-    return s if good else _ONE, _ZERO if good else _ONE
+    kept = s if s >= low else _ONE
+    kept = kept if kept <= high else _ONE
+    return kept, _ZERO if kept == s else _ONE
 
 
 @inlined
-def _close(status, start, count, wanted, limits, found, full, rows, outputs):
+def _close(status, start, count, wanted, limits, found, full, work, outputs):
     """Write results of one block: NaN where a point was not usable or the voxel is not pending.
 
-    rows: bad, least, most, then two estimates, two errors, residual, covariance.
+    work: bad, least, most, then two estimates, two errors, residual, covariance.
     """
     estimates, errors, covariance, residual, _, _ = outputs
+    work = rows(work)
     floor, silent = np.float32(limits[2]), np.float32(limits[4])
-    bad, least, most = rows[0], rows[1], rows[2]
+    bad, least, most = work[0], work[1], work[2]
     state = status[start : start + count]
     normal, suspect, none, aside = (
         np.float32(found), np.float32(SUSPECT), np.float32(NOISE_FLOOR), np.float32(SET_ASIDE),
@@ -83,28 +89,29 @@ def _close(status, start, count, wanted, limits, found, full, rows, outputs):
             bad[v] = bad[v] if state[v] == PENDING else _NONE
             state[v] = np.uint8(least[v]) if state[v] == PENDING else state[v]
     for k in range(2):
-        out, row = estimates[k, start : start + count], rows[3 + k]
+        out, row = estimates[k, start : start + count], work[3 + k]
         for v in range(count):
             out[v] = row[v] + bad[v]
     if full:
         for k in range(2):
-            out, row = errors[k, start : start + count], rows[5 + k]
+            out, row = errors[k, start : start + count], work[5 + k]
             for v in range(count):
                 out[v] = row[v] + bad[v]
-        out, row = residual[start : start + count], rows[7]
+        out, row = residual[start : start + count], work[7]
         for v in range(count):
             out[v] = row[v] + bad[v]
         if covariance.shape[1] > 0:
             for v in range(count):
-                covariance[0, start + v] = rows[5, v] * rows[5, v] + bad[v]
-                covariance[1, start + v] = rows[8, v] + bad[v]
-                covariance[2, start + v] = rows[6, v] * rows[6, v] + bad[v]
+                covariance[0, start + v] = work[5, v] * work[5, v] + bad[v]
+                covariance[1, start + v] = work[8, v] + bad[v]
+                covariance[2, start + v] = work[6, v] * work[6, v] + bad[v]
 
 
 @inlined
-def _sum_logs(x, low, high, block, logs, rows):
+def _sum_logs(x, low, high, block, logs, work):
     """Write the sums of ln s and x ln s, four measurements at a time."""
-    bad, least, most, level, slope = rows[0], rows[1], rows[2], rows[9], rows[10]
+    block, logs, work = rows(block), rows(logs), rows(work)
+    bad, least, most, level, slope = work[0], work[1], work[2], work[9], work[10]
     n, n4 = x.size, x.size // 4 * 4
     for v in range(BLOCK):
         bad[v], least[v], most[v], level[v], slope[v] = 0.0, np.inf, 0.0, 0.0, 0.0
@@ -141,10 +148,11 @@ def _sum_logs(x, low, high, block, logs, rows):
 
 
 @inlined
-def _sum_errors(x, block, logs, rows):
+def _sum_errors(x, block, logs, work):
     """Write sums of s² x^k, x^k / s² and (s r)², which the errors are made of."""
-    level, slope, sr = rows[9], rows[10], rows[17]
-    w0, w1, w2, v0, v1, v2 = rows[11], rows[12], rows[13], rows[14], rows[15], rows[16]
+    block, logs, work = rows(block), rows(logs), rows(work)
+    level, slope, sr = work[9], work[10], work[17]
+    w0, w1, w2, v0, v1, v2 = work[11], work[12], work[13], work[14], work[15], work[16]
     for v in range(BLOCK):
         w0[v], w1[v], w2[v], v0[v], v1[v], v2[v] = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         sr[v] = 0.0
@@ -179,10 +187,11 @@ def _sum_errors(x, block, logs, rows):
 
 
 @inlined
-def _errors(n, mean, sxx, back, noise, rows):
+def _errors(n, mean, sxx, back, noise, work):
     """Write standard errors, residual and covariance."""
-    w0, w1, w2, v0, v1, v2 = rows[11], rows[12], rows[13], rows[14], rows[15], rows[16]
-    estimate, error, residual, both, sr = rows[4], rows[5], rows[7], rows[8], rows[17]
+    work = rows(work)
+    w0, w1, w2, v0, v1, v2 = work[11], work[12], work[13], work[14], work[15], work[16]
+    estimate, error, residual, both, sr = work[4], work[5], work[7], work[8], work[17]
     share, lean = np.float32(1.0 / n), np.float32(mean) / sxx
     per, per_share, free = _ONE / (sxx * sxx), share / sxx, np.float32(n - 4)
     known = np.float32(noise * noise)
@@ -197,7 +206,7 @@ def _errors(n, mean, sxx, back, noise, rows):
         var_l = max(var_l + lean * lean * v2[v], _ZERO)
         residual[v] = math.sqrt(square) if n > 2 else _NONE
         error[v] = math.sqrt(square * v2[v] * per) * back
-        rows[6, v] = math.sqrt(square * var_l) * estimate[v]
+        work[6, v] = math.sqrt(square * var_l) * estimate[v]
         both[v] = -square * (share * v1[v] - lean * v2[v]) / sxx * estimate[v] * back
 
 
@@ -244,32 +253,33 @@ def fit_log_linear(model, signal, order, x, mean, scale, limits, noise, span, fu
         total += x[i] * x[i]
     sxx, back, center = np.float32(total), np.float32(1.0 / scale), np.float32(mean)
     share = np.float32(1.0 / n)
-    rows, logs = np.empty((18, BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
+    work, logs = np.empty((18, BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
     block = np.empty((n, BLOCK), np.float32)
-    adc, s0, level, slope = rows[3], rows[4], rows[9], rows[10]
+    adc, s0, level, slope = work[3], work[4], work[9], work[10]
     for start in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - start)
         wanted = _pending(status, start, count)
         if wanted == 0:
             continue
         _load(signal, order, start, count, block)
-        _sum_logs(x, low, high, block, logs, rows)
+        _sum_logs(x, low, high, block, logs, work)
         for v in range(BLOCK):
             level[v] *= share
             slope[v] = slope[v] / sxx
             adc[v] = -slope[v] * back
             s0[v] = exp(level[v] - center * slope[v])
         if full:
-            _sum_errors(x, block, logs, rows)
-            _errors(n, mean, sxx, back, noise, rows)
-        _close(status, start, count, wanted, limits, found, full, rows, outputs)
+            _sum_errors(x, block, logs, work)
+            _errors(n, mean, sxx, back, noise, work)
+        _close(status, start, count, wanted, limits, found, full, work, outputs)
 
 
 @inlined
-def _sum_weighted(x, low, high, block, rows):
+def _sum_weighted(x, low, high, block, work):
     """Write weighted sums of x^k and logarithms; s is relative to the first measurement."""
-    bad, least, most, unit = rows[0], rows[1], rows[2], rows[9]
-    w0, w1, w2, l0, l1, ll = rows[10], rows[11], rows[12], rows[13], rows[14], rows[15]
+    block, work = rows(block), rows(work)
+    bad, least, most, unit = work[0], work[1], work[2], work[9]
+    w0, w1, w2, l0, l1, ll = work[10], work[11], work[12], work[13], work[14], work[15]
     first = block[0]
     for v in range(BLOCK):
         s, _ = _use(first[v], low, high)
@@ -324,17 +334,17 @@ def fit_log_weighted(model, signal, order, x, mean, scale, limits, noise, span, 
     found = CONVERGED if n > 2 else EXACT
     back, center = np.float32(1.0 / scale), np.float32(mean)
     freedom, known = np.float32(max(n - 2, 1)), np.float32(noise * noise)
-    rows, block = np.empty((16, BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
-    adc, s0, error, error_s0, residual, both = rows[3], rows[4], rows[5], rows[6], rows[7], rows[8]
-    unit, w0, w1, w2 = rows[9], rows[10], rows[11], rows[12]
-    l0, l1, ll = rows[13], rows[14], rows[15]
+    work, block = np.empty((16, BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
+    adc, s0, error, error_s0, residual, both = work[3], work[4], work[5], work[6], work[7], work[8]
+    unit, w0, w1, w2 = work[9], work[10], work[11], work[12]
+    l0, l1, ll = work[13], work[14], work[15]
     for start in range(span[0], span[1], BLOCK):
         count = min(BLOCK, span[1] - start)
         wanted = _pending(status, start, count)
         if wanted == 0:
             continue
         _load(signal, order, start, count, block)
-        _sum_weighted(x, low, high, block, rows)
+        _sum_weighted(x, low, high, block, work)
         for v in range(BLOCK):
             per = _ONE / w0[v]
             middle, level = w1[v] * per, l0[v] * per
@@ -353,4 +363,4 @@ def fit_log_weighted(model, signal, order, x, mean, scale, limits, noise, span, 
                 error_s0[v] = math.sqrt(var_l) * s0[v]
                 residual[v] = math.sqrt(square) / unit[v] if n > 2 else _NONE
                 both[v] = away * var_d * s0[v] * back
-        _close(status, start, count, wanted, limits, found, full, rows, outputs)
+        _close(status, start, count, wanted, limits, found, full, work, outputs)

@@ -138,11 +138,15 @@ def start_from_peak(grid, scores, place, work, t):
     half, one, two = np.float32(0.5), np.float32(1.0), np.float32(2.0)
     scores, work = rows(scores), rows(work)
     left, middle, right = work[0], work[1], work[2]
+    flat, low, high = scores.reshape(-1), np.float32(1.0), np.float32(last - 1)
     for v in range(BLOCK):
         # at an end of the grid the parabola of the point beside it serves
-        at = min(max(int(place[v]), 1), last - 1)
-        left[v], middle[v], right[v] = scores[at - 1, v], scores[at, v], scores[at + 1, v]
-        t[v] = at
+        t[v] = min(max(place[v], low), high)
+    for v in range(BLOCK):
+        # unsigned, so that no index counts from the end
+        here = np.uint32(np.int32(t[v]) * BLOCK + v)
+        left[v], middle[v] = flat[np.uint32(here - BLOCK)], flat[here]
+        right[v] = flat[np.uint32(here + BLOCK)]
     for v in range(BLOCK):
         bend = left[v] - two * middle[v] + right[v]
         bend = bend if bend < tiny else tiny

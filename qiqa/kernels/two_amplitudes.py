@@ -36,14 +36,18 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
     t32, first, second, state, shape = lanes_of
     wide, shape = rows(wide), rows(shape)
     t, c0, c1, last, lowest, total = wide[0], wide[1], wide[2], wide[3], wide[4], wide[5]
-    factors, sums = wide[6:9], wide[9:20]
+    factors, sums, ones = wide[6:9], wide[9:20], wide[20]
     for v in range(BLOCK):
-        t[v], c0[v], c1[v], last[v], lowest[v], total[v] = t32[v], 1.0, 1.0, 0.0, np.inf, 0.0
+        t[v], c0[v], c1[v], last[v], lowest[v], total[v] = t32[v], 0.0, 0.0, 0.0, np.inf, 0.0
+        ones[v] = 1.0
     for row in y:
         for v in range(BLOCK):
             total[v] += abs(row[v])
     for turn in range(_CAREFUL):
-        accumulate(model, y, constants, even, t, c0, c1, q, False, 0.0, y, factors, sums)
+        k0, k1 = (ones, ones) if turn == 0 else (c0, c1)
+        accumulate(
+            model, y, constants, even, t, c0, c1, k0, k1, q, False, 0.0, y, factors, sums
+        )
         open_lanes = 0
         for v in range(BLOCK):
             if state[v] != PENDING:
@@ -67,7 +71,7 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
             promised = max(left - step * step * dg, 0.0)
             small = _SETTLED * _SETTLED + _NEGLIGIBLE * promised / (max(freedom, 1) * dg)
             if turn == 0:
-                # the sums were made with amplitudes of 1: take the amplitudes, move next time
+                # the derivatives were for amplitudes of 1: take the amplitudes, move next time
                 c0[v], c1[v] = k0, k1
                 open_lanes += 1
                 continue
@@ -156,11 +160,11 @@ def fit_two_amplitudes(
     quick = constants.astype(np.float32)
     padded, signed = np.zeros((pad(n), BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
     scores, weights = np.empty((flips + 1, BLOCK), np.float32), np.empty_like(signed)
-    narrow, wide = np.ones((81, BLOCK), np.float32), np.empty((20, BLOCK))
+    narrow, wide = np.ones((82, BLOCK), np.float32), np.empty((21, BLOCK))
     y, work, sums, factors, shape = padded[:n], narrow[:28], narrow[28:39], narrow[39:42], narrow[42:51]
     kept, top, t, c0, c1 = narrow[51:63], narrow[63:70], narrow[70], narrow[71], narrow[80]
     q, state, first, step, least = narrow[72], narrow[73], narrow[74], narrow[75], narrow[76]
-    most, freedom, signs = narrow[77], narrow[78], narrow[79]
+    most, freedom, signs, ones = narrow[77], narrow[78], narrow[79], narrow[81]
     lanes, lanes_of = np.empty(BLOCK, np.int64), (t, c0, c1, state, shape)
     found = CONVERGED if n > 3 else EXACT
     for careful in range(2):
@@ -172,12 +176,12 @@ def fit_two_amplitudes(
             contiguous = lanes[count - 1] - lanes[0] == count - 1
             load_block(signal, order, lanes, count, contiguous, limits, y, first, least, most)
             if extra.size:
-                fetch_constant(extra, lanes, count, q, first)
+                fetch_constant(extra, lanes, count, contiguous, q, first)
             best_signs(table, constant, padded, flips, scores, work)
             top_two(table, constant, padded, flips, scores, top)
             for candidate in range(2 if flips else 1):
                 for v in range(BLOCK):
-                    state[v], c0[v], c1[v], freedom[v] = first[v], 1.0, 1.0, n - 3
+                    state[v], c0[v], c1[v], freedom[v] = first[v], 0.0, 0.0, n - 3
                 _give_signs(y, top[candidate], signed)
                 start_at(grid, top[2 + candidate], t)
                 if careful:
@@ -186,9 +190,10 @@ def fit_two_amplitudes(
                     )
                 else:
                     for turn in range(_QUICK):
+                        k0, k1 = (ones, ones) if turn == 0 else (c0, c1)
                         accumulate(
-                            model, signed, quick, even, t, c0, c1, q, False, 0.0, signed, factors,
-                            sums,
+                            model, signed, quick, even, t, c0, c1, k0, k1, q, False, 0.0, signed,
+                            factors, sums,
                         )  # fmt: skip
                         move(turn == 0, turn == _QUICK - 1, t, c0, c1, bounds, sums, step, shape)
                     settle(t, bounds, freedom, found, step, shape, state)

@@ -51,8 +51,8 @@ def leave_floor_of_two(
                 for v in range(BLOCK):
                     row[v] = one
         accumulate(
-            model, signed, constants, even, trial, first, second, q, True, cut, weights, factors,
-            sums,
+            model, signed, constants, even, trial, first, second, first, second, q, True, cut,
+            weights, factors, sums,
         )  # fmt: skip
         if turn == 0:
             some = 0.0

@@ -23,10 +23,10 @@ _MAY_STILL_GAIN = 3.0
 
 
 @inlined
-def _point(model, e, t, c0, c1, a, b, q, s, judged, cut, most):
-    """Return f0, f1, g = d(c0 f0 + c1 f1) / d ln t, the residual and the weight of one point."""
+def _point(model, e, t, c0, c1, k0, k1, a, b, q, s, judged, cut, most):
+    """Return f0, f1, g = d(k0 f0 + k1 f1) / d ln t, the residual and the weight of one point."""
     f, d, h, g = basis(model, e, t, a, b, q)
-    g = c0 * d + c1 * g
+    g = k0 * d + k1 * g
     fitted = c0 * f + c1 * h
     if judged:
         w = most if abs(fitted) >= cut else np.float32(0.0)
@@ -35,7 +35,7 @@ def _point(model, e, t, c0, c1, a, b, q, s, judged, cut, most):
 
 
 @inlined
-def _add_four(model, i, y, a, b, even, t, c0, c1, q, judged, cut, weights, factors, sums):
+def _add_four(model, i, y, a, b, even, t, c0, c1, k0, k1, q, judged, cut, weights, factors, sums):
     """Add four points from i on to the sums."""
     y, factors, sums, weights = rows(y), rows(factors), rows(sums), rows(weights)
     s00, s01, s11, s0g, s1g, sgg = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
@@ -46,23 +46,23 @@ def _add_four(model, i, y, a, b, even, t, c0, c1, q, judged, cut, weights, facto
     a0, a1, a2, a3 = a[i], a[i + 1], a[i + 2], a[i + 3]
     b0, b1, b2, b3 = b[i], b[i + 1], b[i + 2], b[i + 3]
     for v in range(BLOCK):
-        tv, qv, p, u = t[v], q[v], c0[v], c1[v]
+        tv, qv, p, u, x, z = t[v], q[v], c0[v], c1[v], k0[v], k1[v]
         e0 = decay(model, tv, a0)
         if even:
             e1, e2, e3 = e0 * once[v], e0 * twice[v], e0 * thrice[v]
         else:
             e1, e2, e3 = decay(model, tv, a1), decay(model, tv, a2), decay(model, tv, a3)
         f0, h0, g0, r0, w0 = _point(
-            model, e0, tv, p, u, a0, b0, qv, y0[v], judged, cut, m0[v]
+            model, e0, tv, p, u, x, z, a0, b0, qv, y0[v], judged, cut, m0[v]
         )
         f1, h1, g1, r1, w1 = _point(
-            model, e1, tv, p, u, a1, b1, qv, y1[v], judged, cut, m1[v]
+            model, e1, tv, p, u, x, z, a1, b1, qv, y1[v], judged, cut, m1[v]
         )
         f2, h2, g2, r2, w2 = _point(
-            model, e2, tv, p, u, a2, b2, qv, y2[v], judged, cut, m2[v]
+            model, e2, tv, p, u, x, z, a2, b2, qv, y2[v], judged, cut, m2[v]
         )
         f3, h3, g3, r3, w3 = _point(
-            model, e3, tv, p, u, a3, b3, qv, y3[v], judged, cut, m3[v]
+            model, e3, tv, p, u, x, z, a3, b3, qv, y3[v], judged, cut, m3[v]
         )
         s00[v] += (f0 * f0 + f1 * f1) + (f2 * f2 + f3 * f3)
         s01[v] += (f0 * h0 + f1 * h1) + (f2 * h2 + f3 * h3)
@@ -80,7 +80,7 @@ def _add_four(model, i, y, a, b, even, t, c0, c1, q, judged, cut, weights, facto
 
 
 @inlined
-def _add_two(model, i, y, a, b, t, c0, c1, q, judged, cut, weights, sums):
+def _add_two(model, i, y, a, b, t, c0, c1, k0, k1, q, judged, cut, weights, sums):
     """Add two points from i on to the sums."""
     y, sums, weights = rows(y), rows(sums), rows(weights)
     s00, s01, s11, s0g, s1g, sgg = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
@@ -88,13 +88,13 @@ def _add_two(model, i, y, a, b, t, c0, c1, q, judged, cut, weights, sums):
     y0, y1, m0, m1 = y[i], y[i + 1], weights[i], weights[i + 1]
     a0, a1, b0, b1 = a[i], a[i + 1], b[i], b[i + 1]
     for v in range(BLOCK):
-        tv, qv, p, u = t[v], q[v], c0[v], c1[v]
+        tv, qv, p, u, x, z = t[v], q[v], c0[v], c1[v], k0[v], k1[v]
         e0, e1 = decay(model, tv, a0), decay(model, tv, a1)
         f0, h0, g0, r0, w0 = _point(
-            model, e0, tv, p, u, a0, b0, qv, y0[v], judged, cut, m0[v]
+            model, e0, tv, p, u, x, z, a0, b0, qv, y0[v], judged, cut, m0[v]
         )
         f1, h1, g1, r1, w1 = _point(
-            model, e1, tv, p, u, a1, b1, qv, y1[v], judged, cut, m1[v]
+            model, e1, tv, p, u, x, z, a1, b1, qv, y1[v], judged, cut, m1[v]
         )
         s00[v] += f0 * f0 + f1 * f1
         s01[v] += f0 * h0 + f1 * h1
@@ -112,17 +112,17 @@ def _add_two(model, i, y, a, b, t, c0, c1, q, judged, cut, weights, sums):
 
 
 @inlined
-def _add_one(model, i, y, a, b, t, c0, c1, q, judged, cut, weights, sums):
+def _add_one(model, i, y, a, b, t, c0, c1, k0, k1, q, judged, cut, weights, sums):
     """Add point i to the sums."""
     y, sums, weights = rows(y), rows(sums), rows(weights)
     s00, s01, s11, s0g, s1g, sgg = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     s0r, s1r, sgr, srr, used = sums[6], sums[7], sums[8], sums[9], sums[10]
     y0, m0, a0, b0 = y[i], weights[i], a[i], b[i]
     for v in range(BLOCK):
-        tv, qv, p, u = t[v], q[v], c0[v], c1[v]
+        tv, qv, p, u, x, z = t[v], q[v], c0[v], c1[v], k0[v], k1[v]
         e0 = decay(model, tv, a0)
         f0, h0, g0, r0, w0 = _point(
-            model, e0, tv, p, u, a0, b0, qv, y0[v], judged, cut, m0[v]
+            model, e0, tv, p, u, x, z, a0, b0, qv, y0[v], judged, cut, m0[v]
         )
         s00[v] += f0 * f0
         s01[v] += f0 * h0
@@ -140,9 +140,11 @@ def _add_one(model, i, y, a, b, t, c0, c1, q, judged, cut, weights, sums):
 
 
 @inlined
-def accumulate(model, y, constants, even, t, c0, c1, q, judged, cut, weights, factors, sums):
+def accumulate(model, y, constants, even, t, c0, c1, k0, k1, q, judged, cut, weights, factors, sums):
     """Write the sums of products of f0, f1, g and the residual; arguments as in `amplitude_steps`.
 
+    (k0, k1) are the amplitudes that the derivative g is taken with, (c0, c1) unless these are not
+    known yet.
     sums: 00, 01, 11, 0g, 1g, gg, 0r, 1r, gr, rr, number of points.
     """
     a, b = constants[0], constants[1]
@@ -158,11 +160,11 @@ def accumulate(model, y, constants, even, t, c0, c1, q, judged, cut, weights, fa
             twice[v] = once[v] * once[v]
             thrice[v] = twice[v] * once[v]
     for i in range(0, n4, 4):
-        _add_four(model, i, y, a, b, even, t, c0, c1, q, judged, cut, weights, factors, sums)
+        _add_four(model, i, y, a, b, even, t, c0, c1, k0, k1, q, judged, cut, weights, factors, sums)
     if n2 > n4:
-        _add_two(model, n4, y, a, b, t, c0, c1, q, judged, cut, weights, sums)
+        _add_two(model, n4, y, a, b, t, c0, c1, k0, k1, q, judged, cut, weights, sums)
     if n > n2:
-        _add_one(model, n2, y, a, b, t, c0, c1, q, judged, cut, weights, sums)
+        _add_one(model, n2, y, a, b, t, c0, c1, k0, k1, q, judged, cut, weights, sums)
 
 
 @inlined
@@ -193,7 +195,8 @@ def eliminate(s00, s01, s11, s0g, s1g, sgg, s0r, s1r, sgr, srr):
 def move(fresh, last, t, c0, c1, bounds, sums, step, shape):
     """Make one Gauss-Newton step in (ln t, c0, c1), float32; if `last`, write what it leaves.
 
-    `fresh`: the sums were made with amplitudes of 1; the step is scaled by the amplitude found.
+    `fresh`: the sums were made with derivatives for amplitudes of 1; the step is scaled by the
+    amplitude found.
     shape: residual sum of squares behind the step, d0, d1, dg, l10, lg0, lg1, what the step gained,
     whether the pivots stand out of rounding.
     """
