@@ -23,7 +23,7 @@ CHILD = Path(__file__).with_name("_mapping_child.py")
 
 
 def speed(case: Case, data: Data, seconds: float) -> dict[str, Any]:
-    """Return voxels/s without and with uncertainty, bytes a voxel, accuracy."""
+    """Return voxels/s without and with uncertainty and floor, bytes a voxel, accuracy."""
     voxels = data.truth.size
     bare = {"uncertainty": False, "noise_sd": None, "threads": 1}
     maps = fit(case, data, **bare)
@@ -31,6 +31,8 @@ def speed(case: Case, data: Data, seconds: float) -> dict[str, Any]:
     if data.b1 is not None:
         moved += 4 * voxels
     took = best(lambda: fit(case, data, **bare), repeats=5, seconds=seconds)
+    with_errors = {"noise_sd": None, "threads": 1}
+    took_errors = best(lambda: fit(case, data, **with_errors), repeats=5, seconds=seconds)
     slow = affordable(case, data, 10.0)
     part = head(data, slow)
     full = fit(case, part, threads=1)
@@ -43,6 +45,7 @@ def speed(case: Case, data: Data, seconds: float) -> dict[str, Any]:
         "algorithm": full.algorithm,
         "voxels": voxels,
         "voxels_per_s": voxels / took,
+        "voxels_per_s_errors": voxels / took_errors,
         "voxels_per_s_full": slow / took_full,
         "voxels_full": slow,
         "bytes_per_voxel": moved / voxels,

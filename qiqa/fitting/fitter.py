@@ -23,6 +23,8 @@ from qiqa.kernels.status import SET_ASIDE, SUSPECT
 
 __all__ = ["Fitter", "Results"]
 
+_TOGETHER = 1 << 21
+"""Voxels among which those to be fitted again are looked for at a time."""
 _CHUNK = 1 << 14
 """Voxels with unusable points that are gathered at a time."""
 
@@ -162,25 +164,39 @@ class Fitter:
             full=self.full,
             covariance=self.covariance,
         )
-        counts, lock = Counts(), threading.Lock()
+        run_spans(
+            lambda start, stop: plan.run(task, start, stop), voxels, self.workers, _part(progress)
+        )
+        counts = Counts()
+        for kind, fit in ((SUSPECT, careful.fit_suspects), (SET_ASIDE, careful.fit_aside)):
+            for first in range(0, voxels, _TOGETHER):
+                found = np.flatnonzero(out.status[first : first + _TOGETHER] == kind) + first
+                self._again(out, found, fit, counts)
+        counts.missing = out.missing(n)
+        if progress:
+            progress(1.0)
+        return Results(out, level, counts)
+
+    def _again(
+        self,
+        out: Outputs,
+        found: NDArray[np.intp],
+        fit: Callable[[NDArray[np.intp], Outputs], Counts],
+        counts: Counts,
+    ) -> None:
+        """Fit the voxels `found` again, many together: a small group costs as much as a block."""
+        lock = threading.Lock()
 
         def work(start: int, stop: int) -> None:
-            plan.run(task, start, stop)
-            state = out.status[start:stop]
-            for kind, fit in ((SUSPECT, careful.fit_suspects), (SET_ASIDE, careful.fit_aside)):
-                found = np.flatnonzero(state == kind) + start
-                for first in range(0, found.size, _CHUNK):
-                    index = found[first : first + _CHUNK]
-                    part = out.take(index)
-                    left_out = fit(index, part)
+            for first in range(start, stop, _CHUNK):
+                index = found[first : min(first + _CHUNK, stop)]
+                part = out.take(index)
+                left_out = fit(index, part)
+                with lock:
                     out.put(index, part)
-                    with lock:
-                        counts.add(left_out)
-            with lock:
-                counts.missing += out.missing(start, stop, n)
+                    counts.add(left_out)
 
-        run_spans(work, voxels, self.workers, progress)
-        return Results(out, level, counts)
+        run_spans(work, found.size, self.workers)
 
     def _noise(self, planner: Callable[[Points], Plan]) -> Level:
         """Return the noise SD, that of the floor, and where they come from."""
@@ -215,6 +231,14 @@ class Fitter:
         if air is None:
             return Level(inside, inside, "residuals of the fit")
         return Level(inside, air, f"residuals of the fit; air puts the floor at {air:.3g}")
+
+
+_QUICK_SHARE = 0.9
+"""Share of the progress that all voxels are worth; the rest are those fitted again."""
+
+
+def _part(progress: Callable[[float], None] | None) -> Callable[[float], None] | None:
+    return (lambda done: progress(_QUICK_SHARE * done)) if progress else None
 
 
 def _planner(engine: ModuleType, module: ModuleType, b1: bool) -> Callable[[Points], Plan]:

@@ -83,11 +83,11 @@ class Outputs:
         found: NDArray[np.bool_] = (self.status == CONVERGED) | (self.status == EXACT)
         return found
 
-    def missing(self, start: int, stop: int, n: int) -> int:
+    def missing(self, n: int) -> int:
         """Return how many of n points a voxel are left out, over the voxels with an answer."""
-        if not start < stop or self.n_used[start:stop].min() == n:
+        if self.n_used.min(initial=n) == n:
             return 0
-        here = np.flatnonzero(self.n_used[start:stop] < n) + start
+        here = np.flatnonzero(self.n_used < n)
         kept = here[np.isin(self.status[here], (CONVERGED, EXACT))]
         return int(n * kept.size - self.n_used[kept].sum(dtype=np.int64))
 

@@ -24,9 +24,10 @@ from qiqa.kernels.amplitude_steps import (
     settle,
 )
 from qiqa.kernels.compiling import BLOCK, inlined, kernel
-from qiqa.kernels.lanes import fetch_constant, load_block, next_block, pad
+from qiqa.kernels.lanes import count_state, fetch_constant, load_block, next_block, pad
 from qiqa.kernels.search import best_amplitude, best_amplitude_direct, start_from_peak
 from qiqa.kernels.status import (
+    AHEAD,
     AT_BOUND,
     CONVERGED,
     EXACT,
@@ -163,10 +164,14 @@ def fit_amplitude(
     t, c, q, state, least = narrow[34], narrow[35], narrow[36], narrow[37], narrow[38]
     most, freedom, step = narrow[39], narrow[40], narrow[41]
     found = CONVERGED if n > 2 else EXACT
-    for careful in range(2):
-        position = span[0]
+    left = np.array([1, 0, 0])
+    for passage in range(3):
+        # all voxels; those with points at the floor, side by side; those that have not settled
+        careful, wanted = passage == 2, AHEAD if passage == 1 else PENDING
+        position = span[0] if left[passage] else span[1]
+        left[passage] = 0
         while position < span[1]:
-            count, position = next_block(status, PENDING, position, span[1], lanes)
+            count, position = next_block(status, wanted, position, span[1], lanes)
             if count == 0:
                 break
             contiguous = lanes[count - 1] - lanes[0] == count - 1
@@ -191,8 +196,10 @@ def fit_amplitude(
                 if limits[5] > 0.0:
                     leave_floor(
                         model, y, quick, even, q, bounds, limits, least,
-                        (t, c, state, freedom, shape), weights, factors, work,
+                        (t, c, state, freedom, shape), passage == 0, weights, factors, work,
                     )  # fmt: skip
+            left[1] += count_state(state, count, AHEAD)
+            left[2] += count_state(state, count, PENDING)
             store_amplitude(
                 model, lanes, count, contiguous, scale, noise, full, limits[5] > 0.0 and not careful,
                 (t, c, state, freedom, shape, least), limits, work, outputs,

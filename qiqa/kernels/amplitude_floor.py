@@ -10,7 +10,7 @@ import numpy as np
 
 from qiqa.kernels.amplitude_steps import accumulate, move, settle
 from qiqa.kernels.compiling import BLOCK, inlined, rows
-from qiqa.kernels.status import CONVERGED, PENDING, SUSPECT
+from qiqa.kernels.status import AHEAD, CONVERGED, PENDING, SUSPECT
 
 __all__ = ["leave_floor"]
 
@@ -19,12 +19,14 @@ _STEPS, _FREE = 4, 2
 
 
 @inlined
-def leave_floor(model, y, constants, even, q, bounds, limits, least, found, weights, factors, work):
+def leave_floor(
+    model, y, constants, even, q, bounds, limits, least, found, ahead, weights, factors, work
+):
     """Refit the voxels with points at the floor; `found` holds (t, c, state, freedom, shape).
 
     The points are judged anew at every step, by the fit as it stands: where the last step is short
     and leaves out as many as the one before, they are those that the fit puts below the cut. Voxels
-    without such points keep what they have.
+    without such points keep what they have. `ahead`: only say which voxels have such points.
     """
     t, c, state, freedom, shape = found
     shape, work, weights = rows(shape), rows(work), rows(weights)
@@ -34,7 +36,8 @@ def leave_floor(model, y, constants, even, q, bounds, limits, least, found, weig
     sums, fresh = work[7:14], work[14:19]
     used = sums[6]
     one, none, pending = np.float32(1.0), np.float32(0.0), np.float32(PENDING)
-    done, suspect, all_points = np.float32(CONVERGED), np.float32(SUSPECT), np.float32(y.shape[0])
+    done, suspect, later = np.float32(CONVERGED), np.float32(SUSPECT), np.float32(AHEAD)
+    all_points = np.float32(y.shape[0])
     low, cut = np.float32(limits[2]), np.float32(limits[5])
     some = 0.0
     for v in range(BLOCK):
@@ -61,7 +64,10 @@ def leave_floor(model, y, constants, even, q, bounds, limits, least, found, weig
                 near = active[v] if used[v] < all_points else none
                 active[v] = near
                 some = max(some, near)
-            if some == 0.0:
+            if ahead:
+                for v in range(BLOCK):
+                    state[v] = later if active[v] > none else state[v]
+            if ahead or some == 0.0:
                 return
         move(trial, amplitude, bounds, sums, step, fresh)
     for v in range(BLOCK):

@@ -20,8 +20,8 @@ SETTLED, NEGLIGIBLE = 1e-4, 1e-4
 """A step in ln t below the first, or its square below the second times the squared standard error,
 is the last one; it is still made."""
 NEARLY_SINGULAR = 1e-12
-_SINGULAR_IN_SINGLE = np.float32(1e-7)
-"""Curvature over its terms below which float32 cannot tell; the careful steps have float64."""
+_SINGULAR_IN_SINGLE = np.float32(1e-5)
+"""Curvature over its terms below which float32 loses a hundredth of it; then float64 takes over."""
 
 
 @inlined

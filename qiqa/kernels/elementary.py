@@ -41,7 +41,7 @@ def log(x):
 
 
 def sincos(x):
-    """Return sine and cosine of x [radian], |x| up to 2 pi."""
+    """Return sine and cosine of x [radian], |x| up to 2 pi; to 1e-16 (f64) or 1e-7 (f32)."""
     return math.sin(x), math.cos(x)
 
 
@@ -154,9 +154,34 @@ def _sincos_64(x):
     q = 0.04166666666647211 + z * q
     q = -0.4999999999999925 + z * q
     cosine = 1.0 + z * q
-    odd = (quadrant & 1) == 1
-    first = cosine if odd else sine
-    second = sine if odd else cosine
+    first = cosine if (quadrant & 1) == 1 else sine
+    second = sine if (quadrant & 1) == 1 else cosine
+    first = -first if quadrant >= 2 else first
+    second = -second if ((quadrant + 1) & 2) == 2 else second
+    return first, second
+
+
+_TURN_HIGH, _TURN_MIDDLE, _TURN_LOW = 1.5703125, 4.837512969970703e-4, 7.549789954891882e-8
+
+
+@inlined
+def _sincos_32(x):
+    shifted = x * np.float32(0.6366197723675814) + _ROUND_32
+    k = shifted - _ROUND_32
+    quadrant = np.int32(np.float32(shifted).view(np.int32) & np.int32(3))
+    r = x - k * np.float32(_TURN_HIGH)
+    r = (r - k * np.float32(_TURN_MIDDLE)) - k * np.float32(_TURN_LOW)
+    z = r * r
+    p = np.float32(0.008332748150929674) + z * np.float32(-0.0001958786529298897)
+    p = np.float32(-0.16666664661666014) + z * p
+    sine = r + r * z * p
+    q = np.float32(-0.0013887588890345902) + z * np.float32(2.446375414651935e-05)
+    q = np.float32(0.04166665063952304) + z * q
+    q = np.float32(-0.4999999996910535) + z * q
+    cosine = np.float32(1.0) + z * q
+    # one comparison for each choice: a truth value used twice would not stay in vectors
+    first = cosine if (quadrant & 1) == 1 else sine
+    second = sine if (quadrant & 1) == 1 else cosine
     first = -first if quadrant >= 2 else first
     second = -second if ((quadrant + 1) & 2) == 2 else second
     return first, second
@@ -185,4 +210,6 @@ def _log(x):
 
 @overload(sincos, inline="always")
 def _sincos(x):
+    if x == types.float32:
+        return lambda x: _sincos_32(x)  # noqa: PLW0108
     return lambda x: _sincos_64(x)  # noqa: PLW0108

@@ -11,6 +11,7 @@ from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASID
 
 __all__ = [
     "all_wanted",
+    "count_state",
     "fetch_constant",
     "load_block",
     "mark_floor",
@@ -164,6 +165,15 @@ def mark_floor(state, least, floor, judged, mask):
         open_still = now if judged else marked
         left = open_still if now == good else now
         state[v] = marked if now == exact else left
+
+
+@inlined
+def count_state(state, count, wanted):
+    """Return how many of `count` voxels are in a state."""
+    found, here = 0, np.float32(wanted)
+    for v in range(count):
+        found += 1 if state[v] == here else 0
+    return found
 
 
 @inlined

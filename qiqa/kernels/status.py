@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "AHEAD",
     "AT_BOUND",
     "CONVERGED",
     "EXACT",
@@ -23,6 +24,8 @@ NOISE_FLOOR = 7
 SINGULAR = 8
 NOT_CONVERGED = 9
 
+AHEAD = 252
+"""Fitted, but some points are at the noise floor: to be fitted again without them."""
 SUSPECT = 253
 """Fitted, but some signal is so low that a point may be at the noise floor."""
 PENDING = 254

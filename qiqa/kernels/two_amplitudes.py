@@ -12,9 +12,9 @@ import math
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, kernel, rows
-from qiqa.kernels.lanes import fetch_constant, load_block, next_block, pad
+from qiqa.kernels.lanes import count_state, fetch_constant, load_block, next_block, pad
 from qiqa.kernels.search import best_signs, start_at, top_two
-from qiqa.kernels.status import AT_BOUND, CONVERGED, EXACT, NOT_CONVERGED, PENDING, SINGULAR
+from qiqa.kernels.status import AHEAD, AT_BOUND, CONVERGED, EXACT, NOT_CONVERGED, PENDING, SINGULAR
 from qiqa.kernels.two_amplitudes_floor import leave_floor_of_two
 from qiqa.kernels.two_amplitudes_results import store_two_amplitudes
 from qiqa.kernels.two_amplitudes_steps import LONGEST_STEP, accumulate, eliminate, move, settle
@@ -167,10 +167,14 @@ def fit_two_amplitudes(
     most, freedom, signs, ones = narrow[77], narrow[78], narrow[79], narrow[81]
     lanes, lanes_of = np.empty(BLOCK, np.int64), (t, c0, c1, state, shape)
     found = CONVERGED if n > 3 else EXACT
-    for careful in range(2):
-        position = span[0]
+    left = np.array([1, 0, 0])
+    for passage in range(3):
+        # all voxels; those with points at the floor, side by side; those that have not settled
+        careful, wanted = passage == 2, AHEAD if passage == 1 else PENDING
+        position = span[0] if left[passage] else span[1]
+        left[passage] = 0
         while position < span[1]:
-            count, position = next_block(status, PENDING, position, span[1], lanes)
+            count, position = next_block(status, wanted, position, span[1], lanes)
             if count == 0:
                 break
             contiguous = lanes[count - 1] - lanes[0] == count - 1
@@ -206,9 +210,11 @@ def fit_two_amplitudes(
                 if flips:
                     _give_signs(y, signs, signed)
                 leave_floor_of_two(
-                    model, signed, quick, even, q, bounds, limits, least, kept, freedom, weights,
-                    factors, work,
+                    model, signed, quick, even, q, bounds, limits, least, kept, freedom, passage == 0,
+                    weights, factors, work,
                 )  # fmt: skip
+            left[1] += count_state(kept[3], count, AHEAD)
+            left[2] += count_state(kept[3], count, PENDING)
             store_two_amplitudes(
                 model, lanes, count, contiguous, scale, noise, full, judged, limits, kept, freedom,
                 least, work, outputs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, rows
-from qiqa.kernels.status import CONVERGED, PENDING, SUSPECT
+from qiqa.kernels.status import AHEAD, CONVERGED, PENDING, SUSPECT
 from qiqa.kernels.two_amplitudes_steps import accumulate, move, settle
 
 __all__ = ["leave_floor_of_two"]
@@ -17,11 +17,12 @@ _PARAMETERS = 3
 
 @inlined
 def leave_floor_of_two(
-    model, signed, constants, even, q, bounds, limits, least, kept, freedom, weights, factors, work
-):
+    model, signed, constants, even, q, bounds, limits, least, kept, freedom, ahead, weights, factors,
+    work,
+):  # fmt: skip
     """Refit the voxels with points at the floor; `kept` holds t, c0, c1, state, then the shape.
 
-    `signed` are the points with the signs that the fit gave them.
+    `signed` are the points with the signs that the fit gave them; `ahead` as there.
     """
     kept, work, weights = rows(kept), rows(work), rows(weights)
     t, c0, c1, state = kept[0], kept[1], kept[2], kept[3]
@@ -31,7 +32,7 @@ def leave_floor_of_two(
     sums, fresh = work[8:19], work[19:28]
     used = sums[10]
     one, none, pending = np.float32(1.0), np.float32(0.0), np.float32(PENDING)
-    done, suspect = np.float32(CONVERGED), np.float32(SUSPECT)
+    done, suspect, later = np.float32(CONVERGED), np.float32(SUSPECT), np.float32(AHEAD)
     all_points, few = np.float32(signed.shape[0]), np.float32(_PARAMETERS)
     low, cut = np.float32(limits[2]), np.float32(limits[5])
     some = 0.0
@@ -60,7 +61,10 @@ def leave_floor_of_two(
                 near = active[v] if used[v] < all_points else none
                 active[v] = near
                 some = max(some, near)
-            if some == 0.0:
+            if ahead:
+                for v in range(BLOCK):
+                    state[v] = later if active[v] > none else state[v]
+            if ahead or some == 0.0:
                 return
         move(False, turn == _STEPS - 1, trial, first, second, bounds, sums, step, fresh)
     for v in range(BLOCK):

@@ -35,6 +35,8 @@ like, about 1 in size):
     to ln t, c0 and c1.
 
 `basis`, `decay`, `value` and `finish` are compiled: plain arithmetic, `qiqa.kernels.elementary`.
+`basis` and `decay` are called with float32 and with float64; a number in them is written
+`np.float32(1.0)`, since 1.0 makes the whole float64, half as fast.
 Nothing else is to be registered: fitting, standard errors, status, threads, simulation, the
 contract tests and the row in the benchmark come by themselves. Other distributions add theirs by
 an entry point in the group `qiqa.models`.

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from qiqa.kernels.elementary import exp, log, sincos
+from qiqa.kernels.elementary import exp, fade, log, sincos
 
 TINY_64, TINY_32 = np.finfo(np.float64).tiny, np.finfo(np.float32).tiny
 
@@ -17,6 +17,12 @@ TINY_64, TINY_32 = np.finfo(np.float64).tiny, np.finfo(np.float32).tiny
 def _exps(x, out):
     for i in range(x.size):
         out[i] = exp(x[i])
+
+
+@numba.njit
+def _fades(x, out):
+    for i in range(x.size):
+        out[i] = fade(x[i])
 
 
 @numba.njit
@@ -125,11 +131,25 @@ def test_sine_of_little_keeps_its_digits():
 
 
 def test_sine_of_float32():
-    x = np.linspace(-6, 6, 10_001).astype(np.float32)
+    x = np.linspace(-2 * np.pi, 2 * np.pi, 100_001).astype(np.float32)
     sine, cosine = np.empty_like(x), np.empty_like(x)
     _sincoses(x, sine, cosine)
-    np.testing.assert_allclose(sine, np.sin(x.astype(np.float64)), rtol=0, atol=6e-8)
-    np.testing.assert_allclose(cosine, np.cos(x.astype(np.float64)), rtol=0, atol=6e-8)
+    np.testing.assert_allclose(sine, np.sin(x.astype(np.float64)), rtol=0, atol=1.2e-7)
+    np.testing.assert_allclose(cosine, np.cos(x.astype(np.float64)), rtol=0, atol=1.2e-7)
+    little = np.geomspace(1e-6, 0.5, 20_000).astype(np.float32)
+    sine, cosine = np.empty_like(little), np.empty_like(little)
+    _sincoses(little, sine, cosine)
+    assert _relative_error(sine, np.sin(little.astype(np.longdouble))) < 1.2e-7
+
+
+def test_a_decay_in_float32_has_a_normal_square():
+    x = np.linspace(-300, 0, 20_001).astype(np.float32)
+    found = _call(_fades, x)
+    truth = np.exp(np.maximum(x.astype(np.longdouble), -40))
+    assert _relative_error(found, truth) < 1.5e-7
+    assert (found * found).min() > TINY_32
+    wide = np.linspace(-600, 0, 20_001)
+    assert _relative_error(_call(_fades, wide), np.exp(wide.astype(np.longdouble))) < 3e-16
 
 
 def test_outside_compiled_code_they_are_those_of_python():
