@@ -20,11 +20,11 @@ CONDITIONS = (
     "programs fit as many of the same voxels as take some seconds, once, on one thread, in the",
     "configuration that their documentation advises, with arrays in float64 and in the layout that",
     "they want (making those is not counted); lavlab-adc reads and writes files, which is counted.",
-    "Estimates only: `uncertainty=False, noise_sd=None`. With errors: `noise_sd=None`, so standard",
-    "error, residual and status, but no noise floor. Full: the defaults, the noise SD estimated and",
-    "the floor judged as well. A voxel without an answer counts as more than 20 % off. Bandwidth is",
-    "that of a triad on one thread; bytes moved are input and output arrays once (what a fit reads",
-    "again while it is in cache costs nothing, and is not counted).",
+    "Estimates only: `uncertainty=False, noise_sd=None`. With errors: `noise_sd=None`, so",
+    "standard error, residual and status, but no noise floor. Full: the defaults, noise SD",
+    "estimated and floor judged as well. A voxel without an answer counts as more than 20 % off.",
+    "Bandwidth is that of a triad on one thread; bytes moved are input and output arrays once",
+    "(what a fit reads again while it is in cache costs nothing, and is not counted).",
 )
 
 MEDIAN_ALLOWED_PERCENT = 10.0

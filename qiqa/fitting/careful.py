@@ -162,14 +162,14 @@ class Careful:
             if keep.size < p or np.unique(self.points.values[keep]).size < min(p, 2):
                 out.clear(mine, FitStatus.TOO_FEW_POINTS)
                 continue
-            part = Outputs.make(
-                p, keep.size, mine.size, full=self.full, covariance=self.covariance
-            )
+            part = Outputs.make(p, keep.size, mine.size, full=self.full, covariance=self.covariance)
             task = Task(
                 signal=self.signal[np.ix_(self.order[keep], index[mine])],
                 order=np.arange(keep.size),
                 extra=self.b1[index[mine]] if self.b1.size else self.b1,
-                limits=np.array([-np.inf, np.inf, 0.0, self.floor.variance, self.floor.silent, 0.0]),
+                limits=np.array(
+                    [-np.inf, np.inf, 0.0, self.floor.variance, self.floor.silent, 0.0]
+                ),
                 noise_sd=self.noise_sd,
                 outputs=part.arrays,
                 full=self.full,

@@ -134,9 +134,7 @@ class Fitter:
         floor = self.floor_of(sd, level.floor_sd)
         n, voxels = self.signal.shape
         p = len(self.module.PARAMETERS)
-        out = Outputs.make(
-            p, n, voxels, full=self.full, covariance=self.covariance, mask=self.mask
-        )
+        out = Outputs.make(p, n, voxels, full=self.full, covariance=self.covariance, mask=self.mask)
         ordered = self.points.take(self.order)
         task = Task(
             signal=self.signal,

@@ -15,7 +15,6 @@ import numpy as np
 from qiqa.kernels.amplitude_floor import leave_floor
 from qiqa.kernels.amplitude_results import store_amplitude
 from qiqa.kernels.amplitude_steps import (
-    LONGEST_STEP,
     NEARLY_SINGULAR,
     NEGLIGIBLE,
     SETTLED,
@@ -24,7 +23,15 @@ from qiqa.kernels.amplitude_steps import (
     settle,
 )
 from qiqa.kernels.compiling import BLOCK, inlined, kernel
-from qiqa.kernels.lanes import count_state, fetch_constant, load_block, next_block, pad
+from qiqa.kernels.lanes import (
+    count_state,
+    damped,
+    end_of_patience,
+    fetch_constant,
+    load_block,
+    next_block,
+    pad,
+)
 from qiqa.kernels.search import best_amplitude, best_amplitude_direct, start_from_peak
 from qiqa.kernels.status import (
     AHEAD,
@@ -87,14 +94,8 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
                 if t[v] <= bounds[0] or t[v] >= bounds[1]:
                     state[v] = AT_BOUND
                 continue
-            if left > lowest[v]:
-                step = -0.5 * last[v]
-                last[v] = -step
-            else:
-                lowest[v] = left
-                step = min(max(step, -LONGEST_STEP), LONGEST_STEP)
-                last[v] = step
-            moved = min(max(t[v] * math.exp(step), bounds[2]), bounds[3])
+            moved = t[v] * math.exp(damped(v, left, step, lowest, last))
+            moved = min(max(moved, bounds[2]), bounds[3])
             if moved == t[v]:
                 state[v] = AT_BOUND if beyond else NOT_CONVERGED
                 continue
@@ -102,11 +103,8 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
             open_lanes += 1
         if open_lanes == 0:
             break
+    end_of_patience(state, t, bounds)
     for v in range(BLOCK):
-        if state[v] == PENDING:
-            # creeping on beyond what the points can tell: the optimum is at infinity
-            away = t[v] <= max(bounds[0], bounds[4]) or t[v] >= min(bounds[1], bounds[5])
-            state[v] = AT_BOUND if away else NOT_CONVERGED
         t32[v], c32[v] = t[v], c[v]
         for k in range(4):
             shape[k, v] = results[k, v]
@@ -160,7 +158,8 @@ def fit_amplitude(
     weights = np.empty((n, BLOCK), np.float32)
     narrow, wide = np.ones((42, BLOCK), np.float32), np.empty((19, BLOCK))
     lanes = np.empty(BLOCK, np.int64)
-    y, work, sums, factors, shape = padded[:n], narrow[:19], narrow[19:26], narrow[26:29], narrow[29:34]
+    y, work, sums, factors = padded[:n], narrow[:19], narrow[19:26], narrow[26:29]
+    shape = narrow[29:34]
     t, c, q, state, least = narrow[34], narrow[35], narrow[36], narrow[37], narrow[38]
     most, freedom, step = narrow[39], narrow[40], narrow[41]
     found = CONVERGED if n > 2 else EXACT
@@ -168,6 +167,7 @@ def fit_amplitude(
     for passage in range(3):
         # all voxels; those with points at the floor, side by side; those that have not settled
         careful, wanted = passage == 2, AHEAD if passage == 1 else PENDING
+        judged = limits[5] > 0.0 and not careful
         position = span[0] if left[passage] else span[1]
         left[passage] = 0
         while position < span[1]:
@@ -193,7 +193,7 @@ def fit_amplitude(
                     accumulate(model, y, quick, even, t, c, q, False, 0.0, y, factors, sums)
                     move(t, c, bounds, sums, step, shape)
                 settle(t, bounds, freedom, found, step, shape, state)
-                if limits[5] > 0.0:
+                if judged:
                     leave_floor(
                         model, y, quick, even, q, bounds, limits, least,
                         (t, c, state, freedom, shape), passage == 0, weights, factors, work,
@@ -201,6 +201,6 @@ def fit_amplitude(
             left[1] += count_state(state, count, AHEAD)
             left[2] += count_state(state, count, PENDING)
             store_amplitude(
-                model, lanes, count, contiguous, scale, noise, full, limits[5] > 0.0 and not careful,
+                model, lanes, count, contiguous, scale, noise, full, judged,
                 (t, c, state, freedom, shape, least), limits, work, outputs,
             )  # fmt: skip

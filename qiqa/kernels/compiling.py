@@ -41,8 +41,7 @@ def inlined(function: Function) -> Function:
     return cast(Function, njit(error_model="numpy", fastmath=_FLAGS, forceinline=True)(function))
 
 
-@intrinsic
-def rows(_: Any, buffer: Any) -> Any:
+def _rows(_: Any, buffer: Any) -> Any:
     """Return a buffer (n, BLOCK) as it is, but with the length of a row known to the compiler.
 
     An inlined function is optimized before it is merged into its caller, when it does not know yet
@@ -52,7 +51,8 @@ def rows(_: Any, buffer: Any) -> Any:
 
     def write(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kind = signature.args[0]
-        given, known = make_array(kind)(context, builder, values[0]), make_array(kind)(context, builder)
+        given = make_array(kind)(context, builder, values[0])
+        known = make_array(kind)(context, builder)
         size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
 
         def pair(first: Any, second: int) -> Any:
@@ -67,9 +67,13 @@ def rows(_: Any, buffer: Any) -> Any:
             meminfo=given.meminfo,
             parent=given.parent,
         )
-        return impl_ret_borrowed(context, builder, signature.return_type, known._getvalue())
+        whole = known._getvalue()  # noqa: SLF001
+        return impl_ret_borrowed(context, builder, signature.return_type, whole)
 
     return buffer(buffer), write
+
+
+rows: Any = intrinsic(_rows)
 
 
 def cache_folder(function: Any) -> str | None:

@@ -7,11 +7,23 @@ import math
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, rows
-from qiqa.kernels.status import CONVERGED, EXACT, NOISE_FLOOR, PENDING, SET_ASIDE, SUSPECT
+from qiqa.kernels.status import (
+    AT_BOUND,
+    CONVERGED,
+    EXACT,
+    NOISE_FLOOR,
+    NOT_CONVERGED,
+    PENDING,
+    SET_ASIDE,
+    SUSPECT,
+)
 
 __all__ = [
+    "LONGEST_STEP",
     "all_wanted",
     "count_state",
+    "damped",
+    "end_of_patience",
     "fetch_constant",
     "load_block",
     "mark_floor",
@@ -19,9 +31,12 @@ __all__ = [
     "pad",
     "store_row",
     "store_whole",
+    "take_where",
 ]
 
 
+LONGEST_STEP = 0.5
+"""Of ln t."""
 _WORDS = BLOCK // 8
 _SPREAD = 0x0101010101010101
 
@@ -168,6 +183,42 @@ def mark_floor(state, least, floor, judged, mask):
 
 
 @inlined
+def take_where(chosen, old, new):
+    """Replace rows by others in the voxels that are chosen, 1 or 0."""
+    none = np.float32(0.0)
+    for k in range(len(old)):
+        kept, fresh = old[k], new[k]
+        for v in range(BLOCK):
+            kept[v] = fresh[v] if chosen[v] > none else kept[v]
+
+
+@inlined
+def damped(v, left, step, lowest, last):
+    """Return the step of one voxel, or half of the last one back if that made things worse.
+
+    `left` is the residual sum of squares at the present t, `lowest` and `last` its lowest value and
+    the step made last, which are brought up to date.
+    """
+    if left > lowest[v]:
+        back = -0.5 * last[v]
+        last[v] = -back
+        return back
+    lowest[v] = left
+    last[v] = min(max(step, -LONGEST_STEP), LONGEST_STEP)
+    return last[v]
+
+
+@inlined
+def end_of_patience(state, t, bounds):
+    """Say how a fit ended that has not settled in all the steps it was given."""
+    for v in range(BLOCK):
+        if state[v] == PENDING:
+            # creeping on beyond what the points can tell: the optimum is at infinity
+            away = t[v] <= max(bounds[0], bounds[4]) or t[v] >= min(bounds[1], bounds[5])
+            state[v] = AT_BOUND if away else NOT_CONVERGED
+
+
+@inlined
 def count_state(state, count, wanted):
     """Return how many of `count` voxels are in a state."""
     found, here = 0, np.float32(wanted)
@@ -190,7 +241,7 @@ def store_row(row, mask, lanes, count, contiguous, out):
 
 @inlined
 def store_whole(row, lanes, count, contiguous, out):
-    """Write whole numbers, kept as floating point so that they stay in vectors, as what they are."""
+    """Write whole numbers that were floating point, to stay in vectors, as what they are."""
     if contiguous and count == BLOCK:
         near = out[lanes[0] : lanes[0] + BLOCK]
         for v in range(BLOCK):

@@ -164,99 +164,90 @@ def start_at(grid, place, t):
         t[v] = exp(first + place[v] * step)
 
 
-_PLACE = np.int32(31)
-_SCORE = np.int32(0x7FFFFFE0)
-
-
 @inlined
-def _with_place(score, place):
-    """Return the magnitude of a score with a place (below 32) in its last bits.
-
-    A maximum then brings its place along, at a third of the cost of a comparison and two choices;
-    the score loses 4e-6 of itself, far less than lies between two points of the grid.
-    """
-    bits = np.int32(np.int32(np.float32(score).view(np.int32) & _SCORE) | place)
-    return bits.view(np.float32)
-
-
-@inlined
-def _turn_three(first, second, k, y, constant, here, p0, p1, scores):
+def _turn_three(first, second, k, y, constant, here, p0, p1, scores, places):
     """Turn points k, k + 1 and k + 2 negative, one after the other, and score each pattern."""
     two = np.float32(2.0)
     a0, b0, c0 = two * first[k], two * first[k + 1], two * first[k + 2]
     a1, b1, c1 = two * second[k], two * second[k + 1], two * second[k + 2]
-    y, scores = rows(y), rows(scores)
-    ya, yb, yc, sa, sb, sc = y[k], y[k + 1], y[k + 2], scores[k + 1], scores[k + 2], scores[k + 3]
+    y, scores, places = rows(y), rows(scores), rows(places)
+    ya, yb, yc = y[k], y[k + 1], y[k + 2]
+    sa, sb, sc = scores[k + 1], scores[k + 2], scores[k + 3]
+    ga, gb, gc = places[k + 1], places[k + 2], places[k + 3]
     for v in range(BLOCK):
         u1 = p1[v] - a1 * ya[v]
         w1 = u1 - b1 * yb[v]
         z1 = w1 - c1 * yc[v]
         p1[v] = z1
         if constant:
-            sa[v] = max(sa[v], _with_place(u1, here))
-            sb[v] = max(sb[v], _with_place(w1, here))
-            sc[v] = max(sc[v], _with_place(z1, here))
+            u, w, z = abs(u1), abs(w1), abs(z1)
         else:
             u0 = p0[v] - a0 * ya[v]
             w0 = u0 - b0 * yb[v]
             z0 = w0 - c0 * yc[v]
             p0[v] = z0
-            sa[v] = max(sa[v], _with_place(u0 * u0 + u1 * u1, here))
-            sb[v] = max(sb[v], _with_place(w0 * w0 + w1 * w1, here))
-            sc[v] = max(sc[v], _with_place(z0 * z0 + z1 * z1, here))
+            u, w, z = u0 * u0 + u1 * u1, w0 * w0 + w1 * w1, z0 * z0 + z1 * z1
+        ta, tb, tc, pa, pb, pc = sa[v], sb[v], sc[v], ga[v], gb[v], gc[v]
+        ga[v] = here if u > ta else pa
+        gb[v] = here if w > tb else pb
+        gc[v] = here if z > tc else pc
+        sa[v], sb[v], sc[v] = max(ta, u), max(tb, w), max(tc, z)
 
 
 @inlined
-def _turn_one(first, second, k, y, constant, here, p0, p1, scores):
+def _turn_one(first, second, k, y, constant, here, p0, p1, scores, places):
     """As `_turn_three`, one point."""
     a0, a1 = np.float32(2.0) * first[k], np.float32(2.0) * second[k]
-    y, scores = rows(y), rows(scores)
-    row, score = y[k], scores[k + 1]
+    y, scores, places = rows(y), rows(scores), rows(places)
+    row, score, place = y[k], scores[k + 1], places[k + 1]
     for v in range(BLOCK):
         u1 = p1[v] - a1 * row[v]
         p1[v] = u1
-        if constant:
-            score[v] = max(score[v], _with_place(u1, here))
-        else:
+        u = abs(u1)
+        if not constant:
             u0 = p0[v] - a0 * row[v]
             p0[v] = u0
-            score[v] = max(score[v], _with_place(u0 * u0 + u1 * u1, here))
+            u = u0 * u0 + u1 * u1
+        top, at = score[v], place[v]
+        place[v] = here if u > top else at
+        score[v] = max(top, u)
 
 
 @inlined
-def best_signs(table, constant, y, flips, scores, work):
+def best_signs(table, constant, y, flips, scores, places, work):
     """Score every number k of early points turned negative, k = 0 to flips.
 
-    table (grid, 2, n) holds two orthonormal vectors at each of up to 32 grid points; scores
-    (flips + 1, block) receive the best score of each k over the grid, with its place. y and table
-    are filled up with zeros to a multiple of 4 measurements. `constant`: the first vector is the
-    same at all grid points, so that the scores are magnitudes of the second projection alone.
+    table (grid, 2, n) holds two orthonormal vectors at each grid point; scores and places
+    (flips + 1, block) receive the best score of each k over the grid, and where. y and table are
+    filled up with zeros to a multiple of 4 measurements. `constant`: the first vector is the same
+    at all grid points, so that the scores are magnitudes of the second projection alone.
     """
-    y, scores, work = rows(y), rows(scores), rows(work)
+    y, scores, places, work = rows(y), rows(scores), rows(places), rows(work)
     p0, p1 = work[0], work[1]
     whole = flips // 3 * 3
     for k in range(flips + 1):
-        score = scores[k]
+        score, place = scores[k], places[k]
         for v in range(BLOCK):
-            score[v] = 0.0
+            score[v], place[v] = -1.0, 0.0
+    score, place = scores[0], places[0]
     for g in range(table.shape[0]):
-        first, second, here, score = table[g, 0], table[g, 1], np.int32(g), scores[0]
+        first, second, here = table[g, 0], table[g, 1], np.float32(g)
         _two_dots(first, second, y, p0, p1)
         for v in range(BLOCK):
-            if constant:
-                score[v] = max(score[v], _with_place(p1[v], here))
-            else:
-                score[v] = max(score[v], _with_place(p0[v] * p0[v] + p1[v] * p1[v], here))
+            u = abs(p1[v]) if constant else p0[v] * p0[v] + p1[v] * p1[v]
+            top, at = score[v], place[v]
+            place[v] = here if u > top else at
+            score[v] = max(top, u)
         for k in range(0, whole, 3):
-            _turn_three(first, second, k, y, constant, here, p0, p1, scores)
+            _turn_three(first, second, k, y, constant, here, p0, p1, scores, places)
         for k in range(whole, flips):
-            _turn_one(first, second, k, y, constant, here, p0, p1, scores)
+            _turn_one(first, second, k, y, constant, here, p0, p1, scores, places)
 
 
 @inlined
-def top_two(table, constant, y, flips, scores, top):
+def top_two(table, constant, y, flips, scores, places, top):
     """Write the two best numbers of negative points, their places on the grid, their scores."""
-    y, scores, top = rows(y), rows(scores), rows(top)
+    y, scores, places, top = rows(y), rows(scores), rows(places), rows(top)
     k1, k2, g1, g2, s1, s2, level = top[0], top[1], top[2], top[3], top[4], top[5], top[6]
     for v in range(BLOCK):
         k1[v], k2[v], g1[v], g2[v], s1[v], s2[v] = 0.0, 0.0, 0.0, 0.0, -1.0, -1.0
@@ -268,14 +259,14 @@ def top_two(table, constant, y, flips, scores, top):
             for v in range(BLOCK):
                 level[v] += w * row[v]
     for k in range(flips + 1):
-        score, here = scores[k], np.float32(k)
+        score, place, here = scores[k], places[k], np.float32(k)
         if constant and k > 0:
             row, w = y[k - 1], two * vector[k - 1]
             for v in range(BLOCK):
                 level[v] -= w * row[v]
         for v in range(BLOCK):
-            s, b1, b2, ka, kb, ga, gb = score[v], s1[v], s2[v], k1[v], k2[v], g1[v], g2[v]
-            at = np.float32(np.int32(np.float32(s).view(np.int32) & _PLACE))
+            s, at, b1, b2 = score[v], place[v], s1[v], s2[v]
+            ka, kb, ga, gb = k1[v], k2[v], g1[v], g2[v]
             if constant:
                 s = s * s + level[v] * level[v]
             # below the best, it may still be the second; above it, the best becomes the second

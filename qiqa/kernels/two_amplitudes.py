@@ -12,19 +12,43 @@ import math
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, kernel, rows
-from qiqa.kernels.lanes import count_state, fetch_constant, load_block, next_block, pad
+from qiqa.kernels.lanes import (
+    count_state,
+    damped,
+    end_of_patience,
+    fetch_constant,
+    load_block,
+    next_block,
+    pad,
+    take_where,
+)
 from qiqa.kernels.search import best_signs, start_at, top_two
 from qiqa.kernels.status import AHEAD, AT_BOUND, CONVERGED, EXACT, NOT_CONVERGED, PENDING, SINGULAR
 from qiqa.kernels.two_amplitudes_floor import leave_floor_of_two
 from qiqa.kernels.two_amplitudes_results import store_two_amplitudes
-from qiqa.kernels.two_amplitudes_steps import LONGEST_STEP, accumulate, eliminate, move, settle
+from qiqa.kernels.two_amplitudes_steps import (
+    AT_LEAST_BY,
+    NEGLIGIBLE,
+    SETTLED,
+    SINGULAR_IN_DOUBLE,
+    SINGULAR_IN_SINGLE,
+    accumulate,
+    eliminate,
+    move,
+    settle,
+)
 
 __all__ = ["fit_two_amplitudes"]
 
 _QUICK = 4
 _CAREFUL = 80
-_SETTLED, _NEGLIGIBLE = 1e-6, 1e-6
-_NEARLY_SINGULAR = 1e-11
+
+
+@inlined
+def _write_shape(shape, v, left, d0, d1, dg, l10, lg0, lg1):
+    """Write what the errors of one voxel rest on."""
+    shape[0, v], shape[1, v], shape[2, v], shape[3, v] = left, d0, d1, dg
+    shape[4, v], shape[5, v], shape[6, v] = l10, lg0, lg1
 
 
 @inlined
@@ -39,15 +63,14 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
     factors, sums, ones = wide[6:9], wide[9:20], wide[20]
     for v in range(BLOCK):
         t[v], c0[v], c1[v], last[v], lowest[v], total[v] = t32[v], 0.0, 0.0, 0.0, np.inf, 0.0
-        ones[v] = 1.0
+        # a fit that ends without a residual must not win over one that has one
+        ones[v], shape[0, v] = 1.0, np.inf
     for row in y:
         for v in range(BLOCK):
             total[v] += abs(row[v])
     for turn in range(_CAREFUL):
         k0, k1 = (ones, ones) if turn == 0 else (c0, c1)
-        accumulate(
-            model, y, constants, even, t, c0, c1, k0, k1, q, False, 0.0, y, factors, sums
-        )
+        accumulate(model, y, constants, even, t, c0, c1, k0, k1, q, False, 0.0, y, factors, sums)
         open_lanes = 0
         for v in range(BLOCK):
             if state[v] != PENDING:
@@ -61,21 +84,22 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
             )  # fmt: skip
             k0, k1, left = c0[v] + k0, c1[v] + k1, max(left, 0.0)
             beyond = t[v] <= bounds[0] or t[v] >= bounds[1]
-            if not (d1 > _NEARLY_SINGULAR * sums[2, v] and dg > _NEARLY_SINGULAR * sums[5, v]):
-                state[v] = AT_BOUND if beyond else SINGULAR
+            if not (d1 > SINGULAR_IN_DOUBLE * sums[2, v] and dg > SINGULAR_IN_DOUBLE * sums[5, v]):
+                away = t[v] <= max(bounds[0], bounds[4]) or t[v] >= min(bounds[1], bounds[5])
+                state[v] = AT_BOUND if away else SINGULAR
                 continue
             # what the next step promises counts only when it settles
-            shape[0, v] = left
-            shape[1, v], shape[2, v], shape[3, v] = d0, d1, dg
-            shape[4, v], shape[5, v], shape[6, v] = l10, lg0, lg1
+            _write_shape(shape, v, left, d0, d1, dg, l10, lg0, lg1)
             promised = max(left - step * step * dg, 0.0)
-            small = _SETTLED * _SETTLED + _NEGLIGIBLE * promised / (max(freedom, 1) * dg)
+            small = math.sqrt(SETTLED * SETTLED + NEGLIGIBLE * promised / (max(freedom, 1) * dg))
             if turn == 0:
                 # the derivatives were for amplitudes of 1: take the amplitudes, move next time
                 c0[v], c1[v] = k0, k1
                 open_lanes += 1
                 continue
-            if step * step <= small:
+            shorter = abs(last[v]) - abs(step)
+            rests = step * step <= small * shorter and abs(step) <= AT_LEAST_BY * small
+            if rests or abs(step) <= SETTLED:
                 shape[0, v] = promised
                 t[v] *= 1.0 + step
                 c0[v] = k0 - (lg0 - l10 * lg1) * step
@@ -85,14 +109,8 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
                     state[v] = AT_BOUND
                 continue
             c0[v], c1[v] = k0, k1
-            if left > lowest[v]:
-                step = -0.5 * last[v]
-                last[v] = -step
-            else:
-                lowest[v] = left
-                step = min(max(step, -LONGEST_STEP), LONGEST_STEP)
-                last[v] = step
-            moved = min(max(t[v] * math.exp(step), bounds[2]), bounds[3])
+            moved = t[v] * math.exp(damped(v, left, step, lowest, last))
+            moved = min(max(moved, bounds[2]), bounds[3])
             if moved == t[v]:
                 state[v] = AT_BOUND if beyond else NOT_CONVERGED
                 continue
@@ -100,11 +118,25 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
             open_lanes += 1
         if open_lanes == 0:
             break
+    end_of_patience(state, t, bounds)
     for v in range(BLOCK):
-        if state[v] == PENDING:
-            # creeping on beyond what the points can tell: the optimum is at infinity
-            away = t[v] <= max(bounds[0], bounds[4]) or t[v] >= min(bounds[1], bounds[5])
-            state[v] = AT_BOUND if away else NOT_CONVERGED
+        t32[v], first[v], second[v] = t[v], c0[v], c1[v]
+
+
+@inlined
+def _last_step(model, signed, constants, even, q, bounds, step, wide, lanes_of):
+    """Make the last of the quick steps, in float64: its residual decides between two patterns."""
+    t32, first, second, _, shape = lanes_of
+    wide = rows(wide)
+    t, c0, c1 = wide[0], wide[1], wide[2]
+    for v in range(BLOCK):
+        t[v], c0[v], c1[v] = t32[v], first[v], second[v]
+    accumulate(
+        model, signed, constants, even, t, c0, c1, c0, c1, q, False, 0.0, signed, wide[6:9],
+        wide[9:20],
+    )  # fmt: skip
+    move(False, True, SINGULAR_IN_DOUBLE, t, c0, c1, bounds, wide[9:20], step, shape)
+    for v in range(BLOCK):
         t32[v], first[v], second[v] = t[v], c0[v], c1[v]
 
 
@@ -120,17 +152,9 @@ def _keep_better(candidate, flips, kept, signs, lanes_of):
         # has not settled counts by what it may still become, and leaves the voxel pending
         smaller = one if shape[0, v] < residual[v] else none
         better[v] = one if candidate == 0 else smaller
-    fresh = (t, c0, c1, state)
-    for k in range(4):
-        old, new = kept[k], fresh[k]
-        for v in range(BLOCK):
-            old[v] = new[v] if better[v] > none else old[v]
-    for k in range(7):
-        old, new = kept[4 + k], shape[k]
-        for v in range(BLOCK):
-            old[v] = new[v] if better[v] > none else old[v]
-    for v in range(BLOCK):
-        signs[v] = flips[v] if better[v] > none else signs[v]
+    take_where(better, (kept[0], kept[1], kept[2], kept[3]), (t, c0, c1, state))
+    take_where(better, kept[4:11], shape[:7])
+    take_where(better, (signs,), (flips,))
 
 
 @inlined
@@ -146,31 +170,35 @@ def _give_signs(y, flips, signed):
 
 @kernel
 def fit_two_amplitudes(
-    model, signal, order, constants, even, scale, extra, table, grid, constant, flips, bounds, limits,
-    noise, span, full, outputs,
+    model, signal, order, constants, even, scale, extra, table, grid, constant, flips, bounds,
+    limits, noise, span, full, outputs,
 ):  # fmt: skip
     """Fit the voxels from span[0] to span[1]; the results go to `outputs`.
 
     Parameters are those of `fit_amplitude`, but: table (grid, 2, n filled up) holds two orthonormal
-    vectors at each grid point, `constant` says whether the first is always the same, flips the largest number of early points that may have lost a
-    negative sign (0: none); estimates (3, voxels), errors (3, voxels), covariance (6, voxels),
-    upper triangle row by row, or (6, 0).
+    vectors at each grid point, `constant` says whether the first is always the same, `flips` is the
+    largest number of early points that may have lost a negative sign (0: none); estimates
+    (3, voxels), errors (3, voxels), covariance (6, voxels), upper triangle row by row, or (6, 0).
     """
     n, status = order.size, outputs[5]
     quick = constants.astype(np.float32)
     padded, signed = np.zeros((pad(n), BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
-    scores, weights = np.empty((flips + 1, BLOCK), np.float32), np.empty_like(signed)
-    narrow, wide = np.ones((82, BLOCK), np.float32), np.empty((21, BLOCK))
-    y, work, sums, factors, shape = padded[:n], narrow[:28], narrow[28:39], narrow[39:42], narrow[42:51]
-    kept, top, t, c0, c1 = narrow[51:63], narrow[63:70], narrow[70], narrow[71], narrow[80]
-    q, state, first, step, least = narrow[72], narrow[73], narrow[74], narrow[75], narrow[76]
-    most, freedom, signs, ones = narrow[77], narrow[78], narrow[79], narrow[81]
+    scores, weights = np.empty((2 * (flips + 1), BLOCK), np.float32), np.empty_like(signed)
+    scores, places = scores[: flips + 1], scores[flips + 1 :]
+    narrow, wide = np.ones((84, BLOCK), np.float32), np.empty((21, BLOCK))
+    y, work, sums, factors = padded[:n], narrow[:29], narrow[29:40], narrow[40:43]
+    shape, kept, top, step = narrow[43:52], narrow[52:64], narrow[64:71], narrow[71:73]
+    t, c0, c1, q, state, first = (
+        narrow[73], narrow[74], narrow[75], narrow[76], narrow[77], narrow[78],
+    )  # fmt: skip
+    least, most, freedom, signs, ones = narrow[79], narrow[80], narrow[81], narrow[82], narrow[83]
     lanes, lanes_of = np.empty(BLOCK, np.int64), (t, c0, c1, state, shape)
     found = CONVERGED if n > 3 else EXACT
     left = np.array([1, 0, 0])
     for passage in range(3):
         # all voxels; those with points at the floor, side by side; those that have not settled
         careful, wanted = passage == 2, AHEAD if passage == 1 else PENDING
+        judged = limits[5] > 0.0 and not careful
         position = span[0] if left[passage] else span[1]
         left[passage] = 0
         while position < span[1]:
@@ -181,28 +209,29 @@ def fit_two_amplitudes(
             load_block(signal, order, lanes, count, contiguous, limits, y, first, least, most)
             if extra.size:
                 fetch_constant(extra, lanes, count, contiguous, q, first)
-            best_signs(table, constant, padded, flips, scores, work)
-            top_two(table, constant, padded, flips, scores, top)
+            best_signs(table, constant, padded, flips, scores, places, work)
+            top_two(table, constant, padded, flips, scores, places, top)
             for candidate in range(2 if flips else 1):
                 for v in range(BLOCK):
                     state[v], c0[v], c1[v], freedom[v] = first[v], 0.0, 0.0, n - 3
                 _give_signs(y, top[candidate], signed)
                 start_at(grid, top[2 + candidate], t)
                 if careful:
-                    _careful_steps(
-                        model, signed, constants, even, q, bounds, n - 3, wide, lanes_of
-                    )
+                    _careful_steps(model, signed, constants, even, q, bounds, n - 3, wide, lanes_of)
                 else:
-                    for turn in range(_QUICK):
+                    for turn in range(_QUICK - 1):
                         k0, k1 = (ones, ones) if turn == 0 else (c0, c1)
                         accumulate(
                             model, signed, quick, even, t, c0, c1, k0, k1, q, False, 0.0, signed,
                             factors, sums,
                         )  # fmt: skip
-                        move(turn == 0, turn == _QUICK - 1, t, c0, c1, bounds, sums, step, shape)
+                        move(
+                            turn == 0, False, SINGULAR_IN_SINGLE, t, c0, c1, bounds, sums, step,
+                            shape,
+                        )  # fmt: skip
+                    _last_step(model, signed, constants, even, q, bounds, step, wide, lanes_of)
                     settle(t, bounds, freedom, found, step, shape, state)
                 _keep_better(candidate, top[candidate], kept, signs, lanes_of)
-            judged = limits[5] > 0.0 and not careful
             for v in range(BLOCK):
                 # what was not to be fitted stays so, whatever its zeros gave
                 kept[3, v] = kept[3, v] if first[v] == PENDING else first[v]
@@ -210,8 +239,8 @@ def fit_two_amplitudes(
                 if flips:
                     _give_signs(y, signs, signed)
                 leave_floor_of_two(
-                    model, signed, quick, even, q, bounds, limits, least, kept, freedom, passage == 0,
-                    weights, factors, work,
+                    model, signed, quick, even, q, bounds, limits, least, kept, freedom,
+                    passage == 0, weights, factors, work,
                 )  # fmt: skip
             left[1] += count_state(kept[3], count, AHEAD)
             left[2] += count_state(kept[3], count, PENDING)

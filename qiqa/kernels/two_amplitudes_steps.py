@@ -5,19 +5,34 @@ As `amplitude_steps`: sums over residuals, in float32 at first.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, rows
 from qiqa.kernels.dispatch import basis, decay
+from qiqa.kernels.lanes import LONGEST_STEP
 from qiqa.kernels.status import PENDING
 
-__all__ = ["LONGEST_STEP", "accumulate", "eliminate", "move", "settle"]
+__all__ = [
+    "AT_LEAST_BY",
+    "NEGLIGIBLE",
+    "SETTLED",
+    "SINGULAR_IN_DOUBLE",
+    "SINGULAR_IN_SINGLE",
+    "accumulate",
+    "eliminate",
+    "move",
+    "settle",
+]
 
-LONGEST_STEP = 0.5
-_SETTLED, _NEGLIGIBLE = 1e-5, 1e-6
-"""As in `amplitude_steps`; here the problem is often nearly singular and settles slowly."""
-_SINGULAR_IN_SINGLE = 1e-4
-"""Pivot over its diagonal below which float32 loses a hundredth of the curvature."""
+SETTLED, NEGLIGIBLE = 1e-6, 1e-7
+"""As in `amplitude_steps`, but of what is left behind the step, step times r / (1 - r) if each step
+is r times the one before: here the problem is often nearly singular and settles slowly."""
+AT_LEAST_BY = 5.0
+"""How much shorter than the last step the next is taken to be, at most."""
+SINGULAR_IN_SINGLE, SINGULAR_IN_DOUBLE = np.float32(1e-4), 1e-11
+"""Pivot over its diagonal below which float32 loses a hundredth of the curvature, float64 all."""
 _MAY_STILL_GAIN = 3.0
 """A fit that has not settled may improve by so much more than its next step promises."""
 
@@ -140,7 +155,9 @@ def _add_one(model, i, y, a, b, t, c0, c1, k0, k1, q, judged, cut, weights, sums
 
 
 @inlined
-def accumulate(model, y, constants, even, t, c0, c1, k0, k1, q, judged, cut, weights, factors, sums):
+def accumulate(
+    model, y, constants, even, t, c0, c1, k0, k1, q, judged, cut, weights, factors, sums
+):
     """Write the sums of products of f0, f1, g and the residual; arguments as in `amplitude_steps`.
 
     (k0, k1) are the amplitudes that the derivative g is taken with, (c0, c1) unless these are not
@@ -160,7 +177,9 @@ def accumulate(model, y, constants, even, t, c0, c1, k0, k1, q, judged, cut, wei
             twice[v] = once[v] * once[v]
             thrice[v] = twice[v] * once[v]
     for i in range(0, n4, 4):
-        _add_four(model, i, y, a, b, even, t, c0, c1, k0, k1, q, judged, cut, weights, factors, sums)
+        _add_four(
+            model, i, y, a, b, even, t, c0, c1, k0, k1, q, judged, cut, weights, factors, sums
+        )
     if n2 > n4:
         _add_two(model, n4, y, a, b, t, c0, c1, k0, k1, q, judged, cut, weights, sums)
     if n > n2:
@@ -192,20 +211,21 @@ def eliminate(s00, s01, s11, s0g, s1g, sgg, s0r, s1r, sgr, srr):
 
 
 @inlined
-def move(fresh, last, t, c0, c1, bounds, sums, step, shape):
-    """Make one Gauss-Newton step in (ln t, c0, c1), float32; if `last`, write what it leaves.
+def move(fresh, last, singular, t, c0, c1, bounds, sums, step, shape):
+    """Make one Gauss-Newton step in (ln t, c0, c1); if `last`, write what it leaves.
 
     `fresh`: the sums were made with derivatives for amplitudes of 1; the step is scaled by the
     amplitude found.
-    shape: residual sum of squares behind the step, d0, d1, dg, l10, lg0, lg1, what the step gained,
-    whether the pivots stand out of rounding.
+    step: the last step and the one before. shape: residual sum of squares behind the step, d0, d1,
+    dg, l10, lg0, lg1, what the step gained, whether the pivots exceed `singular` of the diagonals.
     """
-    sums, shape = rows(sums), rows(shape)
+    sums, shape, step = rows(sums), rows(shape), rows(step)
+    now, before = step[0], step[1]
     s00, s01, s11, s0g, s1g, sgg = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     s0r, s1r, sgr, srr = sums[6], sums[7], sums[8], sums[9]
     rss, gained, sound = shape[0], shape[7], shape[8]
     r1, r2, r3, r4, r5, r6 = shape[1], shape[2], shape[3], shape[4], shape[5], shape[6]
-    most, half, rounding = np.float32(LONGEST_STEP), np.float32(0.5), np.float32(_SINGULAR_IN_SINGLE)
+    most, half = np.float32(LONGEST_STEP), np.float32(0.5)
     low, high = np.float32(bounds[2]), np.float32(bounds[3])
     for v in range(BLOCK):
         l10, lg0, lg1, d0, d1, dg, k0, k1, size, left = eliminate(
@@ -216,11 +236,13 @@ def move(fresh, last, t, c0, c1, bounds, sums, step, shape):
             lg0, lg1, size = lg0 * k1, lg1 * k1, size / k1
         if last:
             gain = size * size * dg
-            step[v], rss[v], gained[v] = size, left - gain, gain
+            rss[v], gained[v] = left - gain, gain
             r1[v], r2[v], r3[v], r4[v], r5[v], r6[v] = d0, d1, dg, l10, lg0, lg1
-            sound[v] = min(d1 - rounding * s11[v], dg - rounding * sgg[v])
+            sound[v] = min(d1 - singular * s11[v], dg - singular * sgg[v])
         size = size if size > -most else -most
         size = size if size < most else most
+        before[v] = now[v]
+        now[v] = size
         c0[v] = k0 - (lg0 - l10 * lg1) * size
         c1[v] = k1 - lg1 * size
         moved = t[v] + t[v] * (size + half * size * size)
@@ -231,17 +253,25 @@ def move(fresh, last, t, c0, c1, bounds, sums, step, shape):
 @inlined
 def settle(t, bounds, freedom, found, step, shape, state):
     """Settle the voxels whose last step was short; what others may still gain is taken off."""
-    shape = rows(shape)
+    shape, step = rows(shape), rows(step)
+    now, before = step[0], step[1]
     rss, dg, gained, sound = shape[0], shape[3], shape[7], shape[8]
     pending, done = np.float32(PENDING), np.float32(found)
     one, none, more = np.float32(1.0), np.float32(0.0), np.float32(_MAY_STILL_GAIN)
     low, high = np.float32(bounds[0]), np.float32(bounds[1])
-    fixed, share = np.float32(_SETTLED * _SETTLED), np.float32(_NEGLIGIBLE)
+    fixed, share = np.float32(SETTLED * SETTLED), np.float32(NEGLIGIBLE)
+    least, few = np.float32(SETTLED), np.float32(AT_LEAST_BY)
     for v in range(BLOCK):
         left = rss[v] if rss[v] > none else none
         free = freedom[v] if freedom[v] > one else one
         small = fixed + share * left / (free * dg[v])
-        settled = done if step[v] * step[v] <= small else pending
+        size, shorter = abs(now[v]), abs(before[v]) - abs(now[v])
+        # size * size / shorter is what is left, if the steps go on to shorten as they did; behind
+        # the first long steps they do so less
+        small = math.sqrt(small)
+        settled = done if size * size <= small * shorter else pending
+        settled = settled if size <= few * small else pending
+        settled = done if size <= least else settled
         settled = settled if t[v] > low else pending
         settled = settled if t[v] < high else pending
         settled = settled if sound[v] > none else pending

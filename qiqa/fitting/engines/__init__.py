@@ -32,8 +32,8 @@ class Task:
     """(voxels,) relative B1, or empty."""
     limits: NDArray[np.float64]
     """Lowest and highest good value, magnitude below which a voxel is looked at again, variance to
-    be corrected for, magnitude that some point must reach, fitted magnitude below which a kernel may
-    leave a point out itself (0: it leaves none)."""
+    be corrected for, magnitude that some point must reach, fitted magnitude below which a kernel
+    may leave a point out itself (0: it leaves none)."""
     noise_sd: float
     """For fits without residual; NaN where unknown."""
     outputs: tuple[NDArray[Any], ...]
