@@ -45,6 +45,15 @@ _CAREFUL = 80
 
 
 @inlined
+def _rests(step, before, variance):
+    """Say whether what is left behind a step is negligible; as `settle`."""
+    small = math.sqrt(SETTLED * SETTLED + NEGLIGIBLE * variance)
+    shorter = abs(before) - abs(step)
+    close = step * step <= small * shorter and abs(step) <= AT_LEAST_BY * small
+    return close or abs(step) <= SETTLED
+
+
+@inlined
 def _write_shape(shape, v, left, d0, d1, dg, l10, lg0, lg1):
     """Write what the errors of one voxel rest on."""
     shape[0, v], shape[1, v], shape[2, v], shape[3, v] = left, d0, d1, dg
@@ -91,15 +100,12 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
             # what the next step promises counts only when it settles
             _write_shape(shape, v, left, d0, d1, dg, l10, lg0, lg1)
             promised = max(left - step * step * dg, 0.0)
-            small = math.sqrt(SETTLED * SETTLED + NEGLIGIBLE * promised / (max(freedom, 1) * dg))
             if turn == 0:
                 # the derivatives were for amplitudes of 1: take the amplitudes, move next time
                 c0[v], c1[v] = k0, k1
                 open_lanes += 1
                 continue
-            shorter = abs(last[v]) - abs(step)
-            rests = step * step <= small * shorter and abs(step) <= AT_LEAST_BY * small
-            if rests or abs(step) <= SETTLED:
+            if _rests(step, last[v], promised / (max(freedom, 1) * dg)):
                 shape[0, v] = promised
                 t[v] *= 1.0 + step
                 c0[v] = k0 - (lg0 - l10 * lg1) * step
@@ -121,6 +127,22 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
     end_of_patience(state, t, bounds)
     for v in range(BLOCK):
         t32[v], first[v], second[v] = t[v], c0[v], c1[v]
+
+
+@inlined
+def _quick_steps(model, signed, constants, even, q, bounds, factors, sums, step, lanes_of):
+    """Make all quick steps but the last, in float32."""
+    t, c0, c1, _, shape = lanes_of
+    step = rows(step)
+    ones = step[2]
+    for v in range(BLOCK):
+        ones[v] = 1.0
+    for turn in range(_QUICK - 1):
+        k0, k1 = (ones, ones) if turn == 0 else (c0, c1)
+        accumulate(
+            model, signed, constants, even, t, c0, c1, k0, k1, q, False, 0.0, signed, factors, sums
+        )
+        move(turn == 0, False, SINGULAR_IN_SINGLE, t, c0, c1, bounds, sums, step, shape)
 
 
 @inlined
@@ -187,11 +209,9 @@ def fit_two_amplitudes(
     scores, places = scores[: flips + 1], scores[flips + 1 :]
     narrow, wide = np.ones((84, BLOCK), np.float32), np.empty((21, BLOCK))
     y, work, sums, factors = padded[:n], narrow[:29], narrow[29:40], narrow[40:43]
-    shape, kept, top, step = narrow[43:52], narrow[52:64], narrow[64:71], narrow[71:73]
-    t, c0, c1, q, state, first = (
-        narrow[73], narrow[74], narrow[75], narrow[76], narrow[77], narrow[78],
-    )  # fmt: skip
-    least, most, freedom, signs, ones = narrow[79], narrow[80], narrow[81], narrow[82], narrow[83]
+    shape, kept, top, step = narrow[43:52], narrow[52:64], narrow[64:71], narrow[71:74]
+    t, c0, c1, q, state = narrow[74], narrow[75], narrow[76], narrow[77], narrow[78]
+    first, least, most, freedom, signs = narrow[79], narrow[80], narrow[81], narrow[82], narrow[83]
     lanes, lanes_of = np.empty(BLOCK, np.int64), (t, c0, c1, state, shape)
     found = CONVERGED if n > 3 else EXACT
     left = np.array([1, 0, 0])
@@ -219,16 +239,9 @@ def fit_two_amplitudes(
                 if careful:
                     _careful_steps(model, signed, constants, even, q, bounds, n - 3, wide, lanes_of)
                 else:
-                    for turn in range(_QUICK - 1):
-                        k0, k1 = (ones, ones) if turn == 0 else (c0, c1)
-                        accumulate(
-                            model, signed, quick, even, t, c0, c1, k0, k1, q, False, 0.0, signed,
-                            factors, sums,
-                        )  # fmt: skip
-                        move(
-                            turn == 0, False, SINGULAR_IN_SINGLE, t, c0, c1, bounds, sums, step,
-                            shape,
-                        )  # fmt: skip
+                    _quick_steps(
+                        model, signed, quick, even, q, bounds, factors, sums, step, lanes_of
+                    )
                     _last_step(model, signed, constants, even, q, bounds, step, wide, lanes_of)
                     settle(t, bounds, freedom, found, step, shape, state)
                 _keep_better(candidate, top[candidate], kept, signs, lanes_of)
