@@ -162,7 +162,8 @@ class Careful:
             if keep.size < p or np.unique(self.points.values[keep]).size < min(p, 2):
                 out.clear(mine, FitStatus.TOO_FEW_POINTS)
                 continue
-            part = Outputs.make(p, keep.size, mine.size, full=self.full, covariance=self.covariance)
+            part = Outputs.make(p, mine.size, full=self.full, covariance=self.covariance)
+            part.begin(0, mine.size, keep.size)
             task = Task(
                 signal=self.signal[np.ix_(self.order[keep], index[mine])],
                 order=np.arange(keep.size),

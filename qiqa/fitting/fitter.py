@@ -23,8 +23,6 @@ from qiqa.kernels.status import SET_ASIDE, SUSPECT
 
 __all__ = ["Fitter", "Results"]
 
-_TOGETHER = 1 << 21
-"""Voxels among which those to be fitted again are looked for at a time."""
 _CHUNK = 1 << 14
 """Voxels with unusable points that are gathered at a time."""
 
@@ -134,7 +132,7 @@ class Fitter:
         floor = self.floor_of(sd, level.floor_sd)
         n, voxels = self.signal.shape
         p = len(self.module.PARAMETERS)
-        out = Outputs.make(p, n, voxels, full=self.full, covariance=self.covariance, mask=self.mask)
+        out = Outputs.make(p, voxels, full=self.full, covariance=self.covariance)
         ordered = self.points.take(self.order)
         task = Task(
             signal=self.signal,
@@ -162,15 +160,24 @@ class Fitter:
             full=self.full,
             covariance=self.covariance,
         )
-        run_spans(
-            lambda start, stop: plan.run(task, start, stop), voxels, self.workers, _part(progress)
-        )
-        counts = Counts()
+        counts, lock = Counts(), threading.Lock()
+        again: dict[int, list[NDArray[np.uint32]]] = {SUSPECT: [], SET_ASIDE: []}
+
+        def work(start: int, stop: int) -> None:
+            out.begin(start, stop, n, self.mask)
+            plan.run(task, start, stop)
+            missing, state = out.missing(start, stop, n), out.status[start:stop]
+            found = {kind: (np.flatnonzero(state == kind) + start) for kind in again}
+            with lock:
+                counts.missing += missing
+                for kind, index in found.items():
+                    again[kind].append(index.astype(np.uint32))  # half of the memory
+
+        run_spans(work, voxels, self.workers, _part(progress))
         for kind, fit in ((SUSPECT, careful.fit_suspects), (SET_ASIDE, careful.fit_aside)):
-            for first in range(0, voxels, _TOGETHER):
-                found = np.flatnonzero(out.status[first : first + _TOGETHER] == kind) + first
-                self._again(out, found, fit, counts)
-        counts.missing = out.missing(n)
+            parts = sorted((part for part in again[kind] if part.size), key=lambda part: part[0])
+            if parts:
+                self._again(out, np.concatenate(parts), fit, counts)
         if progress:
             progress(1.0)
         return Results(out, level, counts)
@@ -178,7 +185,7 @@ class Fitter:
     def _again(
         self,
         out: Outputs,
-        found: NDArray[np.intp],
+        found: NDArray[np.uint32],
         fit: Callable[[NDArray[np.intp], Outputs], Counts],
         counts: Counts,
     ) -> None:
@@ -187,9 +194,10 @@ class Fitter:
 
         def work(start: int, stop: int) -> None:
             for first in range(start, stop, _CHUNK):
-                index = found[first : min(first + _CHUNK, stop)]
+                index = found[first : min(first + _CHUNK, stop)].astype(np.intp)
                 part = out.take(index)
                 left_out = fit(index, part)
+                left_out.missing = part.missing(0, index.size, self.signal.shape[0])
                 with lock:
                     out.put(index, part)
                     counts.add(left_out)

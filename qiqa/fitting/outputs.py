@@ -34,29 +34,32 @@ class Outputs:
     def make(
         cls,
         p: int,
-        n: int,
         voxels: int,
         *,
         full: bool,
         covariance: bool,
-        mask: NDArray[np.bool_] | None = None,
     ) -> Outputs:
-        """Return empty outputs for n points; voxels outside the mask have NaN and status 0."""
+        """Return memory for the outputs; nothing is written to it before `begin`."""
         many = voxels if full else 0
-        found = cls(
+        return cls(
             np.empty((p, voxels), np.float32),
             np.empty((p, many), np.float32),
             np.empty((p * (p + 1) // 2, voxels if covariance else 0), np.float32),
             np.empty(many, np.float32),
-            np.full(voxels, n, np.uint16),
-            np.full(voxels, PENDING, np.uint8),
+            np.empty(voxels, np.uint16),
+            np.empty(voxels, np.uint8),
         )
+
+    def begin(self, start: int, stop: int, n: int, mask: NDArray[np.bool_] | None = None) -> None:
+        """Make voxels ready to be fitted to n points; outside the mask they have NaN and status 0.
+
+        By whoever fits them: memory is given to a process when it is first written to, and two
+        threads get theirs at the same time.
+        """
+        self.n_used[start:stop], self.status[start:stop] = n, PENDING
         if mask is not None:
-            found.status[~mask], found.n_used[~mask] = 0, 0
-            for array in (found.estimates, found.errors, found.covariance, found.residual):
-                if array.shape[-1] == voxels:
-                    array[..., ~mask] = np.nan
-        return found
+            self.clear(np.flatnonzero(~mask[start:stop]) + start, 0)
+            self.n_used[start:stop][~mask[start:stop]] = 0
 
     @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
@@ -83,11 +86,11 @@ class Outputs:
         found: NDArray[np.bool_] = (self.status == CONVERGED) | (self.status == EXACT)
         return found
 
-    def missing(self, n: int) -> int:
+    def missing(self, start: int, stop: int, n: int) -> int:
         """Return how many of n points a voxel are left out, over the voxels with an answer."""
-        if self.n_used.min(initial=n) == n:
+        if self.n_used[start:stop].min(initial=n) == n:
             return 0
-        here = np.flatnonzero(self.n_used < n)
+        here = np.flatnonzero(self.n_used[start:stop] < n) + start
         kept = here[np.isin(self.status[here], (CONVERGED, EXACT))]
         return int(n * kept.size - self.n_used[kept].sum(dtype=np.int64))
 
