@@ -28,6 +28,7 @@ from qiqa.kernels.two_amplitudes_floor import leave_floor_of_two
 from qiqa.kernels.two_amplitudes_results import store_two_amplitudes
 from qiqa.kernels.two_amplitudes_steps import (
     AT_LEAST_BY,
+    AT_MOST,
     NEGLIGIBLE,
     SETTLED,
     SINGULAR_IN_DOUBLE,
@@ -47,16 +48,17 @@ _CAREFUL = 80
 @inlined
 def _rests(step, before, variance):
     """Say whether what is left behind a step is negligible; as `settle`."""
-    small = math.sqrt(SETTLED * SETTLED + NEGLIGIBLE * variance)
+    small = min(math.sqrt(SETTLED * SETTLED + NEGLIGIBLE * variance), AT_MOST)
     shorter = abs(before) - abs(step)
     close = step * step <= small * shorter and abs(step) <= AT_LEAST_BY * small
     return close or abs(step) <= SETTLED
 
 
 @inlined
-def _write_shape(shape, v, left, d0, d1, dg, l10, lg0, lg1):
+def _write_shape(shape, exact, v, left, d0, d1, dg, l10, lg0, lg1):
     """Write what the errors of one voxel rest on."""
     shape[0, v], shape[1, v], shape[2, v], shape[3, v] = left, d0, d1, dg
+    exact[v] = left
     shape[4, v], shape[5, v], shape[6, v] = l10, lg0, lg1
 
 
@@ -69,11 +71,11 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
     t32, first, second, state, shape = lanes_of
     wide, shape = rows(wide), rows(shape)
     t, c0, c1, last, lowest, total = wide[0], wide[1], wide[2], wide[3], wide[4], wide[5]
-    factors, sums, ones = wide[6:9], wide[9:20], wide[20]
+    factors, sums, ones, exact = wide[6:9], wide[9:20], wide[20], wide[21]
     for v in range(BLOCK):
         t[v], c0[v], c1[v], last[v], lowest[v], total[v] = t32[v], 0.0, 0.0, 0.0, np.inf, 0.0
         # a fit that ends without a residual must not win over one that has one
-        ones[v], shape[0, v] = 1.0, np.inf
+        ones[v], exact[v] = 1.0, np.inf
     for row in y:
         for v in range(BLOCK):
             total[v] += abs(row[v])
@@ -98,7 +100,7 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
                 state[v] = AT_BOUND if away else SINGULAR
                 continue
             # what the next step promises counts only when it settles
-            _write_shape(shape, v, left, d0, d1, dg, l10, lg0, lg1)
+            _write_shape(shape, exact, v, left, d0, d1, dg, l10, lg0, lg1)
             promised = max(left - step * step * dg, 0.0)
             if turn == 0:
                 # the derivatives were for amplitudes of 1: take the amplitudes, move next time
@@ -106,7 +108,7 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
                 open_lanes += 1
                 continue
             if _rests(step, last[v], promised / (max(freedom, 1) * dg)):
-                shape[0, v] = promised
+                shape[0, v] = exact[v] = promised
                 t[v] *= 1.0 + step
                 c0[v] = k0 - (lg0 - l10 * lg1) * step
                 c1[v] = k1 - lg1 * step
@@ -157,23 +159,33 @@ def _last_step(model, signed, constants, even, q, bounds, step, wide, lanes_of):
         model, signed, constants, even, t, c0, c1, c0, c1, q, False, 0.0, signed, wide[6:9],
         wide[9:20],
     )  # fmt: skip
+    sums, exact = wide[9:20], wide[21]
+    for v in range(BLOCK):
+        # to be compared in float64: two patterns may differ by less than float32 can tell
+        _, _, _, _, _, dg, _, _, size, left = eliminate(
+            sums[0, v], sums[1, v], sums[2, v], sums[3, v], sums[4, v], sums[5, v],
+            sums[6, v], sums[7, v], sums[8, v], sums[9, v],
+        )  # fmt: skip
+        exact[v] = left - size * size * dg
     move(False, True, SINGULAR_IN_DOUBLE, t, c0, c1, bounds, wide[9:20], step, shape)
     for v in range(BLOCK):
         t32[v], first[v], second[v] = t[v], c0[v], c1[v]
 
 
 @inlined
-def _keep_better(candidate, flips, kept, signs, lanes_of):
+def _keep_better(candidate, flips, kept, signs, wide, lanes_of):
     """Keep whichever of two fits of a voxel has the smaller residual; candidate 0 comes first."""
     t, c0, c1, state, shape = lanes_of
-    kept, shape = rows(kept), rows(shape)
-    residual, better = kept[4], kept[11]
+    kept, shape, wide = rows(kept), rows(shape), rows(wide)
+    exact, lowest, better = wide[21], wide[22], kept[11]
     one, none = np.float32(1.0), np.float32(0.0)
     for v in range(BLOCK):
         # a fit that ran into a bound is still the better one if its residual is smaller; one that
         # has not settled counts by what it may still become, and leaves the voxel pending
-        smaller = one if shape[0, v] < residual[v] else none
+        mine = np.float64(shape[0, v]) if state[v] == PENDING else exact[v]
+        smaller = one if mine < lowest[v] else none
         better[v] = one if candidate == 0 else smaller
+        lowest[v] = mine if better[v] > none else lowest[v]
     take_where(better, (kept[0], kept[1], kept[2], kept[3]), (t, c0, c1, state))
     take_where(better, kept[4:11], shape[:7])
     take_where(better, (signs,), (flips,))
@@ -207,7 +219,7 @@ def fit_two_amplitudes(
     padded, signed = np.zeros((pad(n), BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
     scores, weights = np.empty((2 * (flips + 1), BLOCK), np.float32), np.empty_like(signed)
     scores, places = scores[: flips + 1], scores[flips + 1 :]
-    narrow, wide = np.ones((84, BLOCK), np.float32), np.empty((21, BLOCK))
+    narrow, wide = np.ones((84, BLOCK), np.float32), np.empty((23, BLOCK))
     y, work, sums, factors = padded[:n], narrow[:29], narrow[29:40], narrow[40:43]
     shape, kept, top, step = narrow[43:52], narrow[52:64], narrow[64:71], narrow[71:74]
     t, c0, c1, q, state = narrow[74], narrow[75], narrow[76], narrow[77], narrow[78]
@@ -244,7 +256,7 @@ def fit_two_amplitudes(
                     )
                     _last_step(model, signed, constants, even, q, bounds, step, wide, lanes_of)
                     settle(t, bounds, freedom, found, step, shape, state)
-                _keep_better(candidate, top[candidate], kept, signs, lanes_of)
+                _keep_better(candidate, top[candidate], kept, signs, wide, lanes_of)
             for v in range(BLOCK):
                 # what was not to be fitted stays so, whatever its zeros gave
                 kept[3, v] = kept[3, v] if first[v] == PENDING else first[v]

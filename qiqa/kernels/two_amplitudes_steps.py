@@ -16,6 +16,7 @@ from qiqa.kernels.status import PENDING
 
 __all__ = [
     "AT_LEAST_BY",
+    "AT_MOST",
     "NEGLIGIBLE",
     "SETTLED",
     "SINGULAR_IN_DOUBLE",
@@ -29,6 +30,9 @@ __all__ = [
 SETTLED, NEGLIGIBLE = 1e-6, 1e-7
 """As in `amplitude_steps`, but of what is left behind the step, step times r / (1 - r) if each step
 is r times the one before: here the problem is often nearly singular and settles slowly."""
+AT_MOST = 1e-5
+"""What may be left behind the last step where the standard error is large: the optimum is then flat
+and long, but it is one."""
 AT_LEAST_BY = 5.0
 """How much shorter than the last step the next is taken to be, at most."""
 SINGULAR_IN_SINGLE, SINGULAR_IN_DOUBLE = np.float32(1e-4), 1e-11
@@ -260,7 +264,7 @@ def settle(t, bounds, freedom, found, step, shape, state):
     one, none, more = np.float32(1.0), np.float32(0.0), np.float32(_MAY_STILL_GAIN)
     low, high = np.float32(bounds[0]), np.float32(bounds[1])
     fixed, share = np.float32(SETTLED * SETTLED), np.float32(NEGLIGIBLE)
-    least, few = np.float32(SETTLED), np.float32(AT_LEAST_BY)
+    least, few, most = np.float32(SETTLED), np.float32(AT_LEAST_BY), np.float32(AT_MOST)
     for v in range(BLOCK):
         left = rss[v] if rss[v] > none else none
         free = freedom[v] if freedom[v] > one else one
@@ -268,7 +272,7 @@ def settle(t, bounds, freedom, found, step, shape, state):
         size, shorter = abs(now[v]), abs(before[v]) - abs(now[v])
         # size * size / shorter is what is left, if the steps go on to shorten as they did; behind
         # the first long steps they do so less
-        small = math.sqrt(small)
+        small = min(math.sqrt(small), most)
         settled = done if size * size <= small * shorter else pending
         settled = settled if size <= few * small else pending
         settled = done if size <= least else settled
