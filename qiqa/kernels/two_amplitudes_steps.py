@@ -272,7 +272,8 @@ def settle(t, bounds, freedom, found, step, shape, state):
         size, shorter = abs(now[v]), abs(before[v]) - abs(now[v])
         # size * size / shorter is what is left, if the steps go on to shorten as they did; behind
         # the first long steps they do so less
-        small = min(math.sqrt(small), most)
+        root = math.sqrt(small)
+        small = root if root < most else most
         settled = done if size * size <= small * shorter else pending
         settled = settled if size <= few * small else pending
         settled = done if size <= least else settled
