@@ -24,7 +24,8 @@ from qiqa.kernels.amplitude_steps import (
 )
 from qiqa.kernels.compiling import BLOCK, inlined, kernel
 from qiqa.kernels.lanes import (
-    count_state,
+    begin_passage,
+    count_left,
     damped,
     end_of_patience,
     fetch_constant,
@@ -34,7 +35,6 @@ from qiqa.kernels.lanes import (
 )
 from qiqa.kernels.search import best_amplitude, best_amplitude_direct, start_from_peak
 from qiqa.kernels.status import (
-    AHEAD,
     AT_BOUND,
     CONVERGED,
     EXACT,
@@ -165,16 +165,11 @@ def fit_amplitude(
     found = CONVERGED if n > 2 else EXACT
     left = np.array([1, 0, 0])
     for passage in range(3):
-        # all voxels; those with points at the floor, side by side; those that have not settled
-        careful, wanted = passage == 2, AHEAD if passage == 1 else PENDING
-        judged = limits[5] > 0.0 and not careful
-        position = span[0] if left[passage] else span[1]
-        left[passage] = 0
+        careful, wanted, judged, position = begin_passage(passage, span, limits, left)
         while position < span[1]:
-            count, position = next_block(status, wanted, position, span[1], lanes)
+            count, contiguous, position = next_block(status, wanted, position, span[1], lanes)
             if count == 0:
                 break
-            contiguous = lanes[count - 1] - lanes[0] == count - 1
             load_block(signal, order, lanes, count, contiguous, limits, y, state, least, most)
             if extra.size:
                 fetch_constant(extra, lanes, count, contiguous, q, state)
@@ -198,8 +193,7 @@ def fit_amplitude(
                         model, y, quick, even, q, bounds, limits, least,
                         (t, c, state, freedom, shape), passage == 0, weights, factors, work,
                     )  # fmt: skip
-            left[1] += count_state(state, count, AHEAD)
-            left[2] += count_state(state, count, PENDING)
+            count_left(state, count, left)
             store_amplitude(
                 model, lanes, count, contiguous, scale, noise, full, judged,
                 (t, c, state, freedom, shape, least), limits, work, outputs,

@@ -10,7 +10,7 @@ import numpy as np
 
 from qiqa.kernels.amplitude_steps import accumulate, move, settle
 from qiqa.kernels.compiling import BLOCK, inlined, rows
-from qiqa.kernels.floor import FREE, STEPS, accept, look_for, low_signal
+from qiqa.kernels.floor import STEPS, accept, begin_step, look_for, low_signal
 from qiqa.kernels.lanes import take_where
 from qiqa.kernels.status import CONVERGED
 
@@ -28,7 +28,7 @@ def leave_floor(
     without such points keep what they have. `ahead`: only say which voxels have such points.
     """
     t, c, state, freedom, shape = found
-    shape, work, weights = rows(shape), rows(work), rows(weights)
+    shape, work = rows(shape), rows(work)
     trial, amplitude, step, active = work[0], work[1], work[2], work[3]
     free, outcome, before, sums, fresh = work[4], work[5], work[6], work[7:14], work[14:19]
     used, cut = sums[6], np.float32(limits[5])
@@ -37,12 +37,7 @@ def leave_floor(
     for v in range(BLOCK):
         trial[v], amplitude[v] = t[v], c[v]
     for turn in range(STEPS):
-        for v in range(BLOCK):
-            before[v] = used[v]
-        if turn < FREE:
-            for row in weights:
-                for v in range(BLOCK):
-                    row[v] = 1.0
+        begin_step(turn, used, before, weights)
         accumulate(
             model, y, constants, even, trial, amplitude, q, True, cut, weights, factors, sums
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, rows
+from qiqa.kernels.decays import four_decays, write_factors
 from qiqa.kernels.dispatch import basis, decay
 from qiqa.kernels.lanes import LONGEST_STEP
 from qiqa.kernels.status import PENDING
@@ -55,11 +56,7 @@ def _add_four(model, i, y, a, b, even, t, c, q, judged, cut, weights, factors, s
     b0, b1, b2, b3 = b[i], b[i + 1], b[i + 2], b[i + 3]
     for v in range(BLOCK):
         tv, cv, qv = t[v], c[v], q[v]
-        e0 = decay(model, tv, a0)
-        if even:
-            e1, e2, e3 = e0 * once[v], e0 * twice[v], e0 * thrice[v]
-        else:
-            e1, e2, e3 = decay(model, tv, a1), decay(model, tv, a2), decay(model, tv, a3)
+        e0, e1, e2, e3 = four_decays(model, even, tv, a0, a1, a2, a3, once[v], twice[v], thrice[v])
         f0, g0, r0, w0 = _point(model, e0, tv, cv, a0, b0, qv, y0[v], judged, cut, m0[v])
         f1, g1, r1, w1 = _point(model, e1, tv, cv, a1, b1, qv, y1[v], judged, cut, m1[v])
         f2, g2, r2, w2 = _point(model, e2, tv, cv, a2, b2, qv, y2[v], judged, cut, m2[v])
@@ -107,16 +104,11 @@ def accumulate(model, y, constants, even, t, c, q, judged, cut, weights, factors
     """
     a, b = constants[0], constants[1]
     n, n4 = y.shape[0], y.shape[0] // 4 * 4
-    factors, sums = rows(factors), rows(sums)
-    once, twice, thrice = factors[0], factors[1], factors[2]
-    for row in sums:
+    for row in rows(sums):
         for v in range(BLOCK):
             row[v] = 0.0
     if even:
-        for v in range(BLOCK):
-            once[v] = decay(model, t[v], a[1] - a[0])
-            twice[v] = once[v] * once[v]
-            thrice[v] = twice[v] * once[v]
+        write_factors(model, a, t, factors)
     for i in range(0, n4, 4):
         _add_four(model, i, y, a, b, even, t, c, q, judged, cut, weights, factors, sums)
     for i in range(n4, n):

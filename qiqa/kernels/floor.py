@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from qiqa.kernels.compiling import BLOCK, inlined
+from qiqa.kernels.compiling import BLOCK, inlined, rows
 from qiqa.kernels.status import AHEAD, CONVERGED, PENDING, SUSPECT
 
-__all__ = ["FREE", "STEPS", "accept", "look_for", "low_signal"]
+__all__ = ["STEPS", "accept", "begin_step", "look_for", "low_signal"]
 
-STEPS, FREE = 4, 2
+STEPS, _FREE = 4, 2
 """Steps on the points that are left. From the third on no point comes back, so that this ends."""
 
 
@@ -27,6 +27,17 @@ def low_signal(state, least, low, active, outcome):
         active[v], outcome[v] = near, pending
         some = max(some, near)
     return some > none
+
+
+@inlined
+def begin_step(turn, used, before, weights):
+    """Remember how many points the step before used; let all points come back while they may."""
+    for v in range(BLOCK):
+        before[v] = used[v]
+    if turn < _FREE:
+        for row in rows(weights):
+            for v in range(BLOCK):
+                row[v] = 1.0
 
 
 @inlined

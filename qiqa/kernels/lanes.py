@@ -8,6 +8,7 @@ import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, rows
 from qiqa.kernels.status import (
+    AHEAD,
     AT_BOUND,
     CONVERGED,
     EXACT,
@@ -21,7 +22,8 @@ from qiqa.kernels.status import (
 __all__ = [
     "LONGEST_STEP",
     "all_wanted",
-    "count_state",
+    "begin_passage",
+    "count_left",
     "damped",
     "end_of_patience",
     "fetch_constant",
@@ -54,14 +56,15 @@ def all_wanted(status, wanted, position):
 
 @inlined
 def next_block(status, wanted, position, stop, lanes):
-    """Collect the next voxels whose status is `wanted`; return (how many, where to go on).
+    """Collect the next voxels whose status is `wanted`.
 
-    Of a whole block only the first and the last are written to `lanes`: the others lie between.
+    Return how many, whether they lie side by side, and where to go on. Of a whole block only the
+    first and the last are written to `lanes`: the others lie between.
     """
     count = 0
     if position + BLOCK <= stop and all_wanted(status, wanted, position):
         lanes[0], lanes[BLOCK - 1] = position, position + BLOCK - 1
-        return BLOCK, position + BLOCK
+        return BLOCK, True, position + BLOCK
     while position < stop and count < BLOCK:
         if status[position] == wanted:
             lanes[count] = position
@@ -69,7 +72,37 @@ def next_block(status, wanted, position, stop, lanes):
         position += 1
     for v in range(count, BLOCK):
         lanes[v] = -1
-    return count, position
+    return count, count > 0 and lanes[count - 1] - lanes[0] == count - 1, position
+
+
+@inlined
+def begin_passage(passage, span, limits, left):
+    """Return whether to be careful, the status wanted, whether to judge the floor, where to begin.
+
+    The passages: all voxels; those with points at the floor, side by side; those that have not
+    settled. `left` says how many voxels a passage has, and is set to 0.
+    """
+    careful = passage == 2
+    wanted = AHEAD if passage == 1 else PENDING
+    position = span[0] if left[passage] else span[1]
+    left[passage] = 0
+    return careful, wanted, limits[5] > 0.0 and not careful, position
+
+
+@inlined
+def _count(state, count, wanted):
+    """Return how many of `count` voxels are in a state."""
+    found, here = 0, np.float32(wanted)
+    for v in range(count):
+        found += 1 if state[v] == here else 0
+    return found
+
+
+@inlined
+def count_left(state, count, left):
+    """Count the voxels of a block that later passages are to fit."""
+    left[1] += _count(state, count, AHEAD)
+    left[2] += _count(state, count, PENDING)
 
 
 @inlined
@@ -81,7 +114,8 @@ def _check(s, low, high):
     zero, one = np.float32(0.0), np.float32(1.0)
     kept = s if s >= low else zero
     kept = kept if s <= high else zero
-    return kept, one if kept == s else zero
+    good = one if s >= low else zero
+    return kept, good if s <= high else zero
 
 
 @inlined
@@ -216,15 +250,6 @@ def end_of_patience(state, t, bounds):
             # creeping on beyond what the points can tell: the optimum is at infinity
             away = t[v] <= max(bounds[0], bounds[4]) or t[v] >= min(bounds[1], bounds[5])
             state[v] = AT_BOUND if away else NOT_CONVERGED
-
-
-@inlined
-def count_state(state, count, wanted):
-    """Return how many of `count` voxels are in a state."""
-    found, here = 0, np.float32(wanted)
-    for v in range(count):
-        found += 1 if state[v] == here else 0
-    return found
 
 
 @inlined

@@ -57,8 +57,9 @@ def _use(s, low, high):
     Numbers instead of truth values: these the compiler would not keep in vectors.
     """
     kept = s if s >= low else _ONE
-    kept = kept if kept <= high else _ONE
-    return kept, _ZERO if kept == s else _ONE
+    kept = kept if s <= high else _ONE
+    bad = _ZERO if s >= low else _ONE
+    return kept, bad if s <= high else _ONE
 
 
 @inlined

@@ -13,7 +13,8 @@ import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, kernel, rows
 from qiqa.kernels.lanes import (
-    count_state,
+    begin_passage,
+    count_left,
     damped,
     end_of_patience,
     fetch_constant,
@@ -23,7 +24,7 @@ from qiqa.kernels.lanes import (
     take_where,
 )
 from qiqa.kernels.search import best_signs, start_at, top_two
-from qiqa.kernels.status import AHEAD, AT_BOUND, CONVERGED, EXACT, NOT_CONVERGED, PENDING, SINGULAR
+from qiqa.kernels.status import AT_BOUND, CONVERGED, EXACT, NOT_CONVERGED, PENDING, SINGULAR
 from qiqa.kernels.two_amplitudes_floor import leave_floor_of_two
 from qiqa.kernels.two_amplitudes_results import store_two_amplitudes
 from qiqa.kernels.two_amplitudes_steps import (
@@ -55,11 +56,18 @@ def _rests(step, before, variance):
 
 
 @inlined
-def _write_shape(shape, exact, v, left, d0, d1, dg, l10, lg0, lg1):
-    """Write what the errors of one voxel rest on."""
-    shape[0, v], shape[1, v], shape[2, v], shape[3, v] = left, d0, d1, dg
-    exact[v] = left
-    shape[4, v], shape[5, v], shape[6, v] = l10, lg0, lg1
+def _begin_careful(y, t32, wide):
+    """Set out with amplitudes of 0 from where float32 did, in float64; add up the signal."""
+    wide = rows(wide)
+    t, c0, c1, last, lowest, total = wide[0], wide[1], wide[2], wide[3], wide[4], wide[5]
+    ones, rss = wide[20], wide[21]
+    for v in range(BLOCK):
+        t[v], c0[v], c1[v], last[v], lowest[v], total[v] = t32[v], 0.0, 0.0, 0.0, np.inf, 0.0
+        # a fit that ends without a residual must not win over one that has one
+        ones[v], rss[v] = 1.0, np.inf
+    for row in y:
+        for v in range(BLOCK):
+            total[v] += abs(row[v])
 
 
 @inlined
@@ -71,14 +79,8 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
     t32, first, second, state, shape = lanes_of
     wide, shape = rows(wide), rows(shape)
     t, c0, c1, last, lowest, total = wide[0], wide[1], wide[2], wide[3], wide[4], wide[5]
-    factors, sums, ones, exact = wide[6:9], wide[9:20], wide[20], wide[21]
-    for v in range(BLOCK):
-        t[v], c0[v], c1[v], last[v], lowest[v], total[v] = t32[v], 0.0, 0.0, 0.0, np.inf, 0.0
-        # a fit that ends without a residual must not win over one that has one
-        ones[v], exact[v] = 1.0, np.inf
-    for row in y:
-        for v in range(BLOCK):
-            total[v] += abs(row[v])
+    factors, sums, ones, rss = wide[6:9], wide[9:20], wide[20], wide[21]
+    _begin_careful(y, t32, wide)
     for turn in range(_CAREFUL):
         k0, k1 = (ones, ones) if turn == 0 else (c0, c1)
         accumulate(model, y, constants, even, t, c0, c1, k0, k1, q, False, 0.0, y, factors, sums)
@@ -99,8 +101,10 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
                 away = t[v] <= max(bounds[0], bounds[4]) or t[v] >= min(bounds[1], bounds[5])
                 state[v] = AT_BOUND if away else SINGULAR
                 continue
+            shape[0, v], shape[1, v], shape[2, v] = d0, d1, dg
+            shape[3, v], shape[4, v], shape[5, v] = l10, lg0, lg1
             # what the next step promises counts only when it settles
-            _write_shape(shape, exact, v, left, d0, d1, dg, l10, lg0, lg1)
+            rss[v] = left
             promised = max(left - step * step * dg, 0.0)
             if turn == 0:
                 # the derivatives were for amplitudes of 1: take the amplitudes, move next time
@@ -108,7 +112,7 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
                 open_lanes += 1
                 continue
             if _rests(step, last[v], promised / (max(freedom, 1) * dg)):
-                shape[0, v] = exact[v] = promised
+                rss[v] = promised
                 t[v] *= 1.0 + step
                 c0[v] = k0 - (lg0 - l10 * lg1) * step
                 c1[v] = k1 - lg1 * step
@@ -132,62 +136,58 @@ def _careful_steps(model, y, constants, even, q, bounds, freedom, wide, lanes_of
 
 
 @inlined
-def _quick_steps(model, signed, constants, even, q, bounds, factors, sums, step, lanes_of):
-    """Make all quick steps but the last, in float32."""
-    t, c0, c1, _, shape = lanes_of
-    step = rows(step)
-    ones = step[2]
+def _quick_steps(model, signed, both, even, q, bounds, narrow, wide, step, lanes_of):
+    """Make all steps but the last in float32, the last in float64: its residual decides.
+
+    `both` are the constants in float32 and float64; narrow and wide hold factors and sums, wide
+    also t, c0 and c1.
+    """
+    t32, first, second, _, shape = lanes_of
+    step, wide, narrow = rows(step), rows(wide), rows(narrow)
+    t, c0, c1, ones = wide[0], wide[1], wide[2], step[2]
+    factors, sums, rss = narrow[0:3], narrow[3:14], wide[21]
     for v in range(BLOCK):
         ones[v] = 1.0
     for turn in range(_QUICK - 1):
-        k0, k1 = (ones, ones) if turn == 0 else (c0, c1)
+        k0, k1 = (ones, ones) if turn == 0 else (first, second)
         accumulate(
-            model, signed, constants, even, t, c0, c1, k0, k1, q, False, 0.0, signed, factors, sums
-        )
-        move(turn == 0, False, SINGULAR_IN_SINGLE, t, c0, c1, bounds, sums, step, shape)
-
-
-@inlined
-def _last_step(model, signed, constants, even, q, bounds, step, wide, lanes_of):
-    """Make the last of the quick steps, in float64: its residual decides between two patterns."""
-    t32, first, second, _, shape = lanes_of
-    wide = rows(wide)
-    t, c0, c1 = wide[0], wide[1], wide[2]
+            model, signed, both[0], even, t32, first, second, k0, k1, q, False, 0.0, signed,
+            factors, sums,
+        )  # fmt: skip
+        move(
+            turn == 0, False, SINGULAR_IN_SINGLE, t32, first, second, bounds, sums, step, rss,
+            shape,
+        )  # fmt: skip
     for v in range(BLOCK):
         t[v], c0[v], c1[v] = t32[v], first[v], second[v]
     accumulate(
-        model, signed, constants, even, t, c0, c1, c0, c1, q, False, 0.0, signed, wide[6:9],
+        model, signed, both[1], even, t, c0, c1, c0, c1, q, False, 0.0, signed, wide[6:9],
         wide[9:20],
     )  # fmt: skip
-    sums, exact = wide[9:20], wide[21]
-    for v in range(BLOCK):
-        # to be compared in float64: two patterns may differ by less than float32 can tell
-        _, _, _, _, _, dg, _, _, size, left = eliminate(
-            sums[0, v], sums[1, v], sums[2, v], sums[3, v], sums[4, v], sums[5, v],
-            sums[6, v], sums[7, v], sums[8, v], sums[9, v],
-        )  # fmt: skip
-        exact[v] = left - size * size * dg
-    move(False, True, SINGULAR_IN_DOUBLE, t, c0, c1, bounds, wide[9:20], step, shape)
+    move(False, True, SINGULAR_IN_DOUBLE, t, c0, c1, bounds, wide[9:20], step, rss, shape)
     for v in range(BLOCK):
         t32[v], first[v], second[v] = t[v], c0[v], c1[v]
 
 
 @inlined
 def _keep_better(candidate, flips, kept, signs, wide, lanes_of):
-    """Keep whichever of two fits of a voxel has the smaller residual; candidate 0 comes first."""
+    """Keep whichever of two fits of a voxel has the smaller residual; candidate 0 comes first.
+
+    They are compared in float64: two patterns may differ by less than float32 can tell.
+    """
     t, c0, c1, state, shape = lanes_of
     kept, shape, wide = rows(kept), rows(shape), rows(wide)
-    exact, lowest, better = wide[21], wide[22], kept[11]
+    rss, lowest, better = wide[21], wide[22], kept[11]
     one, none = np.float32(1.0), np.float32(0.0)
     for v in range(BLOCK):
         # a fit that ran into a bound is still the better one if its residual is smaller; one that
         # has not settled counts by what it may still become, and leaves the voxel pending
-        mine = np.float64(shape[0, v]) if state[v] == PENDING else exact[v]
-        smaller = one if mine < lowest[v] else none
+        smaller = one if rss[v] < lowest[v] else none
         better[v] = one if candidate == 0 else smaller
-        lowest[v] = mine if better[v] > none else lowest[v]
+        lowest[v] = rss[v] if better[v] > none else lowest[v]
     take_where(better, (kept[0], kept[1], kept[2], kept[3]), (t, c0, c1, state))
-    take_where(better, kept[4:11], shape[:7])
+    take_where(better, (kept[4],), (rss,))
+    take_where(better, kept[5:11], shape[:6])
     take_where(better, (signs,), (flips,))
 
 
@@ -215,29 +215,24 @@ def fit_two_amplitudes(
     (3, voxels), errors (3, voxels), covariance (6, voxels), upper triangle row by row, or (6, 0).
     """
     n, status = order.size, outputs[5]
-    quick = constants.astype(np.float32)
+    single = constants.astype(np.float32)
     padded, signed = np.zeros((pad(n), BLOCK), np.float32), np.empty((n, BLOCK), np.float32)
     scores, weights = np.empty((2 * (flips + 1), BLOCK), np.float32), np.empty_like(signed)
     scores, places = scores[: flips + 1], scores[flips + 1 :]
-    narrow, wide = np.ones((84, BLOCK), np.float32), np.empty((23, BLOCK))
-    y, work, sums, factors = padded[:n], narrow[:29], narrow[29:40], narrow[40:43]
-    shape, kept, top, step = narrow[43:52], narrow[52:64], narrow[64:71], narrow[71:74]
-    t, c0, c1, q, state = narrow[74], narrow[75], narrow[76], narrow[77], narrow[78]
-    first, least, most, freedom, signs = narrow[79], narrow[80], narrow[81], narrow[82], narrow[83]
+    narrow, wide = np.ones((72, BLOCK), np.float32), np.empty((23, BLOCK))
+    y, work, shape, kept = padded[:n], narrow[:29], narrow[29:37], narrow[37:49]
+    factors, top, step = narrow[49:52], narrow[52:59], narrow[59:62]
+    t, c0, c1, q, state = narrow[62], narrow[63], narrow[64], narrow[65], narrow[66]
+    first, least, most, freedom, signs = narrow[67], narrow[68], narrow[69], narrow[70], narrow[71]
     lanes, lanes_of = np.empty(BLOCK, np.int64), (t, c0, c1, state, shape)
     found = CONVERGED if n > 3 else EXACT
     left = np.array([1, 0, 0])
     for passage in range(3):
-        # all voxels; those with points at the floor, side by side; those that have not settled
-        careful, wanted = passage == 2, AHEAD if passage == 1 else PENDING
-        judged = limits[5] > 0.0 and not careful
-        position = span[0] if left[passage] else span[1]
-        left[passage] = 0
+        careful, wanted, judged, position = begin_passage(passage, span, limits, left)
         while position < span[1]:
-            count, position = next_block(status, wanted, position, span[1], lanes)
+            count, contiguous, position = next_block(status, wanted, position, span[1], lanes)
             if count == 0:
                 break
-            contiguous = lanes[count - 1] - lanes[0] == count - 1
             load_block(signal, order, lanes, count, contiguous, limits, y, first, least, most)
             if extra.size:
                 fetch_constant(extra, lanes, count, contiguous, q, first)
@@ -252,10 +247,18 @@ def fit_two_amplitudes(
                     _careful_steps(model, signed, constants, even, q, bounds, n - 3, wide, lanes_of)
                 else:
                     _quick_steps(
-                        model, signed, quick, even, q, bounds, factors, sums, step, lanes_of
+                        model,
+                        signed,
+                        (single, constants),
+                        even,
+                        q,
+                        bounds,
+                        work,
+                        wide,
+                        step,
+                        lanes_of,
                     )
-                    _last_step(model, signed, constants, even, q, bounds, step, wide, lanes_of)
-                    settle(t, bounds, freedom, found, step, shape, state)
+                    settle(t, bounds, freedom, found, step, wide[21], shape, state)
                 _keep_better(candidate, top[candidate], kept, signs, wide, lanes_of)
             for v in range(BLOCK):
                 # what was not to be fitted stays so, whatever its zeros gave
@@ -264,11 +267,10 @@ def fit_two_amplitudes(
                 if flips:
                     _give_signs(y, signs, signed)
                 leave_floor_of_two(
-                    model, signed, quick, even, q, bounds, limits, least, kept, freedom,
+                    model, signed, single, even, q, bounds, limits, least, kept, freedom,
                     passage == 0, weights, factors, work,
                 )  # fmt: skip
-            left[1] += count_state(kept[3], count, AHEAD)
-            left[2] += count_state(kept[3], count, PENDING)
+            count_left(kept[3], count, left)
             store_two_amplitudes(
                 model, lanes, count, contiguous, scale, noise, full, judged, limits, kept, freedom,
                 least, work, outputs,

@@ -62,9 +62,8 @@ def store_two_amplitudes(
             sd[v] = math.sqrt(variance) if free > zero else none
             both01[v], both02[v] = slope * ut, slope * wt
             both12[v] = p2t * ut + p20 * a0 + p21 * a1
-    store_row(found, mask, lanes, count, contiguous, estimates[0])
-    store_row(first, mask, lanes, count, contiguous, estimates[1])
-    store_row(second, mask, lanes, count, contiguous, estimates[2])
+    for k in range(3):
+        store_row(work[1 + k], mask, lanes, count, contiguous, estimates[k])
     if full:
         store_row(sd, mask, lanes, count, contiguous, residual)
         for k in range(3):
@@ -72,9 +71,6 @@ def store_two_amplitudes(
     if covariance.shape[1] > 0:
         for v in range(BLOCK):
             e0[v], e1[v], e2[v] = e0[v] * e0[v], e1[v] * e1[v], e2[v] * e2[v]
-        store_row(e0, mask, lanes, count, contiguous, covariance[0])
-        store_row(both01, mask, lanes, count, contiguous, covariance[1])
-        store_row(both02, mask, lanes, count, contiguous, covariance[2])
-        store_row(e1, mask, lanes, count, contiguous, covariance[3])
-        store_row(both12, mask, lanes, count, contiguous, covariance[4])
-        store_row(e2, mask, lanes, count, contiguous, covariance[5])
+        triangle = (e0, both01, both02, e1, both12, e2)
+        for k in range(6):
+            store_row(triangle[k], mask, lanes, count, contiguous, covariance[k])

@@ -10,6 +10,7 @@ import math
 import numpy as np
 
 from qiqa.kernels.compiling import BLOCK, inlined, rows
+from qiqa.kernels.decays import four_decays, write_factors
 from qiqa.kernels.dispatch import basis, decay
 from qiqa.kernels.lanes import LONGEST_STEP
 from qiqa.kernels.status import PENDING
@@ -66,11 +67,7 @@ def _add_four(model, i, y, a, b, even, t, c0, c1, k0, k1, q, judged, cut, weight
     b0, b1, b2, b3 = b[i], b[i + 1], b[i + 2], b[i + 3]
     for v in range(BLOCK):
         tv, qv, p, u, x, z = t[v], q[v], c0[v], c1[v], k0[v], k1[v]
-        e0 = decay(model, tv, a0)
-        if even:
-            e1, e2, e3 = e0 * once[v], e0 * twice[v], e0 * thrice[v]
-        else:
-            e1, e2, e3 = decay(model, tv, a1), decay(model, tv, a2), decay(model, tv, a3)
+        e0, e1, e2, e3 = four_decays(model, even, tv, a0, a1, a2, a3, once[v], twice[v], thrice[v])
         f0, h0, g0, r0, w0 = _point(
             model, e0, tv, p, u, x, z, a0, b0, qv, y0[v], judged, cut, m0[v]
         )
@@ -170,16 +167,11 @@ def accumulate(
     """
     a, b = constants[0], constants[1]
     n, n4, n2 = y.shape[0], y.shape[0] // 4 * 4, y.shape[0] // 2 * 2
-    factors, sums = rows(factors), rows(sums)
-    once, twice, thrice = factors[0], factors[1], factors[2]
-    for row in sums:
+    for row in rows(sums):
         for v in range(BLOCK):
             row[v] = 0.0
     if even:
-        for v in range(BLOCK):
-            once[v] = decay(model, t[v], a[1] - a[0])
-            twice[v] = once[v] * once[v]
-            thrice[v] = twice[v] * once[v]
+        write_factors(model, a, t, factors)
     for i in range(0, n4, 4):
         _add_four(
             model, i, y, a, b, even, t, c0, c1, k0, k1, q, judged, cut, weights, factors, sums
@@ -215,20 +207,20 @@ def eliminate(s00, s01, s11, s0g, s1g, sgg, s0r, s1r, sgr, srr):
 
 
 @inlined
-def move(fresh, last, singular, t, c0, c1, bounds, sums, step, shape):
+def move(fresh, last, singular, t, c0, c1, bounds, sums, step, rss, shape):
     """Make one Gauss-Newton step in (ln t, c0, c1); if `last`, write what it leaves.
 
     `fresh`: the sums were made with derivatives for amplitudes of 1; the step is scaled by the
     amplitude found.
-    step: the last step and the one before. shape: residual sum of squares behind the step, d0, d1,
-    dg, l10, lg0, lg1, what the step gained, whether the pivots exceed `singular` of the diagonals.
+    step: the last step and the one before; rss: the residual sum of squares behind it. shape: d0,
+    d1, dg, l10, lg0, lg1, what the step gained, whether pivots exceed `singular` of the diagonals.
     """
     sums, shape, step = rows(sums), rows(shape), rows(step)
     now, before = step[0], step[1]
     s00, s01, s11, s0g, s1g, sgg = sums[0], sums[1], sums[2], sums[3], sums[4], sums[5]
     s0r, s1r, sgr, srr = sums[6], sums[7], sums[8], sums[9]
-    rss, gained, sound = shape[0], shape[7], shape[8]
-    r1, r2, r3, r4, r5, r6 = shape[1], shape[2], shape[3], shape[4], shape[5], shape[6]
+    r0, r1, r2, r3, r4, r5 = shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]
+    gained, sound = shape[6], shape[7]
     most, half = np.float32(LONGEST_STEP), np.float32(0.5)
     low, high = np.float32(bounds[2]), np.float32(bounds[3])
     for v in range(BLOCK):
@@ -241,7 +233,7 @@ def move(fresh, last, singular, t, c0, c1, bounds, sums, step, shape):
         if last:
             gain = size * size * dg
             rss[v], gained[v] = left - gain, gain
-            r1[v], r2[v], r3[v], r4[v], r5[v], r6[v] = d0, d1, dg, l10, lg0, lg1
+            r0[v], r1[v], r2[v], r3[v], r4[v], r5[v] = d0, d1, dg, l10, lg0, lg1
             sound[v] = min(d1 - singular * s11[v], dg - singular * sgg[v])
         size = size if size > -most else -most
         size = size if size < most else most
@@ -255,11 +247,11 @@ def move(fresh, last, singular, t, c0, c1, bounds, sums, step, shape):
 
 
 @inlined
-def settle(t, bounds, freedom, found, step, shape, state):
+def settle(t, bounds, freedom, found, step, rss, shape, state):
     """Settle the voxels whose last step was short; what others may still gain is taken off."""
     shape, step = rows(shape), rows(step)
     now, before = step[0], step[1]
-    rss, dg, gained, sound = shape[0], shape[3], shape[7], shape[8]
+    dg, gained, sound = shape[2], shape[6], shape[7]
     pending, done = np.float32(PENDING), np.float32(found)
     one, none, more = np.float32(1.0), np.float32(0.0), np.float32(_MAY_STILL_GAIN)
     low, high = np.float32(bounds[0]), np.float32(bounds[1])
