@@ -18,7 +18,7 @@ from qiqa.fitting.careful import Careful, Counts
 from qiqa.fitting.engines import ENGINES, Plan, Task
 from qiqa.fitting.floor import NOT_JUDGED, Floor
 from qiqa.fitting.outputs import Outputs
-from qiqa.fitting.threads import run_spans
+from qiqa.fitting.threads import both, run_spans
 from qiqa.kernels.status import SET_ASIDE, SUSPECT
 
 __all__ = ["Fitter", "Results"]
@@ -210,26 +210,16 @@ class Fitter:
             return Level(None, None, "not judged")
         if self.noise_sd != "estimate":
             return Level(float(self.noise_sd), float(self.noise_sd), "given")
-        index, peak = noise.sample(self.signal, self.mask)
-        part = dataclasses.replace(
-            self,
-            signal=np.ascontiguousarray(self.signal[:, index]),
-            mask=None,
-            b1=self.b1[index] if self.b1.size else self.b1,
-            full=True,
-            covariance=False,
-            workers=1,
-        )
-        n, p = self.signal.shape[0], len(self.module.PARAMETERS)
-
-        def residuals(sd: float | None) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-            found = part.fit_with(planner, Level(sd, sd, ""), None)
-            return found.outputs.residual, found.outputs.n_used.astype(np.intp) - p
-
-        inside = noise.from_residuals(residuals, peak) if index.size else None
+        seen = noise.look(self.signal)
+        inside_mask = seen if self.mask is None else noise.look(self.signal, self.mask)
         signed = getattr(self.module, "SIGNED", False)
-        air = None if signed else noise.from_air(self.signal)
+        inside, air = both(
+            lambda: self._noise_inside(planner, inside_mask) if inside_mask else None,
+            lambda: None if signed or seen is None else noise.from_air(seen),
+            self.workers,
+        )
         if inside is None and air is None:
+            n, p = self.signal.shape[0], len(self.module.PARAMETERS)
             few = "as many points as parameters" if n <= p else "too few voxels with signal"
             return Level(None, None, f"unknown: {few}, and no air to take it from")
         if inside is None or (air is not None and air < inside):
@@ -237,6 +227,28 @@ class Fitter:
         if air is None:
             return Level(inside, inside, "residuals of the fit")
         return Level(inside, air, f"residuals of the fit; air puts the floor at {air:.3g}")
+
+    def _noise_inside(self, planner: Callable[[Points], Plan], seen: noise.Look) -> float | None:
+        """Return the noise SD from the residuals of voxels with signal."""
+        bright = noise.sample(seen)
+        if not bright.size:
+            return None
+        part = dataclasses.replace(
+            self,
+            signal=np.ascontiguousarray(seen.signal[:, bright]),
+            mask=None,
+            b1=self.b1[seen.index[bright]] if self.b1.size else self.b1,
+            full=True,
+            covariance=False,
+            workers=1,
+        )
+        p = len(self.module.PARAMETERS)
+
+        def residuals(sd: float | None) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+            found = part.fit_with(planner, Level(sd, sd, ""), None)
+            return found.outputs.residual, found.outputs.n_used.astype(np.intp) - p
+
+        return noise.from_residuals(residuals, seen.peak[bright])
 
 
 _QUICK_SHARE = 0.9

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["from_air", "from_residuals", "sample"]
+__all__ = ["Look", "from_air", "from_residuals", "look", "sample"]
 
 _LOOKED_AT = 50_000
 _ROW = 32
 _SAMPLE = 6000
+_TOP = 0.999
 _BRIGHT = 0.2
 """Voxels with at least this share of the highest signal."""
 _CLEAR = 10.0
@@ -25,41 +27,50 @@ _RAYLEIGH_MEDIAN = 1.1774100225
 """Median of a Rayleigh distribution over its SD of one channel, sqrt(2 ln 2)."""
 
 
-def _thinned(voxels: int) -> NDArray[np.intp]:
-    """Return some 50 000 voxels, evenly spread: enough to tell signal from air.
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """Some voxels of a series, evenly spread: enough to tell signal from air."""
+
+    index: NDArray[np.intp]
+    """(k,) where they are in the series."""
+    signal: NDArray[np.float32]
+    """(n, k)."""
+    peak: NDArray[np.float32]
+    """(k,) highest magnitude of each."""
+    top: float
+    """Highest signal of all but one voxel in a thousand."""
+
+
+def look(signal: NDArray[np.float32], mask: NDArray[np.bool_] | None = None) -> Look | None:
+    """Look at some 50 000 voxels of (n, voxels), inside the mask; None if none is finite.
 
     In short rows, since memory comes in pieces: every 20th voxel would fetch the whole series.
     """
-    if voxels < 2 * _LOOKED_AT:
-        return np.arange(voxels)
-    starts = np.linspace(0, voxels - _ROW, _LOOKED_AT // _ROW).astype(np.intp)
-    return (starts[:, None] + np.arange(_ROW)).ravel()
-
-
-def _peak(signal: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the highest magnitude of each voxel; row by row, to take no memory."""
-    peak: NDArray[np.float32] = np.abs(signal[0])
-    for row in signal[1:]:
-        np.maximum(peak, np.abs(row), out=peak)
-    return peak
-
-
-def sample(
-    signal: NDArray[np.float32], mask: NDArray[np.bool_] | None
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Return up to 6000 voxels with much signal, evenly spread, and the highest signal of each."""
-    looked_at = _thinned(signal.shape[1])
+    voxels = signal.shape[1] if mask is None else int(mask.sum())
+    index = np.arange(voxels)
+    if voxels >= 2 * _LOOKED_AT:
+        starts = np.linspace(0, voxels - _ROW, _LOOKED_AT // _ROW).astype(np.intp)
+        index = (starts[:, None] + np.arange(_ROW)).ravel()
     if mask is not None:
-        looked_at = np.flatnonzero(mask)[_thinned(int(mask.sum()))]
-    peak = _peak(signal[:, looked_at])
-    usable = np.isfinite(peak)
-    if not usable.any():
-        return np.empty(0, np.intp), peak[:0]
-    top = float(np.quantile(peak[usable], 0.999))
-    bright = np.flatnonzero(usable & (peak >= _BRIGHT * top) & (peak > 0))
+        index = np.flatnonzero(mask)[index]
+    seen = np.take(signal, index, axis=1)
+    peak: NDArray[np.float32] = np.abs(seen[0])
+    for row in seen[1:]:
+        np.maximum(peak, np.abs(row), out=peak)
+    finite = peak[np.isfinite(peak)]
+    if not finite.size:
+        return None
+    rank = int(_TOP * (finite.size - 1))
+    return Look(index, seen, peak, float(np.partition(finite, rank)[rank]))
+
+
+def sample(seen: Look) -> NDArray[np.intp]:
+    """Return the places in a look of up to 6000 voxels with much signal, evenly spread."""
+    peak = seen.peak
+    bright = np.flatnonzero(np.isfinite(peak) & (peak >= _BRIGHT * seen.top) & (peak > 0))
     if bright.size > _SAMPLE:
         bright = bright[np.linspace(0, bright.size - 1, _SAMPLE).astype(np.intp)]
-    return looked_at[bright], peak[bright]
+    return bright
 
 
 def from_residuals(
@@ -92,22 +103,17 @@ def from_residuals(
     return found
 
 
-def from_air(signal: NDArray[np.float32]) -> float | None:
+def from_air(seen: Look) -> float | None:
     """Return the noise SD of one channel from the Rayleigh median of air; None where it is masked.
 
     Air is where no volume has a tenth of the highest signal.
     """
-    thin = signal[:, _thinned(signal.shape[1])]
-    peak = _peak(thin)
-    finite = np.isfinite(peak)
-    if not finite.any():
-        return None
-    top = float(np.quantile(peak[finite], 0.999))
-    dark = np.flatnonzero(finite & (peak < _DARK * top))
+    peak = seen.peak
+    dark = np.flatnonzero(np.isfinite(peak) & (peak < _DARK * seen.top))
     if dark.size < max(500, 0.05 * peak.size):
         return None
     dark = dark[:: max(dark.size // 20000, 1)]
-    air = thin[:, dark]
+    air = seen.signal[:, dark]
     darkest = air[int(np.argmin(np.mean(np.abs(air), axis=1)))]
     zero = float(np.mean(darkest == 0))
     if zero > _MASKED or (darkest < 0).any():

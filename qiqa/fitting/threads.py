@@ -5,11 +5,17 @@ from __future__ import annotations
 import concurrent.futures
 import os
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-__all__ = ["run_spans", "thread_count"]
+__all__ = ["both", "run_spans", "thread_count"]
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 _SPAN = 1 << 18
-"""Voxels a call; small enough that progress and interruption come soon."""
+"""Most voxels a call; small enough that progress and interruption come soon."""
+_STEP = 4096
+"""Voxels a call are a multiple of this, a whole number of blocks."""
 
 
 def thread_count(threads: int | None) -> int:
@@ -23,10 +29,20 @@ def thread_count(threads: int | None) -> int:
 
 
 def _spans(voxels: int, workers: int) -> Iterator[tuple[int, int]]:
-    # short of one span a worker, all workers get a share
-    size = max(min(_SPAN, -(-voxels // workers)), 4096)
+    # as many for every worker, so that none waits for the last
+    number = -(-voxels // (_SPAN * workers)) * workers
+    size = max(-(-voxels // (number * _STEP)) * _STEP, _STEP) if number else _STEP
     for start in range(0, voxels, size):
         yield start, min(start + size, voxels)
+
+
+def both(first: Callable[[], A], second: Callable[[], B], workers: int) -> tuple[A, B]:
+    """Return what two functions return; at the same time if there is more than one worker."""
+    if workers == 1:
+        return first(), second()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(second)
+        return first(), beside.result()
 
 
 def run_spans(
