@@ -89,7 +89,7 @@ def run_one(seed: int) -> list[dict[str, Any]]:
     from qiqa.core.errors import QiqaError
     from qiqa.io.definitions import load_phantom
     from qiqa.locate import locate
-    from qiqa.measure import View, measure
+    from qiqa.measure import StackView, measure
     from qiqa.simulate.acr_large import simulate_exam
 
     rng = np.random.default_rng([20221019, seed])
@@ -107,7 +107,7 @@ def run_one(seed: int) -> list[dict[str, Any]]:
             continue
         if role == "T1":
             rows.append(_pose_row(base, pose, exam.truth))
-        view = View(series, pose, phantom, role)
+        view = StackView(series, pose, phantom, role)
         for outcome in measure(view, families, ()):
             rows += [_row(base, m, _truth(m.name, exam.truth, spec)) for m in outcome.measurements]
     return [row for row in rows if row is not None]

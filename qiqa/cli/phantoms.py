@@ -9,6 +9,9 @@ from qiqa.cli import status
 from qiqa.cli.arguments import Parser, json_option
 from qiqa.cli.console import say, write_json
 from qiqa.cli.layout import Row, Section, table
+from qiqa.core.arrangement import Arrangement
+from qiqa.core.cylinder import CylinderPhantom
+from qiqa.core.phantom import Phantom
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
@@ -51,7 +54,7 @@ def command(options: Options) -> int:
                 "id": p.id,
                 "name": p.name,
                 "family": p.family,
-                "variants": list(p.variants),
+                "variants": list(_variants(p)),
                 "path": p.path,
                 "sha256": p.sha256,
             }
@@ -62,10 +65,20 @@ def command(options: Options) -> int:
         return status.PASS
     if options.check is not None:
         phantom = found[0]
-        say(f"{options.check}: {phantom.name}, {len(phantom.insert)} inserts, no fault found")
+        say(f"{options.check}: {phantom.name}, {_size(phantom)}, no fault found")
         return status.PASS
     lines = tuple(
-        Row(cells=(p.id, p.name, ", ".join(p.variants), p.sha256[:12], p.path)) for p in found
+        Row(cells=(p.id, p.name, ", ".join(_variants(p)), p.sha256[:12], p.path)) for p in found
     )
     table(("id", "name", "variants", "sha256", "file"), [Section(rows=lines)])
     return status.PASS
+
+
+def _variants(phantom: Phantom) -> tuple[str, ...]:
+    return phantom.variants if isinstance(phantom, CylinderPhantom) else ()
+
+
+def _size(phantom: Phantom) -> str:
+    if isinstance(phantom, Arrangement):
+        return f"{sum(len(g.labels) for g in phantom.group)} inserts in {len(phantom.group)} groups"
+    return f"{len(phantom.insert)} inserts" if isinstance(phantom, CylinderPhantom) else ""

@@ -11,6 +11,7 @@ from qiqa.cli import status
 from qiqa.cli.arguments import Parser, finite, json_option, numbers
 from qiqa.cli.console import progress, say, write_json
 from qiqa.core.canonical import plain
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def write(options: Options) -> dict[str, Any]:
         )
     spec = _spec(options)
     phantom = load_phantom(options.phantom)
+    if not isinstance(phantom, CylinderPhantom):
+        raise UsageError(f"{options.phantom!r} is no cylinder", where="PHANTOM")
     if options.variant not in phantom.variants:
         allowed = " or ".join(phantom.variants)
         raise UsageError(f"{options.variant!r} is not {allowed}", where="--variant")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "CertificateError",
     "DefinitionError",
     "DefinitionsNotFoundError",
     "ExamError",
@@ -67,6 +68,10 @@ class FitError(QiqaError):
 
 class LocateError(QiqaError):
     """The phantom asked for is not in the images; the message shows what was seen instead."""
+
+
+class CertificateError(QiqaError):
+    """A certificate has no value for these conditions; none is made up."""
 
 
 class StoreError(QiqaError):

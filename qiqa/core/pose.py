@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Override", "PhantomPose", "Roi"]
+__all__ = ["InsertPosition", "Override", "PhantomPose", "Roi"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,20 @@ class Roi:
     n_voxels: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InsertPosition:
+    """Where one insert of an arrangement is in the images."""
+
+    label: str
+    group: str
+    center_voxel: tuple[float, float, float]
+    """i, j, k, from the pose."""
+    seen: bool
+    """Whether something like it was found there in the images."""
+    distance_mm: float = math.nan
+    """From where it was found to where the pose puts it; NaN where it was not seen."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PhantomPose:
     """Which phantom, where, and which way round.
@@ -50,7 +66,7 @@ class PhantomPose:
     phantom_id: str
     variant: str | None
     kind: str
-    """`axial_stack` or `localizer`."""
+    """`axial_stack` or `localizer`; for an arrangement the name of the group that is seen."""
     score: float
     """Agreement of the images with the definition, 1 is perfect."""
     runner_up: str
@@ -79,3 +95,9 @@ class PhantomPose:
     overrides: tuple[str, ...] = ()
     hint: str | None = None
     """How to position better next time, in words; None where nothing needs mending."""
+    inserts: tuple[InsertPosition, ...] = ()
+    """Inserts of an arrangement with their labels; empty where the labels are unresolved."""
+    labels: Literal["none", "independent", "by_values", "unresolved"] = "none"
+    """What the labels rest on: `independent` of the values measured (geometry, landmarks,
+    facing), or chosen `by_values`, which then are no evidence for those values; `none` for
+    phantoms whose inserts need no labels."""

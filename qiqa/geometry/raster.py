@@ -7,15 +7,15 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.phantom import (
+from qiqa.core.cylinder import (
     Bars,
     Box,
+    CylinderPhantom,
     Disk,
     HoleArray,
     Insert,
     LineGrid,
     PerforatedPlate,
-    Phantom,
     ShapeOf,
     Slot,
     Spokes,
@@ -28,7 +28,7 @@ _Points = NDArray[np.float64]
 
 
 def expected_signal(
-    phantom: Phantom, variant: str | None, x: _Points, y: _Points, z_mm: tuple[float, ...]
+    phantom: CylinderPhantom, variant: str | None, x: _Points, y: _Points, z_mm: tuple[float, ...]
 ) -> _Points:
     """Return the signal relative to the bath at points, averaged over planes at `z_mm`.
 
@@ -37,7 +37,7 @@ def expected_signal(
     phantom, variant
         What to paint.
     x, y : any shape
-        Phantom coordinates [mm].
+        CylinderPhantom coordinates [mm].
     z_mm
         Planes to average over: a coarse slice profile.
     """

@@ -11,9 +11,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
+from qiqa.core.arrangement import Arrangement
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import DefinitionError, DefinitionsNotFoundError
 from qiqa.core.phantom import Phantom
 from qiqa.core.protocol import Protocol
+from qiqa.io.consistency import check_arrangement, check_cylinder
 from qiqa.io.structure import build
 
 __all__ = ["load_phantom", "load_protocol", "names", "root"]
@@ -94,6 +97,13 @@ def _check_schema(data: dict[str, Any], expected: str, where: str) -> None:
         )
 
 
+_CLASSES: dict[str, type[Phantom]] = {
+    "acr_cylinder": CylinderPhantom,
+    "arrangement": Arrangement,
+}
+"""Family -> how its geometry is written."""
+
+
 def load_phantom(name: str) -> Phantom:
     """Read a phantom by name or by path of a TOML file.
 
@@ -105,16 +115,16 @@ def load_phantom(name: str) -> Phantom:
     item = _resolve("phantoms", name)
     data, sha256 = _parse(item)
     _check_schema(data, PHANTOM_SCHEMA, str(item))
-    phantom: Phantom = build(Phantom, {**data, "path": str(item), "sha256": sha256}, file=str(item))
-    seen: set[tuple[str, str | None]] = set()
-    for index, insert in enumerate(phantom.insert):
-        where = f"{item}: insert[{index}]"
-        if (insert.name, insert.variant) in seen:
-            raise DefinitionError(f"second insert called {insert.name!r}", where=where)
-        if insert.variant is not None and insert.variant not in phantom.variants:
-            message = f"{insert.variant!r} is not one of {list(phantom.variants)}"
-            raise DefinitionError(message, where=f"{where}.variant")
-        seen.add((insert.name, insert.variant))
+    family = data.get("family")
+    if family not in _CLASSES:
+        message = f"{family!r} is not one of {', '.join(map(repr, _CLASSES))}"
+        raise DefinitionError(message, where=f"{item}: family")
+    given = {**data, "path": str(item), "sha256": sha256}
+    phantom: Phantom = build(_CLASSES[family], given, file=str(item))
+    if isinstance(phantom, CylinderPhantom):
+        check_cylinder(phantom, str(item))
+    elif isinstance(phantom, Arrangement):
+        check_arrangement(phantom, str(item))
     return phantom
 
 

@@ -8,8 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import LocateError
-from qiqa.core.phantom import Phantom
 from qiqa.core.pose import Override, PhantomPose
 from qiqa.core.series import Series
 from qiqa.geometry.raster import expected_signal
@@ -24,7 +24,7 @@ THRESHOLDS = (0.35, 0.22, 0.14, 0.08)
 """Shares of the bright signal that may count as phantom, for images without and with shading."""
 
 
-def locate_localizer(series: Series, phantom: Phantom, override: Override) -> PhantomPose:
+def locate_localizer(series: Series, phantom: CylinderPhantom, override: Override) -> PhantomPose:
     """Find the phantom in a slice along its axis; with several slices, the middle one.
 
     Raises
@@ -99,7 +99,7 @@ class _Rectangle:
 
 
 def _rectangle(
-    image: NDArray[np.float64], pixel_mm: tuple[float, float], phantom: Phantom
+    image: NDArray[np.float64], pixel_mm: tuple[float, float], phantom: CylinderPhantom
 ) -> _Rectangle:
     """Find the rectangle by second moments of what is bright, and its sides by its marginals."""
     from scipy.ndimage import uniform_filter
@@ -183,7 +183,7 @@ def _matrix(
     z_sign: float,
     pixel_mm: tuple[float, float],
     center_mm: NDArray[np.float64],
-    phantom: Phantom,
+    phantom: CylinderPhantom,
 ) -> NDArray[np.float64]:
     """Return (2, 3): plane coordinates (y, -z, 1) [mm] to (i, j); up is -z, right is y."""
     along, across = _axes(axis_angle_deg)
@@ -194,7 +194,7 @@ def _matrix(
     return np.asarray(matrix)
 
 
-def _template(phantom: Phantom, variant: str | None) -> NDArray[np.float64]:
+def _template(phantom: CylinderPhantom, variant: str | None) -> NDArray[np.float64]:
     y, z = _grid(phantom)
     rows = []
     for level in z:
@@ -206,7 +206,7 @@ def _template(phantom: Phantom, variant: str | None) -> NDArray[np.float64]:
     return np.array(rows)
 
 
-def _grid(phantom: Phantom) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _grid(phantom: CylinderPhantom) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     half = phantom.body.inner_diameter_mm / 2 - 3
     low, high = phantom.body.z_mm
     return np.arange(-half, half, STEP_MM), np.arange(low + 3, high - 3, STEP_MM)
@@ -216,7 +216,7 @@ def _agreement(
     image: NDArray[np.float64],
     matrix: NDArray[np.float64],
     template: NDArray[np.float64],
-    phantom: Phantom,
+    phantom: CylinderPhantom,
 ) -> float:
     """Return the correlation with the definition after dividing out smooth shading."""
     from scipy.ndimage import map_coordinates, maximum_filter, uniform_filter
@@ -246,7 +246,7 @@ def _to_voxel(
 
 
 def _off_center(
-    plane_matrix: NDArray[np.float64], series: Series, phantom: Phantom
+    plane_matrix: NDArray[np.float64], series: Series, phantom: CylinderPhantom
 ) -> tuple[float, float, float]:
     z_middle = sum(phantom.body.z_mm) / 2
     at = plane_matrix @ np.array([0.0, -z_middle, 1.0])

@@ -8,8 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.cylinder import Bars, Box, CylinderPhantom
 from qiqa.core.errors import LocateError
-from qiqa.core.phantom import Bars, Box, Phantom
 from qiqa.core.pose import Override, PhantomPose
 from qiqa.core.series import Series
 from qiqa.geometry.bars import bar_end
@@ -31,7 +31,7 @@ LEAST_MARGIN = 0.02
 """Explanations whose scores differ by less are equally good."""
 
 
-def locate_stack(series: Series, phantom: Phantom, override: Override) -> PhantomPose:
+def locate_stack(series: Series, phantom: CylinderPhantom, override: Override) -> PhantomPose:
     """Find the phantom in a stack of slices across its axis.
 
     Raises
@@ -74,7 +74,7 @@ def _allowed(match: Match, override: Override) -> bool:
     return 0 <= index < len(match.numbers) and match.numbers[index] == 1
 
 
-def _axis_line(outline: Outline, series: Series, phantom: Phantom) -> NDArray[np.float64]:
+def _axis_line(outline: Outline, series: Series, phantom: CylinderPhantom) -> NDArray[np.float64]:
     """Return the axis in every slice (k, 2) [mm]: a straight line through the circle centers."""
     found = outline.radii_mm[np.isfinite(outline.radii_mm)]
     diameter = 2 * float(np.median(found)) if found.size else math.nan
@@ -117,7 +117,7 @@ class _Refiner:
     """From the best match to a pose: turn by the ramp box, place along the axis by the wedges."""
 
     series: Series
-    phantom: Phantom
+    phantom: CylinderPhantom
     override: Override
     outline: Outline
     centers_mm: NDArray[np.float64]

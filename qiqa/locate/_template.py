@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.phantom import Phantom
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.geometry.raster import expected_signal
 
 __all__ = ["Match", "match_slices", "polar_slices", "variant_scores"]
@@ -81,7 +81,7 @@ def _normalized(polar: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _templates(
-    phantom: Phantom, variant: str | None, numbers: tuple[int, ...]
+    phantom: CylinderPhantom, variant: str | None, numbers: tuple[int, ...]
 ) -> NDArray[np.float64]:
     angle = np.deg2rad(np.arange(N_ANGLES) * 360 / N_ANGLES)
     x, y = RADII_MM[:, None] * np.cos(angle), RADII_MM[:, None] * np.sin(angle)
@@ -96,7 +96,7 @@ def _templates(
 def match_slices(
     polar: NDArray[np.float64],
     positions_mm: NDArray[np.float64],
-    phantom: Phantom,
+    phantom: CylinderPhantom,
     *,
     trust_user: bool = False,
 ) -> list[Match]:
@@ -131,7 +131,7 @@ def match_slices(
 
 
 def variant_scores(
-    polar: NDArray[np.float64], match: Match, phantom: Phantom
+    polar: NDArray[np.float64], match: Match, phantom: CylinderPhantom
 ) -> dict[str | None, float]:
     """Return how well each variant explains the slices in which variants differ most, slice 5.
 
@@ -160,7 +160,7 @@ TELLING_SLICE = 5
 def _offsets(
     correlation: NDArray[np.float64],
     positions_mm: NDArray[np.float64],
-    phantom: Phantom,
+    phantom: CylinderPhantom,
     variant: str | None,
     mirrored: bool,
     reverse: bool,

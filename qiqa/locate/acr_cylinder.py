@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import LocateError
-from qiqa.core.phantom import Phantom
 from qiqa.core.pose import Override, PhantomPose
 from qiqa.core.series import Series
 from qiqa.locate._acr_localizer import locate_localizer
@@ -15,7 +15,7 @@ MIN_STACK = 4
 """A stack of fewer slices is looked at as localizer first."""
 
 
-def locate(series: Series, phantom: Phantom, override: Override) -> PhantomPose:
+def locate(series: Series, phantom: CylinderPhantom, override: Override) -> PhantomPose:
     """Find the phantom in an axial stack or a localizer, whichever the images show.
 
     Raises

@@ -10,11 +10,12 @@ from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import Measurement
 from qiqa.core.registry import Registry
 from qiqa.measure.outcome import Outcome, not_measured
+from qiqa.measure.stack_view import StackView
 from qiqa.measure.view import View
 
-__all__ = ["FAMILIES", "Outcome", "View", "measure"]
+__all__ = ["FAMILIES", "Outcome", "StackView", "View", "measure"]
 
-FAMILIES = Registry("qiqa.measure", exclude=("outcome", "view", "wall", "pictures"))
+FAMILIES = Registry("qiqa.measure", exclude=("outcome", "view", "stack_view", "wall", "pictures"))
 """Modules of test families. Each has NAMES (name, quantity, unit, slice or None), KIND
 (`axial_stack`, `localizer` or `any`), ALGORITHM and `measure(view, siblings) -> Outcome`."""
 

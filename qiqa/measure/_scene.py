@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qiqa.core.evidence import Evidence
 from qiqa.core.finding import Severity
 from qiqa.geometry.plane import SlicePlane, square_up
-from qiqa.measure.view import UNIFORM_SLICE, View
+from qiqa.measure.stack_view import UNIFORM_SLICE, StackView
 
 __all__ = ["Scene", "Seen", "slices_text"]
 
@@ -38,7 +38,7 @@ class Seen:
 class Scene:
     """Slices of one located stack, upright, and what all screens need of them."""
 
-    view: View
+    view: StackView
 
     @functools.cached_property
     def numbers(self) -> tuple[int, ...]:

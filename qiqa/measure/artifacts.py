@@ -21,7 +21,7 @@ from qiqa.measure._scene import Scene, Seen
 from qiqa.measure._spikes import spikes
 from qiqa.measure.ghosting import AirStrip, air_strips
 from qiqa.measure.outcome import Outcome
-from qiqa.measure.view import UNIFORM_SLICE, View
+from qiqa.measure.stack_view import UNIFORM_SLICE, StackView
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 
@@ -50,7 +50,7 @@ BITS = (10, 12, 14, 15, 16)
 """Widths of converters and formats: their largest values are tops even in wider pixels."""
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:  # noqa: ARG001
     """Screen one stack for artifacts; findings and pictures only where something was seen."""
     scene = Scene(view)
     if not scene.numbers or not scene.bath > 0:
@@ -74,7 +74,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     )
 
 
-def _finding(view: View, item: Seen) -> Finding:
+def _finding(view: StackView, item: Seen) -> Finding:
     header = view.series.header
     return Finding(
         code=item.code,

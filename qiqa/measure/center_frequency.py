@@ -7,7 +7,7 @@ import math
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.measurement import BudgetLine
 from qiqa.measure.outcome import Outcome, finish
-from qiqa.measure.view import View
+from qiqa.measure.stack_view import StackView
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 
@@ -16,7 +16,7 @@ ALGORITHM = "center_frequency/1"
 NAMES = (("center_frequency", "center_frequency", "Hz", None),)
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:  # noqa: ARG001
     """Return the center frequency [Hz] of the header; its uncertainty is its last digit."""
     acquisition = view.series.header.acquisition
     if acquisition.center_frequency_hz is None:

@@ -11,7 +11,7 @@ from qiqa.core.evidence import Evidence, Shape
 from qiqa.core.measurement import BudgetLine, Measurement
 from qiqa.measure.outcome import Outcome, finish, not_measured
 from qiqa.measure.pictures import polyline, window_of
-from qiqa.measure.view import View
+from qiqa.measure.stack_view import StackView
 from qiqa.measure.wall import Wall, WallRadius, find_wall
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
@@ -32,7 +32,7 @@ EDGE_MODEL_MM = 0.03
 """Residual bias of half height on truncated magnitude images, each end; simulated exams."""
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:  # noqa: ARG001
     """Measure the diameters of the bath [mm], tilt corrected."""
     measurements: list[Measurement] = []
     pictures: list[Evidence] = []
@@ -53,7 +53,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     return Outcome(measurements=tuple(measurements), evidence=tuple(pictures))
 
 
-def _diameter(view: View, number: int, direction: str, wall: Wall) -> Measurement:
+def _diameter(view: StackView, number: int, direction: str, wall: Wall) -> Measurement:
     name = f"diameter_slice{number}_{direction}"
     angle = DIRECTIONS_DEG[direction]
     try:
@@ -79,7 +79,7 @@ def _diameter(view: View, number: int, direction: str, wall: Wall) -> Measuremen
     )
 
 
-def _tilt(view: View, angle_deg: float) -> tuple[float, float]:
+def _tilt(view: StackView, angle_deg: float) -> tuple[float, float]:
     """Return the factor that undoes the stretch of a tilted cylinder, and its uncertainty.
 
     A cylinder cut at an angle tau to its axis is an ellipse, longer by 1 / cos tau along the
@@ -131,7 +131,7 @@ def _budget(
 
 
 def _picture(
-    view: View, number: int, wall: Wall, found: list[Measurement], directions: tuple[str, ...]
+    view: StackView, number: int, wall: Wall, found: list[Measurement], directions: tuple[str, ...]
 ) -> Evidence:
     plane = view.plane(number)
     theta = np.deg2rad(wall.angle_deg)

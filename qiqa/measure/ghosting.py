@@ -13,8 +13,8 @@ from qiqa.core.measurement import BudgetLine, Interval
 from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.outcome import Outcome, finish
 from qiqa.measure.pictures import disk
+from qiqa.measure.stack_view import UNIFORM_SLICE, StackView
 from qiqa.measure.uniformity import REGION_RADIUS_MM, large_region
-from qiqa.measure.view import UNIFORM_SLICE, View
 from qiqa.metrology.budget import combine, coverage_factor
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "AirStrip", "air_strips", "measure"]
@@ -50,7 +50,7 @@ class AirStrip:
     area_mm2: float
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:  # noqa: ARG001
     """Measure PSG [%] = 100 |((top + bottom) - (left + right)) / (2 large region)|.
 
     The sides are those of the image, along which ghosts run. A weak ghost hardly lifts the
@@ -132,7 +132,9 @@ class _Air:
         return self.plain_u if self.drowned else self.freed_u
 
 
-def _compare(view: View, plane: SlicePlane, strips: tuple[AirStrip, ...], scale: float) -> _Air:
+def _compare(
+    view: StackView, plane: SlicePlane, strips: tuple[AirStrip, ...], scale: float
+) -> _Air:
     floor, floor_u = _noise_floor(view, plane)
     means = {s.side: _mean(plane, s) for s in strips}
     freed = {side: _above(m, floor, floor_u) for side, m in means.items()}
@@ -148,7 +150,7 @@ def _compare(view: View, plane: SlicePlane, strips: tuple[AirStrip, ...], scale:
     )
 
 
-def _noise_floor(view: View, plane: SlicePlane) -> tuple[float, float]:
+def _noise_floor(view: StackView, plane: SlicePlane) -> tuple[float, float]:
     """Return the mean magnitude of noise in air and its uncertainty, from the corners.
 
     The corners are where neither phantom nor ghosts along rows or columns reach. 0 where the
@@ -182,7 +184,7 @@ def _above(side: _AirMean, floor: float, floor_u: float) -> tuple[float, float]:
     return value, (min(u / (2 * value), math.sqrt(u)) if value > 0 else math.sqrt(u) / 2)
 
 
-def air_strips(view: View, plane: SlicePlane) -> tuple[AirStrip, ...]:
+def air_strips(view: StackView, plane: SlicePlane) -> tuple[AirStrip, ...]:
     """Place the four air regions: top, bottom, left, right of the phantom in the image.
 
     Raises
@@ -271,7 +273,7 @@ def _notes(strips: tuple[AirStrip, ...], air: _Air) -> tuple[str, ...]:
 
 
 def _picture(
-    view: View, plane: SlicePlane, strips: tuple[AirStrip, ...], value: float, bath: float
+    view: StackView, plane: SlicePlane, strips: tuple[AirStrip, ...], value: float, bath: float
 ) -> Evidence:
     shapes = [disk(plane, (0.0, 0.0), REGION_RADIUS_MM, "roi")]
     for s in strips:

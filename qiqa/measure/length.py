@@ -15,7 +15,7 @@ from qiqa.geometry.edges import first_crossing
 from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.outcome import Outcome, finish
 from qiqa.measure.pictures import polyline, window_of
-from qiqa.measure.view import View
+from qiqa.measure.stack_view import StackView
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 
@@ -43,7 +43,7 @@ class _End:
     z: NDArray[np.float64]
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:  # noqa: ARG001
     """Measure the length of the bath between its end walls [mm]."""
     plane = view.localizer
     low, high = view.phantom.body.z_mm
@@ -132,7 +132,7 @@ def _level_at_wall(values: NDArray[np.float64], depth: NDArray[np.float64]) -> f
     return float(np.polyfit(depth, values, 1)[1])
 
 
-def _picture(view: View, plane: SlicePlane, first: _End, last: _End, value: float) -> Evidence:
+def _picture(view: StackView, plane: SlicePlane, first: _End, last: _End, value: float) -> Evidence:
     middle = float(np.mean(COLUMNS_MM))
     shapes = (
         polyline(plane, first.y, -first.z, "edge", kind="points"),

@@ -6,15 +6,15 @@ import math
 
 import numpy as np
 
+from qiqa.core.cylinder import Bars
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.evidence import Evidence, Marker, Plot, Shape
 from qiqa.core.measurement import BudgetLine, Measurement
-from qiqa.core.phantom import Bars
 from qiqa.geometry.bars import BarEnd, bar_end
 from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.outcome import Outcome, finish, not_measured
 from qiqa.measure.pictures import curve, polyline, window_of
-from qiqa.measure.view import View
+from qiqa.measure.stack_view import StackView
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 
@@ -34,7 +34,7 @@ LINEARITY = 0.01
 """Relative: angle of the wedges and scale of the image."""
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:  # noqa: ARG001
     """Measure bar differences, right minus left [mm]; positive: slice lies towards slice 11."""
     measurements: list[Measurement] = []
     pictures: list[Evidence] = []
@@ -66,7 +66,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     return Outcome(measurements=tuple(measurements), evidence=tuple(pictures))
 
 
-def _bar_ends(view: View, plane: SlicePlane, number: int) -> tuple[BarEnd, BarEnd]:
+def _bar_ends(view: StackView, plane: SlicePlane, number: int) -> tuple[BarEnd, BarEnd]:
     found = []
     for side in ("left", "right"):
         shape = view.phantom.shape(f"wedge_slice{number}_{side}", Bars)
@@ -94,7 +94,7 @@ def _budget(ends: tuple[BarEnd, BarEnd], value: float) -> tuple[BudgetLine, ...]
 
 
 def _picture(
-    view: View, plane: SlicePlane, number: int, ends: tuple[BarEnd, BarEnd], value: float
+    view: StackView, plane: SlicePlane, number: int, ends: tuple[BarEnd, BarEnd], value: float
 ) -> Evidence:
     shapes: list[Shape] = []
     plots = []

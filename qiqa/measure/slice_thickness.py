@@ -8,17 +8,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.cylinder import Box, Slot
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.evidence import Evidence, Marker, Plot
 from qiqa.core.measurement import BudgetLine
-from qiqa.core.phantom import Box, Slot
 from qiqa.geometry.boxes import box_edge
 from qiqa.geometry.edges import first_crossing
 from qiqa.geometry.leastsq import fit
 from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.outcome import Outcome, finish
 from qiqa.measure.pictures import curve, polyline, window_of
-from qiqa.measure.view import View
+from qiqa.measure.stack_view import StackView
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 
@@ -53,7 +53,7 @@ class _Bar:
     y: float
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:  # noqa: ARG001
     """Measure the slice thickness [mm]: 0.2 T B / (T + B) of the bar lengths at half height.
 
     The harmonic form takes out a turn of the phantom about the vertical (ACR guidance 10/2022,
@@ -95,7 +95,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     return Outcome(measurements=(result,), evidence=(_picture(view, plane, bars, value),))
 
 
-def _box_middle(plane: SlicePlane, view: View) -> NDArray[np.float64]:
+def _box_middle(plane: SlicePlane, view: StackView) -> NDArray[np.float64]:
     """Return coefficients of y(x) of the middle of the ramp box: a parabola, it may be bent."""
     box = view.phantom.shape("ramp_box", Box)
     x = np.concatenate([np.arange(-84.0, -11.9, 3.0), np.arange(12.0, 84.1, 3.0)])
@@ -113,7 +113,7 @@ def _box_middle(plane: SlicePlane, view: View) -> NDArray[np.float64]:
     return np.asarray(result)
 
 
-def _bar(plane: SlicePlane, view: View, name: str, middle: NDArray[np.float64]) -> _Bar:
+def _bar(plane: SlicePlane, view: StackView, name: str, middle: NDArray[np.float64]) -> _Bar:
     slot = view.phantom.shape(name, Slot)
     y0 = (slot.y_mm[0] + slot.y_mm[1]) / 2
     period = 2 * plane.pixel_mm[1]
@@ -143,7 +143,7 @@ def _above_ground(power: NDArray[np.float64]) -> tuple[NDArray[np.float64], floa
     return np.asarray(np.sign(power - ground) * np.sqrt(np.abs(power - ground))), math.sqrt(ground)
 
 
-def _shading(plane: SlicePlane, view: View, x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shading(plane: SlicePlane, view: StackView, x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the bath along x just above and below the ramp box, relative to its mean."""
     box = view.phantom.shape("ramp_box", Box)
     rows = np.concatenate(
@@ -220,7 +220,7 @@ def _half_height(x: NDArray[np.float64], bar: NDArray[np.float64]) -> tuple[floa
     return right - left, (left + right) / 2
 
 
-def _picture(view: View, plane: SlicePlane, bars: list[_Bar], value: float) -> Evidence:
+def _picture(view: StackView, plane: SlicePlane, bars: list[_Bar], value: float) -> Evidence:
     shapes, plots = [], []
     for bar, name in zip(bars, ("upper", "lower"), strict=True):
         left, right = bar.center_mm - bar.width_mm / 2, bar.center_mm + bar.width_mm / 2

@@ -14,7 +14,7 @@ from qiqa.core.measurement import BudgetLine, Measurement
 from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.outcome import Outcome, finish, not_measured
 from qiqa.measure.pictures import disk, window_of
-from qiqa.measure.view import UNIFORM_SLICE, View
+from qiqa.measure.stack_view import UNIFORM_SLICE, StackView
 from qiqa.metrology.noise import chi_coils, chi_mean_factor, chi_sd_factor
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
@@ -40,7 +40,7 @@ MIN_MEAN_STEPS = 1.5
 """Background mean in stored steps below which rounding, not noise, makes the spread."""
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:
     """Measure SNR in the bath of slice 7: from the corners, locally, and from a pair."""
     plane = view.plane(UNIFORM_SLICE)
     region = _region(plane)
@@ -70,7 +70,7 @@ def _region(plane: SlicePlane) -> NDArray[np.bool_]:
     return np.asarray(region)
 
 
-def _local(view: View, signal: float) -> Measurement:
+def _local(view: StackView, signal: float) -> Measurement:
     """SNR from the spread inside small blocks after removing smooth shading."""
     name, quantity, unit, number = NAMES[1]
     try:
@@ -105,7 +105,7 @@ def _structure(snr: float) -> float:
     return min(0.02 + (RINGING * snr) ** 2 / 2, 0.3)
 
 
-def _background(view: View, plane: SlicePlane, signal: float) -> tuple[Measurement, Evidence]:
+def _background(view: StackView, plane: SlicePlane, signal: float) -> tuple[Measurement, Evidence]:
     """SNR from the corners, where their spread is that of magnitude noise."""
     normalization = view.series.header.acquisition.reconstruction.intensity_normalization
     if normalization not in (None, "none"):
@@ -190,7 +190,7 @@ def _zeros_by_rounding(values: NDArray[np.float64], step: float) -> float:
     return 1.0 if power == 0 else 1 - math.exp(-((step / 2) ** 2) / (2 * power))
 
 
-def _corners(view: View, plane: SlicePlane) -> list[tuple[int, int, int, int]]:
+def _corners(view: StackView, plane: SlicePlane) -> list[tuple[int, int, int, int]]:
     """Return four squares (r0, r1, c0, c1) in the corners, clear of phantom and border."""
     rows, columns = plane.shape
     margin = max(min(rows, columns) // 32, 2)
@@ -208,7 +208,9 @@ def _corners(view: View, plane: SlicePlane) -> list[tuple[int, int, int, int]]:
     return boxes
 
 
-def _second_image(view: View, siblings: tuple[View, ...]) -> SlicePlane | Measurement | None:
+def _second_image(
+    view: StackView, siblings: tuple[StackView, ...]
+) -> SlicePlane | Measurement | None:
     """Return slice 7 of an identical acquisition, why it cannot be used, or None without one."""
     if view.series.header.encoding.name == "repeat" and view.series.header.shape[3] > 1:
         again = dataclasses.replace(view, volume=0 if view.volume else 1)
@@ -227,7 +229,7 @@ def _second_image(view: View, siblings: tuple[View, ...]) -> SlicePlane | Measur
     return partner.plane(UNIFORM_SLICE)
 
 
-def _partner(view: View, siblings: tuple[View, ...]) -> View | None:
+def _partner(view: StackView, siblings: tuple[StackView, ...]) -> StackView | None:
     """Return the repeat of this series that comes after it, if the exam has one."""
     mine = view.series.header
     for other in siblings:
@@ -247,7 +249,7 @@ def _partner(view: View, siblings: tuple[View, ...]) -> View | None:
 
 
 def _pair(
-    view: View,
+    view: StackView,
     plane: SlicePlane,
     second: SlicePlane | Measurement,
     region: NDArray[np.bool_],
@@ -283,7 +285,7 @@ def _pair(
 
 
 def _picture(
-    view: View,
+    view: StackView,
     plane: SlicePlane,
     corners: list[tuple[int, int, int, int]],
     signal: float,

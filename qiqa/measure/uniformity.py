@@ -8,14 +8,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.cylinder import Box
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.evidence import Evidence
 from qiqa.core.measurement import BudgetLine, Interval
-from qiqa.core.phantom import Box
 from qiqa.geometry.plane import SlicePlane
 from qiqa.measure.outcome import Outcome, finish
 from qiqa.measure.pictures import disk, window_of
-from qiqa.measure.view import UNIFORM_SLICE, View
+from qiqa.measure.stack_view import UNIFORM_SLICE, StackView
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "REGION_RADIUS_MM", "large_region", "measure"]
 
@@ -49,7 +49,7 @@ class _Means:
         return 100 * (1 - (high - low) / (high + low))
 
 
-def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: StackView, siblings: tuple[StackView, ...]) -> Outcome:  # noqa: ARG001
     """Measure PIU [%] = 100 (1 - (high - low) / (high + low)) of 1 cm² means in 200 cm².
 
     Extremes of noisy means lie too far apart, so PIU reads too low; the bias is found by adding
@@ -104,7 +104,7 @@ def measure(view: View, siblings: tuple[View, ...]) -> Outcome:  # noqa: ARG001
     return Outcome(measurements=(result,), evidence=(_picture(view, plane, means, value),))
 
 
-def large_region(view: View, plane: SlicePlane) -> NDArray[np.bool_]:
+def large_region(view: StackView, plane: SlicePlane) -> NDArray[np.bool_]:
     """Return the pixels of the large region: a disk around the axis without the rail.
 
     Raises
@@ -124,7 +124,7 @@ def large_region(view: View, plane: SlicePlane) -> NDArray[np.bool_]:
 
 
 def _rail_distance(
-    view: View, x: NDArray[np.float64], y: NDArray[np.float64]
+    view: StackView, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     rail = view.phantom.shape("rail", Box)
     dx = np.maximum(np.maximum(rail.x_mm[0] - x, x - rail.x_mm[1]), 0)
@@ -132,7 +132,7 @@ def _rail_distance(
     return np.asarray(np.hypot(dx, dy))
 
 
-def _disk_means(view: View, plane: SlicePlane, inside: NDArray[np.bool_]) -> _Means:
+def _disk_means(view: StackView, plane: SlicePlane, inside: NDArray[np.bool_]) -> _Means:
     x, y = plane.grid_mm
     rows = np.flatnonzero(inside.any(axis=1))
     columns = np.flatnonzero(inside.any(axis=0))
@@ -225,7 +225,7 @@ def _piu(values: NDArray[np.float64]) -> float:
     return 100 * (1 - (high - low) / (high + low))
 
 
-def _picture(view: View, plane: SlicePlane, means: _Means, value: float) -> Evidence:
+def _picture(view: StackView, plane: SlicePlane, means: _Means, value: float) -> Evidence:
     x, y = plane.grid_mm
     shapes = [disk(plane, (0.0, 0.0), REGION_RADIUS_MM, "roi", "200 cm²")]
     for index, label in ((int(means.values.argmax()), "high"), (int(means.values.argmin()), "low")):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import NotMeasurable
 from qiqa.geometry.edges import first_crossing
-from qiqa.measure.view import View
+from qiqa.measure.stack_view import StackView
 
 __all__ = ["Wall", "WallRadius", "find_wall"]
 
@@ -148,7 +148,7 @@ def _local(
     return float(coefficients[0]), float(np.sqrt(variance * covariance[0, 0])), dof
 
 
-def find_wall(view: View, number: int) -> Wall:
+def find_wall(view: StackView, number: int) -> Wall:
     """Find the wall in one slice.
 
     The edge lies where the signal, coming from outside, first reaches the middle between air and
@@ -192,7 +192,7 @@ def _blur(
     return float(np.median(found[np.isfinite(found)]))
 
 
-def _bath_surface(view: View, number: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _bath_surface(view: StackView, number: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
     """Return a function of x, y [mm]: bath level, a fourth-degree surface through clear bath."""
     plane = view.plane(number)
     x, y = plane.grid_mm

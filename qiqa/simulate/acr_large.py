@@ -8,8 +8,8 @@ import uuid
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import UsageError
-from qiqa.core.phantom import Phantom
 from qiqa.core.scanner import Acquisition, Reconstruction
 from qiqa.core.series import FrameSource, Series, SeriesHeader
 from qiqa.simulate.coils import sensitivities
@@ -226,7 +226,7 @@ def _series(
     return Series(header=header, signal=signal, stored_range=(0.0, float(spec.stored_max)))
 
 
-def _signals(phantom: Phantom, spec: AcrSpec) -> dict[str, float]:
+def _signals(phantom: CylinderPhantom, spec: AcrSpec) -> dict[str, float]:
     """Return the signals, by name of insert, that differ from the definition's."""
     signals = {
         insert.name: insert.signal * spec.hole_signal
@@ -236,7 +236,7 @@ def _signals(phantom: Phantom, spec: AcrSpec) -> dict[str, float]:
     return signals if spec.vial_signal is None else {**signals, "vial_fluid": spec.vial_signal}
 
 
-def _check(phantom: Phantom, spec: AcrSpec) -> None:
+def _check(phantom: CylinderPhantom, spec: AcrSpec) -> None:
     if spec.variant not in phantom.variants:
         raise UsageError(
             f"variant is {spec.variant!r}, {phantom.id} has {list(phantom.variants)}",
@@ -245,7 +245,7 @@ def _check(phantom: Phantom, spec: AcrSpec) -> None:
 
 
 def _sampled_stack(
-    phantom: Phantom, spec: AcrSpec, slices: tuple[int, ...] | None
+    phantom: CylinderPhantom, spec: AcrSpec, slices: tuple[int, ...] | None
 ) -> list[list[Samples]]:
     """Return the samples of every slice, feet to head."""
     pieces = cut(phantom, spec.variant, bubble_deg=spec.bubble_deg, signals=_signals(phantom, spec))
@@ -270,7 +270,7 @@ def _sampled_stack(
 
 
 def _axial_series(
-    phantom: Phantom, spec: AcrSpec, sampled: list[list[Samples]], description: str,
+    phantom: CylinderPhantom, spec: AcrSpec, sampled: list[list[Samples]], description: str,
     study: tuple[str, str], rng: np.random.Generator,
 ) -> Series:  # fmt: skip
     spacing = phantom.stack.spacing_mm
@@ -282,7 +282,7 @@ def _axial_series(
 
 
 def simulate_stack(
-    phantom: Phantom,
+    phantom: CylinderPhantom,
     spec: AcrSpec,
     rng: np.random.Generator,
     *,
@@ -293,7 +293,7 @@ def simulate_stack(
 
 
 def simulate_localizer(
-    phantom: Phantom,
+    phantom: CylinderPhantom,
     spec: AcrSpec,
     rng: np.random.Generator,
     *,
@@ -324,7 +324,7 @@ def simulate_localizer(
 
 
 def _without_noise(
-    phantom: Phantom, spec: AcrSpec, sampled: list[list[Samples]], number: int
+    phantom: CylinderPhantom, spec: AcrSpec, sampled: list[list[Samples]], number: int
 ) -> NDArray[np.float32]:
     index = phantom.stack.n_slices - number if spec.reversed_order else number - 1
     filtered = [apodize(samples, spec.apodization) for samples in sampled[index]]
@@ -332,7 +332,7 @@ def _without_noise(
 
 
 def simulate_exam(
-    phantom: Phantom,
+    phantom: CylinderPhantom,
     spec: AcrSpec,
     rng: np.random.Generator,
     *,

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.phantom import Phantom
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.simulate.spec import AcrSpec
 
 __all__ = ["Placement", "Plane", "axial_plane", "place", "sagittal_plane"]
@@ -52,7 +52,7 @@ class Plane:
     normal: Matrix
 
 
-def place(phantom: Phantom, spec: AcrSpec) -> Placement:
+def place(phantom: CylinderPhantom, spec: AcrSpec) -> Placement:
     """Return where the phantom lies."""
     stack = phantom.stack
     middle = (stack.z_mm(1) + stack.z_mm(stack.n_slices)) / 2
@@ -90,13 +90,13 @@ def _true_per_apparent(spec: AcrSpec) -> Matrix:
     return 1 / (1 + np.array(spec.gradient_error_percent) / 100)
 
 
-def stated_z_mm(phantom: Phantom, index: int) -> float:
+def stated_z_mm(phantom: CylinderPhantom, index: int) -> float:
     """Return the stated scanner z of slice `index` (from 0, feet to head) [mm]."""
     stack = phantom.stack
     return (index - (stack.n_slices - 1) / 2) * stack.spacing_mm
 
 
-def axial_plane(phantom: Phantom, spec: AcrSpec, index: int) -> Plane:
+def axial_plane(phantom: CylinderPhantom, spec: AcrSpec, index: int) -> Plane:
     """Return the plane of slice `index` (from 0, feet to head), where it truly lies."""
     scale = _true_per_apparent(spec)
     first = stated_z_mm(phantom, 0)

@@ -9,15 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.phantom import (
+from qiqa.core.cylinder import (
     Bars,
     Box,
+    CylinderPhantom,
     Disk,
     HoleArray,
     Insert,
     LineGrid,
     PerforatedPlate,
-    Phantom,
     Slot,
     Span,
     Spokes,
@@ -193,7 +193,7 @@ def _pieces_of(insert: Insert, signal: float) -> Iterator[_Piece]:
 
 
 def cut(
-    phantom: Phantom,
+    phantom: CylinderPhantom,
     variant: str,
     *,
     bubble_deg: float = 0.0,

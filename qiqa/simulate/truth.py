@@ -8,7 +8,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.phantom import Bars, Phantom
+from qiqa.core.cylinder import Bars, CylinderPhantom
 from qiqa.simulate.pose import Placement, Plane, axial_plane, place, sagittal_plane
 from qiqa.simulate.spec import AcrSpec
 from qiqa.simulate.uniformity import disk_uniformity, strip_ghosting
@@ -65,7 +65,7 @@ def _chord(across: NDArray[np.float64], direction: tuple[float, float], diameter
 
 
 def _bar_difference(
-    phantom: Phantom, names: tuple[str, str], placement: Placement, plane: Plane
+    phantom: CylinderPhantom, names: tuple[str, str], placement: Placement, plane: Plane
 ) -> float:
     """Return right less left lower end [mm in the image] of two wedges cut by a plane.
 
@@ -89,7 +89,7 @@ def _bar_difference(
 
 
 def _to_voxel(
-    phantom: Phantom, spec: AcrSpec, placement: Placement, *, axial: bool
+    phantom: CylinderPhantom, spec: AcrSpec, placement: Placement, *, axial: bool
 ) -> NDArray[np.float64]:
     """Return the (4, 4) map from phantom mm to (i, j, k) of the stack or the localizer."""
     pixel = spec.fov_mm / spec.stored_matrix
@@ -112,7 +112,7 @@ def _to_voxel(
     return result
 
 
-def _length(phantom: Phantom, spec: AcrSpec, placement: Placement) -> float:
+def _length(phantom: CylinderPhantom, spec: AcrSpec, placement: Placement) -> float:
     plane = sagittal_plane(spec)
     basis = np.stack((plane.right, plane.down), axis=1)
     axis = placement.turn[:, 2]
@@ -122,7 +122,9 @@ def _length(phantom: Phantom, spec: AcrSpec, placement: Placement) -> float:
     return float((high - low) / abs(rate[2]))
 
 
-def truth_of(phantom: Phantom, spec: AcrSpec, clean_slice7: NDArray[np.float32] | None) -> Truth:
+def truth_of(
+    phantom: CylinderPhantom, spec: AcrSpec, clean_slice7: NDArray[np.float32] | None
+) -> Truth:
     """Return what is true about an exam.
 
     Parameters

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.phantom import Box, Phantom
+from qiqa.core.cylinder import Box, CylinderPhantom
 
 __all__ = ["disk_uniformity", "strip_ghosting"]
 
@@ -30,7 +30,7 @@ def _means(image: NDArray[np.float32], pixel_mm: float) -> NDArray[np.float64]:
 
 def disk_uniformity(
     image: NDArray[np.float32],
-    phantom: Phantom,
+    phantom: CylinderPhantom,
     x_mm: NDArray[np.float64],
     y_mm: NDArray[np.float64],
     pixel_mm: float,
@@ -44,7 +44,7 @@ def disk_uniformity(
     image
         (rows, columns), without noise.
     x_mm, y_mm
-        Phantom coordinates of each pixel.
+        CylinderPhantom coordinates of each pixel.
     """
     allowed = np.hypot(x_mm, y_mm) <= _LARGE_MM - _SMALL_MM
     for insert in phantom.insert:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import LocateError, QiqaError
 from qiqa.core.exam import Exam
 from qiqa.core.finding import Finding, Severity
-from qiqa.core.phantom import Phantom
 from qiqa.core.pose import Override
 from qiqa.core.protocol import Protocol
 from qiqa.core.result import ExamSeries
 from qiqa.core.series import Series, SeriesHeader, SourceFile
 from qiqa.io.loading import load
 from qiqa.locate import locate
-from qiqa.measure import View
+from qiqa.measure import StackView
 from qiqa.workflows.noticed import about_pose, off_protocol
 from qiqa.workflows.roles import OTHER, deviations, echo_times, role_of, volume_of, wrong_count
 
@@ -26,7 +26,7 @@ __all__ = ["Located", "LocatedSeries", "locate_all"]
 class LocatedSeries:
     """A series in which the phantom was found."""
 
-    view: View
+    view: StackView
     deviations: tuple[str, ...]
     """How the settings differ from the protocol."""
     wrong_count: str | None = None
@@ -57,7 +57,7 @@ class Located:
 
 def locate_all(
     exam: Exam,
-    phantom: Phantom,
+    phantom: CylinderPhantom,
     protocol: Protocol,
     override: Override,
     progress: Callable[[str], None],
@@ -102,12 +102,12 @@ def locate_all(
 
 
 def _locate_one(
-    series: Series, phantom: Phantom, protocol: Protocol, override: Override
+    series: Series, phantom: CylinderPhantom, protocol: Protocol, override: Override
 ) -> LocatedSeries:
     pose = locate(series, phantom, override)
     role, expected = role_of(series.header, pose.kind, protocol)
     volume = volume_of(series.header, expected)
-    view = View(series, pose, phantom, role, volume)
+    view = StackView(series, pose, phantom, role, volume)
     return LocatedSeries(
         view=view,
         deviations=deviations(series.header, expected, volume),

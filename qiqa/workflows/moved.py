@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.scanner import is_placeholder
-from qiqa.measure import View
+from qiqa.measure import StackView
 
 __all__ = ["moved"]
 
@@ -20,7 +20,7 @@ of the table are repeated to better than a millimeter."""
 TURN_DEG = 3.0
 
 
-def moved(views: tuple[View, ...]) -> list[Finding]:
+def moved(views: tuple[StackView, ...]) -> list[Finding]:
     """Return a finding for every pair of stacks between which the phantom moved.
 
     Centers and turns are compared in scanner coordinates, so stacks that differ in position,
@@ -38,13 +38,13 @@ def moved(views: tuple[View, ...]) -> list[Finding]:
     return found
 
 
-def _may_share_frame(one: View, other: View) -> bool:
+def _may_share_frame(one: StackView, other: StackView) -> bool:
     a = one.series.header.frame_of_reference_uid
     b = other.series.header.frame_of_reference_uid
     return is_placeholder(a) or is_placeholder(b) or a == b
 
 
-def _difference(one: View, other: View) -> tuple[float, float]:
+def _difference(one: StackView, other: StackView) -> tuple[float, float]:
     """Return how far the center [mm] and the axes [degree] of the phantom are apart."""
     a, b = _phantom_to_world(one), _phantom_to_world(other)
     stack = one.phantom.stack
@@ -56,7 +56,7 @@ def _difference(one: View, other: View) -> tuple[float, float]:
     return shift_mm, math.degrees(math.acos(min(max(cosine, -1.0), 1.0)))
 
 
-def _phantom_to_world(view: View) -> NDArray[np.float64]:
+def _phantom_to_world(view: StackView) -> NDArray[np.float64]:
     world: NDArray[np.float64] = view.series.header.affine @ view.pose.phantom_to_voxel
     return world
 
@@ -68,7 +68,7 @@ def _axes(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return nearest
 
 
-def _finding(one: View, other: View, shift_mm: float, turn_deg: float) -> Finding:
+def _finding(one: StackView, other: StackView, shift_mm: float, turn_deg: float) -> Finding:
     names = [f"{v.role} ({v.series.header.description or 'no name'})" for v in (one, other)]
     return Finding(
         code="phantom_moved",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.exam import Exam
 from qiqa.core.finding import Finding, Severity
-from qiqa.core.phantom import Phantom
 from qiqa.core.pose import PhantomPose
 
 __all__ = ["about_files", "about_identity", "about_pose", "off_protocol"]
@@ -39,7 +39,9 @@ def off_protocol(role: str, deviations: tuple[str, ...], name: str, series_uid: 
     )
 
 
-def about_pose(pose: PhantomPose, phantom: Phantom, name: str, series_uid: str) -> list[Finding]:
+def about_pose(
+    pose: PhantomPose, phantom: CylinderPhantom, name: str, series_uid: str
+) -> list[Finding]:
     """Return what is unusual about where the phantom was found."""
     findings = []
     absent = sorted(set(range(1, phantom.stack.n_slices + 1)) - set(pose.slice_numbers))

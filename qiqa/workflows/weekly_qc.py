@@ -10,7 +10,8 @@ from pathlib import Path
 
 from qiqa import __version__
 from qiqa.assess import assess, reopened, unanswered
-from qiqa.core.errors import LocateError
+from qiqa.core.cylinder import CylinderPhantom
+from qiqa.core.errors import LocateError, UsageError
 from qiqa.core.exam import Exam
 from qiqa.core.measurement import Assessment
 from qiqa.core.phantom import Phantom
@@ -84,6 +85,10 @@ def run_qc(
     progress("reading headers")
     contents = read(list(request.paths))
     exam = choose_exam(contents, request.paths, request.exam)
+    if not isinstance(request.phantom, CylinderPhantom):
+        raise UsageError(
+            f"{request.phantom.id!r} has no weekly QC yet", where="phantom", hint="use acr_large"
+        )
     located = locate_all(exam, request.phantom, request.protocol, request.override, progress)
     if not located.found:
         raise _nowhere(located, request)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from qiqa.core.cylinder import CylinderPhantom, Spokes
 from qiqa.core.errors import DefinitionError
-from qiqa.core.phantom import Phantom, Spokes
 from qiqa.core.protocol import Protocol
 from qiqa.io import definitions
 from qiqa.io.definitions import load_phantom, load_protocol, names
@@ -83,7 +83,7 @@ def test_every_built_in_protocol_loads_and_names_a_phantom(name):
 
 
 def test_acr_phantom_has_the_published_dimensions():
-    # ACR Large and Medium Phantom Test Guidance, 10/2022: 190 mm x 148 mm, 11 slices
+    # ACR Large and Medium CylinderPhantom Test Guidance, 10/2022: 190 mm x 148 mm, 11 slices
     phantom = load_phantom("acr_large")
     assert phantom.reference_for("diameter").value == 190.0
     assert phantom.reference_for("length").value == 148.0
@@ -205,6 +205,6 @@ def test_installation_without_definitions_says_so(monkeypatch):
 def test_build_refuses_a_type_it_has_no_rule_for():
     with pytest.raises(TypeError, match="no rule"):
         build(bytes, b"", file="f")
-    for target in (Phantom, Protocol):
+    for target in (CylinderPhantom, Protocol):
         with pytest.raises(DefinitionError, match="is not a table"):
             build(target, 3, file="f")

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from qiqa.core.phantom import Phantom
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.series import FrameSource, Series
 from qiqa.io.definitions import load_phantom
 
 
 @pytest.fixture(scope="session")
-def phantom() -> Phantom:
+def phantom() -> CylinderPhantom:
     return load_phantom("acr_large")
 
 

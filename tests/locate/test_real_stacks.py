@@ -50,12 +50,12 @@ def test_pose_agrees_with_the_readings(acr_located, folder):
 @pytest.mark.parametrize("folder", READINGS)
 def test_diameters_agree_with_the_readings(acr_located, folder):
     from qiqa.io.definitions import load_phantom
-    from qiqa.measure import View
+    from qiqa.measure import StackView
     from qiqa.measure.wall import find_wall
 
     series, pose = acr_located(folder)
     low, high = READINGS[folder][1]
-    wall = find_wall(View(series, pose, load_phantom("acr_large"), "T1"), 1)
+    wall = find_wall(StackView(series, pose, load_phantom("acr_large"), "T1"), 1)
     # the mean diameter of the smooth curve through the visible wall
     assert low - 0.5 < 2 * wall.base_mm.mean() < high + 0.5
     assert pose.slice_numbers.index(1) == 0

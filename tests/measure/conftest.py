@@ -7,18 +7,18 @@ from collections.abc import Callable
 
 import pytest
 
+from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.measurement import Measurement
-from qiqa.core.phantom import Phantom
 from qiqa.core.pose import PhantomPose
 from qiqa.core.series import Series
 from qiqa.io.definitions import load_phantom, load_protocol
-from qiqa.measure import View, measure
+from qiqa.measure import StackView, measure
 
 Numbers = dict[str, Measurement]
 
 
 @pytest.fixture(scope="session")
-def phantom() -> Phantom:
+def phantom() -> CylinderPhantom:
     return load_phantom("acr_large")
 
 
@@ -28,7 +28,7 @@ def numbers_of(phantom) -> Callable[[Series, PhantomPose], Numbers]:
     families = load_protocol("acr_large_2022").measured
 
     def get(series: Series, pose: PhantomPose) -> Numbers:
-        view = View(series, pose, phantom, "T1")
+        view = StackView(series, pose, phantom, "T1")
         outcomes = measure(view, families, (view,))
         return {m.name: m for outcome in outcomes for m in outcome.measurements}
 

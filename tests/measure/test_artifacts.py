@@ -11,7 +11,7 @@ import pytest
 
 from qiqa.core.finding import Finding, Severity
 from qiqa.locate import locate
-from qiqa.measure import View
+from qiqa.measure import StackView
 from qiqa.measure.artifacts import measure
 from qiqa.measure.outcome import Outcome
 from qiqa.simulate.spec import AcrSpec
@@ -56,7 +56,7 @@ def screened(acr_simulated, phantom) -> Callable[..., Outcome]:
             signal = np.asfortranarray(series.signal.transpose(1, 0, 2, 3)[::-1])
             series = dataclasses.replace(series, signal=signal)
             pose = locate(series, phantom)
-        return measure(View(series, pose, phantom, "T1"), ())
+        return measure(StackView(series, pose, phantom, "T1"), ())
 
     return screen
 
@@ -217,7 +217,7 @@ def test_a_stack_without_slice_7_is_screened_too(acr_simulated, phantom):
     z = tuple(series.header.slice_positions_mm[k] for k in kept)
     header = dataclasses.replace(series.header, shape=signal.shape, slice_positions_mm=z)
     cut = dataclasses.replace(series, header=header, signal=signal)
-    outcome = measure(View(cut, locate(cut, phantom), phantom, "T1"), ())
+    outcome = measure(StackView(cut, locate(cut, phantom), phantom, "T1"), ())
     assert [f.code for f in outcome.findings] == ["artifact_zipper"]
 
 
@@ -244,5 +244,5 @@ SEEN_ON_REAL_SCANS = {
 @pytest.mark.parametrize("folder", SEEN_ON_REAL_SCANS)
 def test_real_scans_show_what_the_eye_sees(acr_located, phantom, folder):
     series, pose = acr_located(folder)
-    outcome = measure(View(series, pose, phantom, "T1"), ())
+    outcome = measure(StackView(series, pose, phantom, "T1"), ())
     assert {f.code for f in outcome.findings} == SEEN_ON_REAL_SCANS[folder]

@@ -10,7 +10,7 @@ import pytest
 from qiqa import measure as measuring
 from qiqa.core.finding import Severity
 from qiqa.core.registry import Registry
-from qiqa.measure import FAMILIES, View, measure
+from qiqa.measure import FAMILIES, StackView, measure
 from qiqa.metrology.budget import combine
 
 SERIES = ("GE_Artist_1.5T_T1", "PhilipsAchieva", "GE_Signa_3T_T2", "SiemensMTF")
@@ -93,7 +93,7 @@ def measure(view, siblings):
 
 def test_a_broken_family_takes_no_other_down(acr_located, phantom, temporary_families):
     series, pose = acr_located("GE_Artist_1.5T_T1")
-    view = View(series, pose, phantom, "T1")
+    view = StackView(series, pose, phantom, "T1")
     broken, good, unmeasurable = measure(view, temporary_families, (view,))
     (lost,) = broken.measurements
     assert lost.name == "first_broken"

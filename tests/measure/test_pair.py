@@ -9,7 +9,7 @@ import pytest
 
 from qiqa.io.definitions import load_phantom
 from qiqa.locate import locate
-from qiqa.measure import View, measure
+from qiqa.measure import StackView, measure
 from qiqa.simulate.acr_large import simulate_stack
 from qiqa.simulate.spec import AcrSpec
 
@@ -28,7 +28,7 @@ def first(phantom):
 
 def view_of(spec, phantom, seed):
     series = simulate_stack(phantom, spec, np.random.default_rng(seed))
-    return View(series, locate(series, phantom), phantom, "T1")
+    return StackView(series, locate(series, phantom), phantom, "T1")
 
 
 def pair(one, two):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from qiqa.core.phantom import (
+from qiqa.core.cylinder import (
     Bars,
     Box,
     Disk,

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from qiqa.core.series import Series
 from qiqa.io.definitions import load_phantom
 from qiqa.locate import locate
-from qiqa.measure import View
+from qiqa.measure import StackView
 from qiqa.workflows.moved import moved
 
 CENTER_MM = np.array([0.0, 0.0, 50.0, 1.0])
@@ -22,7 +22,7 @@ def views(simulated):
     """Return T1 and T2 as they are found; the phantom was turned by 4 degrees in between."""
     phantom = load_phantom("acr_large")
     series = {role: simulated.role(role) for role in ("T1", "T2")}
-    return {role: View(s, locate(s, phantom), phantom, role) for role, s in series.items()}
+    return {role: StackView(s, locate(s, phantom), phantom, role) for role, s in series.items()}
 
 
 def displaced(view, *, shift_mm=(0, 0, 0), turn_deg=0.0, axis=(0, 0, 1)):

@@ -1,0 +1,112 @@
+"""Spheres or tubes at known places: the geometry of quantitative phantoms.
+
+All coordinates are millimetres in the phantom frame that the definition describes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+from qiqa.core.certificate import Batch, Certificate
+from qiqa.core.phantom import Phantom
+
+__all__ = ["Arrangement", "Group", "Landmark", "Point"]
+
+Point = tuple[float, float, float]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Inserts of one kind that are imaged and read together: a plate, a ring of vials."""
+
+    name: str
+    title: str
+    """Words for people."""
+    shape: Literal["sphere", "tube"]
+    inner_diameter_mm: float
+    outer_diameter_mm: float
+    length_mm: float | None = None
+    """Inner length of a tube."""
+    axis: Point = (0.0, 1.0, 0.0)
+    """Direction of a tube; for spheres in a plane, the normal of that plane."""
+    flat: bool = True
+    """Whether all centers lie in one plane across `axis`, so that one slice shows them."""
+    labels: tuple[str, ...]
+    centers_mm: tuple[Point, ...]
+    position_uncertainty_mm: float = 0.4
+    """Standard uncertainty of a center."""
+    content: tuple[float, ...] = ()
+    """What orders the inserts, for instance concentration; equal numbers are equal fillings.
+    Empty: 1, 2, 3, ..."""
+    falling: tuple[str, ...] = ()
+    """Quantities that fall as the content rises."""
+    rising: tuple[str, ...] = ()
+    """Quantities that rise with the content."""
+    absent: tuple[str, ...] = ()
+    """Labels of inserts that a unit may be built without."""
+    fiducials: bool = False
+    """Whether they mark places instead of holding values."""
+
+    @property
+    def contents(self) -> tuple[float, ...]:
+        """What orders the inserts, one number each."""
+        return self.content or tuple(float(n) for n in range(1, len(self.labels) + 1))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Landmark:
+    """Something that tells the ways of placing a phantom apart: a post, a lug, a mark."""
+
+    name: str
+    group: str
+    """In whose images it is seen."""
+    center_mm: Point
+    diameter_mm: float
+    bright: bool = False
+    """Whether it is brighter than what is around it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Arrangement(Phantom):
+    """Inserts at known places, in groups."""
+
+    group: tuple[Group, ...]
+    landmark: tuple[Landmark, ...] = ()
+    shell_diameter_mm: float | None = None
+    """Inner diameter of the sphere or cylinder around them."""
+    batch: tuple[Batch, ...] = ()
+    certificate: tuple[Certificate, ...] = ()
+
+    def find_group(self, name: str) -> Group:
+        """Return the group called `name`.
+
+        Raises
+        ------
+        KeyError
+            Naming what there is.
+        """
+        for item in self.group:
+            if item.name == name:
+                return item
+        raise KeyError(f"{self.id} has no group {name!r}; it has {[g.name for g in self.group]}")
+
+    def batch_of(self, serial: str | None) -> Batch | None:
+        """Return the batch of a serial number, None where none holds it."""
+        if serial is None:
+            return None
+        return next((item for item in self.batch if item.holds(serial)), None)
+
+    def certificates(
+        self, group: str, quantity: str, serial: str | None, field_t: float | None
+    ) -> tuple[Certificate, ...]:
+        """Return the tables that hold for a unit at a field strength; that of the unit first."""
+        batch = self.batch_of(serial)
+        fitting = [
+            item
+            for item in self.certificate
+            if item.group == group
+            and item.quantity == quantity
+            and item.holds(None if batch is None else batch.name, serial, field_t)
+        ]
+        return tuple(sorted(fitting, key=lambda item: item.serial is None))
