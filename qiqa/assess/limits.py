@@ -44,8 +44,13 @@ def assess(
     if deviations and limit.off_protocol == "record":
         reason = f"off protocol ({'; '.join(deviations)}): recorded, not judged"
         return _open(measurement, limit, levels, reason, answered=True)
-    if limit.compares == "deviation" and measurement.reference is None:
-        return _open(measurement, limit, levels, "no reference value", answered=False)
+    if limit.compares in ("deviation", "percent") and measurement.reference is None:
+        why = next((a for a in measurement.assumptions if a.startswith("no ref")), None)
+        return _open(measurement, limit, levels, why or "no reference value", answered=False)
+    reference = measurement.reference
+    if limit.accuracy and reference is not None and reference.confidence == "unreliable":
+        words = "the certified value is unreliable: no verdict on accuracy"
+        return _open(measurement, limit, levels, words, answered=True)
     inconclusive = _inconclusive(measurement, limit)
     if inconclusive:
         return _open(measurement, limit, levels, inconclusive, answered=False)
@@ -134,6 +139,9 @@ def _levels(limit: Limit, measurement: Measurement) -> _Levels:
         if limit.compares == "deviation":
             center = math.nan if measurement.reference is None else measurement.reference.value
             return (center + pair[0], center + pair[1])
+        if limit.compares == "percent":
+            center = math.nan if measurement.reference is None else measurement.reference.value
+            return (center * (1 + pair[0] / 100), center * (1 + pair[1] / 100))
         return (-pair[1], pair[1]) if limit.compares == "magnitude" else pair
 
     return (None if limit.tolerance is None else absolute(limit.tolerance), absolute(limit.action))
@@ -146,10 +154,17 @@ def _inconclusive(measurement: Measurement, limit: Limit) -> str | None:
     u = math.hypot(measurement.standard_uncertainty, measurement.reference.standard_uncertainty)
     expanded = coverage_factor(measurement.degrees_of_freedom) * u
     allowed = min(abs(end) for end in limit.action if math.isfinite(end)) / 3
+    if limit.compares == "percent":
+        allowed *= abs(measurement.reference.value) / 100
     if expanded <= allowed:
         return None
+    if not math.isfinite(expanded):
+        return "inconclusive: the uncertainty of value or reference is unknown"
     lines = [(line.standard_uncertainty, line.name) for line in measurement.budget]
-    lines.append((measurement.reference.standard_uncertainty, "reference value"))
+    reference = measurement.reference
+    lines += [(line.standard_uncertainty, line.name) for line in measurement.reference_budget] or [
+        (reference.standard_uncertainty, "reference value")
+    ]
     return (
         f"inconclusive: expanded uncertainty {expanded:.2g} {measurement.unit} is more than a "
         f"third of the limit ({allowed:.2g}); largest part: {max(lines)[1]}"

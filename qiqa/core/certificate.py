@@ -15,6 +15,8 @@ _NEAR_DEGC = 1.0
 """How far from a tabulated temperature the table's slope may carry where the next one is far."""
 _WIDEST_DEGC = 5.0
 """Widest step between tabulated temperatures over which a straight line is drawn."""
+_CARRIED_DEGC = 6.0
+"""How far a known change with temperature carries a table of one temperature."""
 _SLOPE_IN_DOUBT = 0.1
 """Relative standard uncertainty of a slope that is carried beyond the table's steps."""
 
@@ -84,6 +86,8 @@ class Certificate:
     """Printed uncertainty over standard uncertainty."""
     uncertainty_kind: str = ""
     """What the printed uncertainty holds, in words."""
+    percent_per_degc: tuple[float, ...] = ()
+    """Change with temperature of each row, for tables of one temperature; empty: unknown."""
     confidence: Literal["certified", "secondary", "unreliable"]
     """Only `certified` and `secondary` values give a verdict on accuracy."""
     unreliable: tuple[str, ...] = ()
@@ -121,10 +125,15 @@ class Certificate:
         if insert not in labels:
             raise CertificateError(f"the certificate has no value for {insert}", where=self.source)
         row = labels.index(insert)
-        value, slope, extra = self._line(self.value[row], degc)
+        if len(self.temperature_degc) == 1:
+            value, slope, extra = self._carried(row, degc)
+        else:
+            value, slope, extra = self._line(self.value[row], degc)
         printed = math.nan
         if self.uncertainty:
-            printed = self._line(self.uncertainty[row], degc)[0] / self.coverage_factor
+            columns = self.uncertainty[row]
+            printed = columns[0] if len(columns) == 1 else self._line(columns, degc)[0]
+            printed /= self.coverage_factor
         return Certified(
             reference=ReferenceValue(
                 quantity=self.quantity,
@@ -141,13 +150,19 @@ class Certificate:
             per_degc=slope,
         )
 
+    def _carried(self, row: int, degc: float) -> tuple[float, float, float]:
+        """Return value, slope and doubt at another temperature than the only one in the table."""
+        value, away = self.value[row][0], degc - self.temperature_degc[0]
+        slope = value * self.percent_per_degc[row] / 100 if self.percent_per_degc else math.nan
+        if away == 0.0:
+            return value, slope, 0.0
+        if not math.isfinite(slope) or abs(away) > _CARRIED_DEGC:
+            raise self._outside(degc)
+        return value + slope * away, slope, abs(_SLOPE_IN_DOUBT * slope * away)
+
     def _line(self, row: tuple[float, ...], degc: float) -> tuple[float, float, float]:
         """Return value, slope and the doubt that a slope carried too far adds."""
         t = self.temperature_degc
-        if len(t) == 1:
-            if abs(degc - t[0]) > 1e-6:
-                raise self._outside(degc)
-            return row[0], math.nan, 0.0
         last = len(t) - 2
         n = min(max(sum(degc >= x for x in t) - 1, 0), last)
         slope = (row[n + 1] - row[n]) / (t[n + 1] - t[n])

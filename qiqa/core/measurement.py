@@ -56,6 +56,8 @@ class Measurement:
     insert: str | None = None
     slice: int | None = None
     reference: ReferenceValue | None = None
+    reference_budget: tuple[BudgetLine, ...] = ()
+    """Contributions to the standard uncertainty of the reference value."""
     series_uid: str | None = None
     stack: str | None = None
     """Key of the stack (SeriesHeader.key); stacks may share a series UID."""

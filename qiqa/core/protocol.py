@@ -13,8 +13,14 @@ class ExpectedSeries:
     """One series of the protocol and how to recognize it from its acquisition, never its name."""
 
     role: str
-    orientation: Literal["axial_stack", "localizer"]
+    orientation: Literal["axial_stack", "localizer", "inserts"]
     required: bool
+    encoding: str | None = None
+    """What is varied from image to image: `inversion_time`, `echo_time`, `b_value`, ..."""
+    maps: str | None = None
+    """The quantity that is fitted to it: `t1`, `t2`, `adc`."""
+    model: str | None = None
+    """Signal model that is fitted; None takes the one that the acquisition calls for."""
     recognize_tr_ms: tuple[float, float] | None = None
     """Repetition times that make a stack this series, on protocol or not."""
     recognize_te_ms: tuple[float, float] | None = None
@@ -37,12 +43,13 @@ class Limit:
 
     Inside `tolerance` is pass, inside `action` is tolerance, outside is action. A one-level
     limit has only `action`. With `compares = "deviation"` the levels hold for value minus
-    reference value, with `"magnitude"` for the absolute value, with `"value"` for the value.
+    reference value, with `"percent"` for that difference in percent of the reference, with
+    `"magnitude"` for the absolute value, with `"value"` for the value.
     """
 
     id: str
     measurements: tuple[str, ...]
-    compares: Literal["value", "deviation", "magnitude"]
+    compares: Literal["value", "deviation", "percent", "magnitude"]
     unit: str
     action: tuple[float, float]
     tolerance: tuple[float, float] | None = None
@@ -96,6 +103,8 @@ class Protocol:
     """Families of tests to run, names of modules in qiqa.measure."""
     limit: tuple[Limit, ...]
     entry: tuple[Entry, ...] = ()
+    assumed_degc: tuple[float, float] | None = None
+    """Temperatures that the phantom may have where none is entered; None: none is assumed."""
     path: str = ""
     sha256: str = ""
 

@@ -123,6 +123,9 @@ def _check_certificate(table: Certificate, group: Group, where: str) -> None:
             if min(row) <= 0:
                 message = f"{min(row):g} must be above 0"
                 raise DefinitionError(message, where=f"{where}.{name}[{index}]")
+    if table.percent_per_degc and len(table.percent_per_degc) != len(rows):
+        message = f"{len(table.percent_per_degc)} entries for {len(rows)} inserts"
+        raise DefinitionError(message, where=f"{where}.percent_per_degc")
     if not table.coverage_factor > 0:
         message = f"{table.coverage_factor:g} must be above 0"
         raise DefinitionError(message, where=f"{where}.coverage_factor")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qiqa import __version__
 from qiqa.assess import assess, reopened, unanswered
+from qiqa.core.arrangement import Arrangement
 from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import LocateError, UsageError
 from qiqa.core.exam import Exam
@@ -20,10 +21,11 @@ from qiqa.core.protocol import Protocol
 from qiqa.core.result import Provenance, QcResult
 from qiqa.core.series import SourceFile
 from qiqa.io.reading import read
-from qiqa.measure import Outcome, measure
+from qiqa.measure import Outcome, StackView, measure
 from qiqa.workflows.choosing import choose_exam
 from qiqa.workflows.entries import check_entries, entered_faults, entered_measurements
 from qiqa.workflows.locating import Located, locate_all
+from qiqa.workflows.mapping_inserts import conditions_of, locate_inserts
 from qiqa.workflows.moved import moved
 from qiqa.workflows.noticed import about_files, about_identity
 
@@ -85,13 +87,10 @@ def run_qc(
     progress("reading headers")
     contents = read(list(request.paths))
     exam = choose_exam(contents, request.paths, request.exam)
-    if not isinstance(request.phantom, CylinderPhantom):
-        raise UsageError(
-            f"{request.phantom.id!r} has no weekly QC yet", where="phantom", hint="use acr_large"
-        )
-    located = locate_all(exam, request.phantom, request.protocol, request.override, progress)
+    located = _locate(exam, request, entries, progress)
     if not located.found:
         raise _nowhere(located, request)
+    views = tuple(item.view for item in located.found)
     assessments, outcomes = _measure_all(located, entries, request, exam, progress)
     return QcResult(
         phantom=request.phantom,
@@ -105,7 +104,7 @@ def run_qc(
         findings=(
             *about_files(contents.findings, exam),
             *located.findings,
-            *moved(tuple(item.view for item in located.found)),
+            *moved(tuple(v for v in views if isinstance(v, StackView))),
             *(f for outcome in outcomes for f in outcome.findings),
             *entered_faults(request.protocol, entries),
             *about_identity(exam, request.scanner_name, request.date),
@@ -113,6 +112,19 @@ def run_qc(
         entries=tuple(sorted(entries.items())),
         provenance=_provenance(request, located.sources, assessments, now, user),
     )
+
+
+def _locate(
+    exam: Exam, request: QcRequest, entries: Mapping[str, str], progress: Progress
+) -> Located:
+    """Find the phantom, each family in its way."""
+    phantom, protocol = request.phantom, request.protocol
+    if isinstance(phantom, Arrangement):
+        conditions = conditions_of(protocol, entries, exam.scanner.field_strength_t)
+        return locate_inserts(exam, phantom, protocol, conditions, progress)
+    if isinstance(phantom, CylinderPhantom):
+        return locate_all(exam, phantom, protocol, request.override, progress)
+    raise UsageError(f"{phantom.id!r} is of a family that cannot be measured", where="phantom")
 
 
 def _nowhere(located: Located, request: QcRequest) -> LocateError:
