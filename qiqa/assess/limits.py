@@ -34,7 +34,7 @@ def assess(
         How the acquisition differs from the protocol; some limits are then not applied.
     """
     name, role = measurement.name, measurement.role
-    limits = protocol.limits_for(name, role, field_strength_t)
+    limits = protocol.limits_for(name, measurement.quantity, role, field_strength_t)
     if not limits:
         return _without_limit(measurement, protocol, field_strength_t)
     limit = limits[0]
@@ -113,7 +113,8 @@ def _open(
 def _without_limit(
     measurement: Measurement, protocol: Protocol, field_strength_t: float | None
 ) -> Assessment:
-    named = [item for item in protocol.limit if measurement.name in item.measurements]
+    names = {measurement.name, measurement.quantity}
+    named = [item for item in protocol.limit if names & set(item.measurements)]
     here = [item for item in named if measurement.role in item.roles]
     answered = True
     if not named:

@@ -49,6 +49,7 @@ class Limit:
 
     id: str
     measurements: tuple[str, ...]
+    """Names of measurements, or of quantities: then of every insert."""
     compares: Literal["value", "deviation", "percent", "magnitude"]
     unit: str
     action: tuple[float, float]
@@ -108,11 +109,13 @@ class Protocol:
     path: str = ""
     sha256: str = ""
 
-    def limits_for(self, name: str, role: str | None, field_t: float | None) -> tuple[Limit, ...]:
+    def limits_for(
+        self, name: str, quantity: str, role: str | None, field_t: float | None
+    ) -> tuple[Limit, ...]:
         """Return the limits that hold for a measurement on a series at a field strength."""
         found = []
         for limit in self.limit:
-            if name not in limit.measurements or role not in limit.roles:
+            if not {name, quantity} & set(limit.measurements) or role not in limit.roles:
                 continue
             band = limit.field_strength_t
             if band is not None and (field_t is None or not band[0] <= field_t < band[1]):

@@ -76,7 +76,8 @@ def insert_means(view: InsertView) -> dict[str, tuple[float, float]]:
 def _empty(view: InsertView, insert: InsertPosition, reason: str) -> Measurement:
     assert view.maps is not None  # noqa: S101
     parameter = view.maps.parameters[0]
-    plain = not_measured(view, parameter.name, parameter.name, parameter.unit, reason)
+    name = f"{parameter.name}_{insert.label}"
+    plain = not_measured(view, name, parameter.name, parameter.unit, reason)
     return dataclasses.replace(plain, insert=insert.label, reference=certified(view, insert).value)
 
 
@@ -100,7 +101,7 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
     if reference.doubt:
         said.append(reference.doubt)
     plain = finish(
-        view, parameter.name, parameter.name, parameter.unit, value, budget,
+        view, f"{parameter.name}_{insert.label}", parameter.name, parameter.unit, value, budget,
         algorithm=f"{ALGORITHM}, {view.maps.model}, {view.maps.algorithm}",
         assumptions=tuple(said),
     )  # fmt: skip
@@ -210,7 +211,9 @@ def _pictures(
         pictures.append(
             Evidence(
                 title=f"{view.phantom.name}, {view.role}",
-                measurements=(view.quantity,),
+                measurements=tuple(
+                    f"{view.quantity}_{i.label}" for i, roi in rois if k in roi.slices
+                ),
                 series_uid=view.series.header.series_uid,
                 image=image,
                 window=(0.0, float(np.percentile(image, 99.5)) or 1.0),
