@@ -166,7 +166,10 @@ def _inconclusive(measurement: Measurement, limit: Limit) -> str | None:
     lines += [(line.standard_uncertainty, line.name) for line in measurement.reference_budget] or [
         (reference.standard_uncertainty, "reference value")
     ]
+    of, unit = measurement.reference.value, "%"
+    if of == 0:
+        of, unit = 100.0, measurement.unit
     return (
-        f"inconclusive: expanded uncertainty {expanded:.2g} {measurement.unit} is more than a "
-        f"third of the limit ({allowed:.2g}); largest part: {max(lines)[1]}"
+        f"inconclusive: expanded uncertainty {100 * expanded / abs(of):.2g} {unit} is more than a "
+        f"third of the limit ({100 * allowed / abs(of):.2g} {unit}); largest part: {max(lines)[1]}"
     )

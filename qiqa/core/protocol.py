@@ -21,6 +21,8 @@ class ExpectedSeries:
     """The quantity that is fitted to it: `t1`, `t2`, `adc`."""
     model: str | None = None
     """Signal model that is fitted; None takes the one that the acquisition calls for."""
+    window: float | None = None
+    """Points beyond this many times the fitted value are left out; None: all are used."""
     recognize_tr_ms: tuple[float, float] | None = None
     """Repetition times that make a stack this series, on protocol or not."""
     recognize_te_ms: tuple[float, float] | None = None

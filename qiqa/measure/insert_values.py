@@ -98,6 +98,9 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
     said = [f"{lost} voxels without an answer left out"] if lost else []
     if view.pose.labels == "by_values":
         said.append("labels were chosen by the values: no independent evidence for them")
+    few = int(np.median(view.maps.n_used[roi.index]))
+    if few < view.maps.n_points:
+        said.append(f"rests on {few} of {view.maps.n_points} points")
     if reference.doubt:
         said.append(reference.doubt)
     plain = finish(

@@ -28,6 +28,7 @@ from qiqa.workflows.labeling import labeled
 from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_used
 from qiqa.workflows.parts import parts
 from qiqa.workflows.roles import OTHER
+from qiqa.workflows.windowed import windowed
 
 __all__ = ["conditions_of", "locate_inserts"]
 
@@ -99,6 +100,8 @@ def locate_inserts(
             try:
                 maps, said = _mapped(series, pose, phantom, expected)
                 view = dataclasses.replace(view, maps=maps)
+                if expected.window is not None:
+                    view = _windowed(view, expected.window)
                 notes += said
             except QiqaError as error:
                 notes.append(not_used(series.header, error))
@@ -146,6 +149,25 @@ def _mapped(
         model, notes = choice.model, choice.findings
     maps = fit(given, model, mask=_around(series, pose, phantom))
     return maps, [*notes, *maps.findings]
+
+
+def _windowed(view: InsertView, window: float) -> InsertView:
+    """Fit inserts again to the points that tell their value; places do not depend on labels."""
+    first = view.pose.alternatives[0] if view.pose.alternatives else view.pose
+    found = windowed(dataclasses.replace(view, pose=first), window, _areas(view))
+    return dataclasses.replace(found, pose=view.pose)
+
+
+def _areas(view: InsertView) -> dict[str, NDArray[np.bool_]]:
+    """Return the voxels of each insert and its wall; places do not depend on labels."""
+    poses = view.pose.alternatives[:1] or (view.pose,)
+    return {
+        insert.label: _around(
+            view.series, dataclasses.replace(pose, inserts=(insert,), alternatives=()), view.phantom
+        )
+        for pose in poses
+        for insert in pose.inserts
+    }
 
 
 def _around(series: Series, pose: PhantomPose, phantom: Arrangement) -> NDArray[np.bool_]:
