@@ -77,17 +77,18 @@ def choose_by_values(
 def _departure(
     phantom: Arrangement, pose: PhantomPose, quantity: str, values: Mapping[str, float]
 ) -> float:
-    found = []
+    found: list[float] = []
     for name in dict.fromkeys(item.group for item in pose.inserts):
         group = phantom.find_group(name)
-        if quantity in (*group.falling, *group.rising):
-            off = _off(group, quantity, values)
-            found += [x for x in off.values() if np.isfinite(x)]
+        found += _off(group, quantity, values).values()
     return float(np.sqrt(np.mean(np.square(found)))) if len(found) >= _LEAST else np.nan
 
 
 def _off(group: Group, quantity: str, values: Mapping[str, float]) -> dict[str, float]:
-    """Return ln(value) less the nearest values in order, by label; equal contents are one step."""
+    """Return ln(value) less what it should be by the order of contents, by label.
+
+    Equal contents are one step. Nothing where the group does not say how the quantity runs.
+    """
     from scipy.optimize import isotonic_regression
 
     content = dict(zip(group.labels, group.contents, strict=True))
@@ -97,6 +98,11 @@ def _off(group: Group, quantity: str, values: Mapping[str, float]) -> dict[str, 
         if np.isfinite(values.get(label, np.nan)) and values[label] > 0
     }
     if len(known) < 2:
+        return {}
+    if quantity in group.constant:
+        middle = float(np.median(list(known.values())))
+        return {label: value - middle for label, value in known.items()}
+    if quantity not in (*group.falling, *group.rising):
         return {}
     steps: dict[float, list[float]] = {}
     for label, value in known.items():

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.errors import NotMeasurable
-from qiqa.core.evidence import Evidence, Shape
 from qiqa.core.maps import FitStatus
 from qiqa.core.measurement import BudgetLine, Measurement
 from qiqa.core.pose import InsertPosition
 from qiqa.measure._certified import certified
+from qiqa.measure._insert_pictures import pictures
 from qiqa.measure._insert_roi import InsertRoi, insert_roi, placement_uncertainty_mm
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
@@ -33,19 +33,13 @@ _DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 
 
 def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:  # noqa: ARG001
-    """Measure the mapped quantity in every insert that was labeled [ms or mm²/s].
-
-    Raises
-    ------
-    NotMeasurable
-        If the labels are unresolved.
-    """
+    """Measure the mapped quantity in every insert that was labeled [ms or mm²/s]."""
     assert view.maps is not None  # noqa: S101 - its kind says so
     if view.pose.labels == "unresolved":
-        raise NotMeasurable(
-            f"which insert is which is unresolved: {view.pose.symmetry}",
-            hint="add another series of the same exam that shows more of the phantom",
-        )
+        parameter = view.maps.parameters[0]
+        reason = f"which insert is which is unresolved: {view.pose.symmetry}"
+        name = parameter.name
+        return Outcome(measurements=(not_measured(view, name, name, parameter.unit, reason),))
     measured, rois = [], []
     for insert in view.pose.inserts:
         try:
@@ -54,7 +48,7 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:  # n
         except NotMeasurable as reason:
             value = _empty(view, insert, reason.message)
         measured.append(value)
-    return Outcome(measurements=tuple(measured), evidence=_pictures(view, rois))
+    return Outcome(measurements=tuple(measured), evidence=pictures(view, rois, measured))
 
 
 def insert_means(view: InsertView) -> dict[str, tuple[float, float]]:
@@ -196,41 +190,3 @@ def _placement(view: InsertView, insert: InsertPosition, value: float) -> Budget
         degrees_of_freedom=8.0,
         note=f"disk moved by {step:.1f} mm",
     )
-
-
-def _pictures(
-    view: InsertView, rois: list[tuple[InsertPosition, InsertRoi]]
-) -> tuple[Evidence, ...]:
-    """Return one picture a slice: the brightest volume, with the disks and their labels."""
-    pictures = []
-    signal = view.series.signal
-    volume = int(np.argmax([float(signal[..., n].mean()) for n in range(signal.shape[3])]))
-    sizes = view.series.header.voxel_size_mm
-    for k in sorted({roi.slices[len(roi.slices) // 2] for _, roi in rois}):
-        image = np.ascontiguousarray(signal[:, :, k, volume].T)
-        shapes = tuple(
-            _outline(roi, sizes[:2], insert.label) for insert, roi in rois if k in roi.slices
-        )
-        pictures.append(
-            Evidence(
-                title=f"{view.phantom.name}, {view.role}",
-                measurements=tuple(
-                    f"{view.quantity}_{i.label}" for i, roi in rois if k in roi.slices
-                ),
-                series_uid=view.series.header.series_uid,
-                image=image,
-                window=(0.0, float(np.percentile(image, 99.5)) or 1.0),
-                pixel_mm=sizes[0],
-                shapes=shapes,
-                caption=f"{view.role}, slice {k + 1}: disks that values were read in",
-            )
-        )
-    return tuple(pictures)
-
-
-def _outline(roi: InsertRoi, sizes: tuple[float, float], label: str) -> Shape:
-    t = np.linspace(0, 2 * np.pi, 49)[:-1]
-    x = roi.center[0] + roi.radius_mm / sizes[0] * np.cos(t)
-    y = roi.center[1] + roi.radius_mm / sizes[1] * np.sin(t)
-    points = tuple((float(a), float(b)) for a, b in zip(x, y, strict=True))
-    return Shape(kind="polygon", points=points, role="roi", label=label)
