@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from qiqa.cli import status
-from qiqa.core import phantom, protocol, registry
+from qiqa.core import cylinder, phantom, protocol, registry
 from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
 from qiqa.fitting import fit_arrays
@@ -248,11 +248,11 @@ def test_row_schema_is_complete_and_in_order() -> None:
 @pytest.mark.parametrize(
     ("noun", "heading"),
     [
-        (phantom.Phantom, "### Top level of a phantom"),
-        (phantom.Body, "### [body]"),
-        (phantom.Stack, "### [stack]"),
+        (cylinder.CylinderPhantom, "### Top level of a phantom"),
+        (cylinder.Body, "### [body]"),
+        (cylinder.Stack, "### [stack]"),
         (phantom.ReferenceValue, "### [[reference]]"),
-        (phantom.Insert, "### [[insert]]"),
+        (cylinder.Insert, "### [[insert]]"),
         (protocol.Protocol, "### Top level of a protocol"),
         (protocol.ExpectedSeries, "### [[series]]"),
         (protocol.Limit, "### [[limit]]"),
@@ -275,7 +275,7 @@ def test_shapes_are_complete() -> None:
         typing.get_args(typing.get_type_hints(shape)["kind"])[0]: {
             f.name for f in dataclasses.fields(shape) if f.name != "kind"
         }
-        for shape in typing.get_args(phantom.ShapeOf)
+        for shape in typing.get_args(cylinder.ShapeOf)
     }
 
 

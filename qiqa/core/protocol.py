@@ -106,6 +106,8 @@ class Protocol:
     """Families of tests to run, names of modules in qiqa.measure."""
     limit: tuple[Limit, ...]
     entry: tuple[Entry, ...] = ()
+    usual: bool = False
+    """Whether it is taken for its phantom where no protocol is asked for."""
     assumed_degc: tuple[float, float] | None = None
     """Temperatures that the phantom may have where none is entered; None: none is assumed."""
     path: str = ""

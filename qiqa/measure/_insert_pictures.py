@@ -95,7 +95,7 @@ def _departures(measured: Sequence[Measurement]) -> Plot | None:
     zero = Curve(x=(x[0], x[-1]), y=(0.0, 0.0), label="certified", role="level")
     points = Curve(x=tuple(x), y=tuple(y), label="measured, 95 %", role="data")
     return Plot(
-        x_label=f"log10 of the certified value [{unit}]",
+        x_label=f"certified, log10 [{unit}]",
         y_label="departure [%]",
         curves=(zero, *bars, points),
     )

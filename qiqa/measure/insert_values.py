@@ -53,6 +53,7 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:  # n
 
 def insert_means(view: InsertView) -> dict[str, tuple[float, float]]:
     """Return mean and standard error of the map in every insert that has a value, by label."""
+    assert view.maps is not None  # noqa: S101
     found = {}
     for insert in view.pose.inserts:
         try:
@@ -61,7 +62,7 @@ def insert_means(view: InsertView) -> dict[str, tuple[float, float]]:
             continue
         values, errors, _ = _inside(view, roi)
         if values.size >= max((1 - _MOST_LOST) * roi.n_voxels, 3):
-            lines = _statistics(view, values, errors)
+            lines = _statistics(view, values, errors, view.maps.n_points)
             u = math.hypot(*(line.standard_uncertainty for line in lines))
             found[insert.label] = (float(values.mean()), u)
     return found
@@ -86,15 +87,12 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
     value = float(values.mean())
     reference = certified(view, insert)
     budget = (
-        *_statistics(view, values, errors),
+        *_statistics(view, values, errors, int(np.median(view.maps.n_used[roi.index]))),
         _placement(view, insert, value),
     )
     said = [f"{lost} voxels without an answer left out"] if lost else []
     if view.pose.labels == "by_values":
         said.append("labels were chosen by the values: no independent evidence for them")
-    few = int(np.median(view.maps.n_used[roi.index]))
-    if few < view.maps.n_points:
-        said.append(f"rests on {few} of {view.maps.n_points} points")
     if reference.doubt:
         said.append(reference.doubt)
     plain = finish(
@@ -134,7 +132,7 @@ def _why(view: InsertView, roi: InsertRoi) -> str:
 
 
 def _statistics(
-    view: InsertView, values: NDArray[np.float64], errors: NDArray[np.float64]
+    view: InsertView, values: NDArray[np.float64], errors: NDArray[np.float64], points: int
 ) -> tuple[BudgetLine, ...]:
     """Return what noise does to the mean, and what spread of the voxels it does not explain."""
     assert view.maps is not None  # noqa: S101
@@ -148,14 +146,15 @@ def _statistics(
         noise, rest = spread, 0.0
     else:
         rest = math.sqrt(max(spread**2 - noise**2, 0.0))
-    freedom = max(view.maps.n_points - len(view.maps.parameters), 1) * effective
+    freedom = max(points - len(view.maps.parameters), 1) * effective
     return (
         BudgetLine(
             name="fit",
             standard_uncertainty=noise / math.sqrt(effective),
             degrees_of_freedom=freedom,
             evaluation="A",
-            note=f"standard errors of {n} voxels, {effective:.0f} of them independent",
+            note=f"standard errors of {n} voxels, {effective:.0f} of them independent, of fits to "
+            f"{points} of {view.maps.n_points} points",
         ),
         BudgetLine(
             name="voxel spread",

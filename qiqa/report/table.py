@@ -147,24 +147,22 @@ def _limits(item: Assessment, protocol: Protocol) -> tuple[str, str]:
     if item.action is None:
         return DASH, DASH
     unit = item.measurement.unit
-    compares = next((x.compares for x in protocol.limit if x.id == item.rule), "value")
-    if compares == "percent" and item.measurement.reference is not None:
-        center = item.measurement.reference.value
-        spans = [_percent(pair, center) for pair in (item.tolerance, item.action)]
-        return (spans[0], spans[1]) if item.tolerance is not None else (DASH, spans[1])
+    limit = next((x for x in protocol.limit if x.id == item.rule), None)
+    if limit is not None and limit.compares == "percent":
+        outer = _percent(limit.action)
+        return (DASH if limit.tolerance is None else _percent(limit.tolerance)), outer
+    if any(math.isnan(end) for end in item.action):
+        return DASH, DASH
+    compares = "value" if limit is None else limit.compares
     action = _span(item.action, unit, compares)
     if item.tolerance is None or item.tolerance == item.action:
         return DASH, action
     return _span(item.tolerance, unit, compares), action
 
 
-def _percent(pair: tuple[float, float] | None, center: float) -> str:
-    if pair is None or not center > 0:
-        return DASH
-    low, high = (100 * (end / center - 1) for end in pair)
-    if math.isclose(low, -high, rel_tol=1e-6):
-        return f"within ± {plain_number(high)} %"
-    return span_text((low, high), "%")
+def _percent(pair: tuple[float, float]) -> str:
+    low, high = pair
+    return f"within ± {plain_number(high)} %" if low == -high else span_text(pair, "%")
 
 
 def _span(span: tuple[float, float], unit: str, compares: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from qiqa import __version__
 from qiqa.assess import assess, reopened, unanswered
 from qiqa.core.arrangement import Arrangement
+from qiqa.core.contents import Contents
 from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import LocateError, UsageError
 from qiqa.core.exam import Exam
@@ -44,6 +45,8 @@ class QcRequest:
     paths: tuple[Path, ...]
     phantom: Phantom
     protocol: Protocol
+    contents: Contents | None = None
+    """What the paths hold, where they were read before."""
     exam: int | None = None
     """Which of several exams in the paths, from 1."""
     scanner_name: str | None = None
@@ -85,7 +88,7 @@ def run_qc(
     """
     entries = check_entries(request.protocol, request.entries, request.entries_from)
     progress("reading headers")
-    contents = read(list(request.paths))
+    contents = request.contents or read(list(request.paths))
     exam = choose_exam(contents, request.paths, request.exam)
     located = _locate(exam, request, entries, progress)
     if not located.found:
