@@ -34,7 +34,7 @@ def assess(
         How the acquisition differs from the protocol; some limits are then not applied.
     """
     name, role = measurement.name, measurement.role
-    limits = protocol.limits_for(name, measurement.quantity, role, field_strength_t)
+    limits = protocol.limits_for(name, role, field_strength_t, _of_all_inserts(measurement))
     if not limits:
         return _without_limit(measurement, protocol, field_strength_t)
     limit = limits[0]
@@ -55,6 +55,11 @@ def assess(
     if inconclusive:
         return _open(measurement, limit, levels, inconclusive, answered=False)
     return _judged(measurement, limit, levels)
+
+
+def _of_all_inserts(measurement: Measurement) -> str | None:
+    """Return the quantity that a limit on all inserts names, None for other measurements."""
+    return None if measurement.insert is None else measurement.quantity
 
 
 _Levels = tuple[tuple[float, float] | None, tuple[float, float]]
@@ -113,7 +118,7 @@ def _open(
 def _without_limit(
     measurement: Measurement, protocol: Protocol, field_strength_t: float | None
 ) -> Assessment:
-    names = {measurement.name, measurement.quantity}
+    names = {measurement.name, _of_all_inserts(measurement)}
     named = [item for item in protocol.limit if names & set(item.measurements)]
     here = [item for item in named if measurement.role in item.roles]
     answered = True
@@ -166,9 +171,9 @@ def _inconclusive(measurement: Measurement, limit: Limit) -> str | None:
     lines += [(line.standard_uncertainty, line.name) for line in measurement.reference_budget] or [
         (reference.standard_uncertainty, "reference value")
     ]
-    of, unit = measurement.reference.value, "%"
-    if of == 0:
-        of, unit = 100.0, measurement.unit
+    of, unit = 100.0, measurement.unit
+    if limit.compares == "percent" or unit == "mm²/s":
+        of, unit = measurement.reference.value, "%"
     return (
         f"inconclusive: expanded uncertainty {100 * expanded / abs(of):.2g} {unit} is more than a "
         f"third of the limit ({100 * allowed / abs(of):.2g} {unit}); largest part: {max(lines)[1]}"

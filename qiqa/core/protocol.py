@@ -114,9 +114,12 @@ class Protocol:
     sha256: str = ""
 
     def limits_for(
-        self, name: str, quantity: str, role: str | None, field_t: float | None
+        self, name: str, role: str | None, field_t: float | None, quantity: str | None = None
     ) -> tuple[Limit, ...]:
-        """Return the limits that hold for a measurement on a series at a field strength."""
+        """Return the limits that hold for a measurement on a series at a field strength.
+
+        `quantity` is given for inserts: a limit may hold for all of them alike.
+        """
         found = []
         for limit in self.limit:
             if not {name, quantity} & set(limit.measurements) or role not in limit.roles:

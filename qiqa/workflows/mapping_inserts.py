@@ -18,7 +18,6 @@ from qiqa.core.pose import PhantomPose
 from qiqa.core.protocol import ExpectedSeries, Protocol
 from qiqa.core.result import ExamSeries
 from qiqa.core.series import Series, SeriesHeader, SourceFile
-from qiqa.fitting import fit
 from qiqa.io.collecting import collect
 from qiqa.io.loading import load
 from qiqa.locate import locate_together
@@ -140,6 +139,8 @@ def _mapped(
     series: Series, pose: PhantomPose, phantom: Arrangement, expected: ExpectedSeries
 ) -> tuple[ParameterMaps, list[Finding]]:
     """Fit the model that the protocol names, or the one that the acquisition calls for."""
+    from qiqa.fitting import fit  # compiled code, which other phantoms do without
+
     assert expected.maps is not None  # noqa: S101 - the caller looked
     given, model = series, expected.model
     notes: tuple[Finding, ...] = ()

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.maps import ParameterMaps
-from qiqa.fitting import fit
 from qiqa.measure import InsertView, insert_means
 
 __all__ = ["windowed"]
@@ -39,6 +38,8 @@ def windowed(view: InsertView, window: float, areas: dict[str, NDArray[np.bool_]
     areas
         (i, j, k) voxels of each insert, by label.
     """
+    from qiqa.fitting import fit  # compiled code, which other phantoms do without
+
     assert view.maps is not None  # noqa: S101 - the caller fitted them
     values = np.asarray(view.series.header.encoding.values)
     order = np.argsort(values, kind="stable")
