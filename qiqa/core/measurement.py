@@ -34,7 +34,7 @@ class Interval:
     high: float
     coverage: float = 0.95
     kind: str = "continuous"
-    """`continuous` or `discrete`."""
+    """`continuous`, `discrete`, or `scatter` for that of a standard deviation."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

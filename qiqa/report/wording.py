@@ -150,4 +150,19 @@ def wording(name: str, insert: str | None = None) -> Wording:
     if insert is not None and quantity in _QUANTITIES:
         unit, words = _QUANTITIES[quantity]
         return Wording(title=insert, unit=unit, direction=_NEAR, meaning=f"{words} of {insert}")
+    if insert is not None and name.startswith("repeatability_wcv_"):
+        return Wording(
+            title=f"wCV, {insert}",
+            unit="%",
+            direction=_LOW,
+            meaning="standard deviation of repeats in percent of their mean",
+        )
+    if name.startswith("linearity_slope_"):
+        quantity, _, group = name.removeprefix("linearity_slope_").partition("_")
+        return Wording(
+            title=f"Linearity of {quantity.upper()}, {group}",
+            unit="1",
+            direction="nearer to 1 is better",
+            meaning="slope of ln(measured) on ln(certified)",
+        )
     return Wording(title=name)
