@@ -99,6 +99,15 @@ _QUANTITIES = {
     "t2": ("ms", "T2, mean over the voxels clear of the wall,"),
     "adc": ("µm²/s", "ADC, mean over the voxels clear of the wall,"),
 }
+_OF_INSERTS = {
+    "adc_b_dependence": (
+        "ADC over b",
+        "%",
+        "range of two-point ADC over b-values, over their mean",
+    ),
+    "snr_nema_method1": ("SNR", "", "signal over noise from the difference of two images"),
+    "signal_relative": ("Signal", "%", "signal in percent of that of the highest content"),
+}
 _DIAMETER = re.compile(r"^diameter_slice(\d+)_(lr|ap|d1|d2)$")
 _POSITION = re.compile(r"^slice_position_slice(\d+)$")
 _RESOLUTION = re.compile(r"^high_contrast_resolution_(lr|ap)$")
@@ -147,7 +156,7 @@ def wording(name: str, insert: str | None = None) -> Wording:
             meaning="diameter of the smallest holes that are told apart",
         )
     quantity = name.partition("_")[0]
-    if insert is not None and quantity in _QUANTITIES:
+    if insert is not None and name == f"{quantity}_{insert}" and quantity in _QUANTITIES:
         unit, words = _QUANTITIES[quantity]
         return Wording(title=insert, unit=unit, direction=_NEAR, meaning=f"{words} of {insert}")
     if insert is not None and name.startswith("repeatability_wcv_"):
@@ -156,6 +165,16 @@ def wording(name: str, insert: str | None = None) -> Wording:
             unit="%",
             direction=_LOW,
             meaning="standard deviation of repeats in percent of their mean",
+        )
+    for start, (title, unit, words) in _OF_INSERTS.items():
+        if insert is not None and name.startswith(f"{start}_"):
+            return Wording(title=f"{title}, {insert}", unit=unit, meaning=words)
+    if name.startswith("adc_position_dependence_"):
+        return Wording(
+            title="ADC at 60 mm against the isocenter",
+            unit="%",
+            direction=_LOW,
+            meaning="departure of the ADC of one content 60 mm away from the isocenter",
         )
     if name.startswith("linearity_slope_"):
         quantity, _, group = name.removeprefix("linearity_slope_").partition("_")

@@ -1,0 +1,124 @@
+"""Signal and noise in inserts from a pair of like images: SNR by NEMA, relative proton density."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from qiqa.core.errors import NotMeasurable
+from qiqa.core.measurement import BudgetLine, Measurement
+from qiqa.core.pose import InsertPosition
+from qiqa.measure._insert_roi import InsertRoi, insert_roi
+from qiqa.measure.insert_view import InsertView
+from qiqa.measure.outcome import Outcome, finish, not_measured
+
+__all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
+
+KIND = "images"
+ALGORITHM = "insert_signal/1"
+NAMES = (
+    ("snr_nema_method1_insert", "snr_nema_method1_insert", "1", None),
+    ("signal_relative", "signal_relative", "%", None),
+)
+
+
+def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
+    """Measure SNR [1] and signal relative to the brightest insert [%] in every insert of a pair.
+
+    Noise is the SD of the difference of two images of one acquisition over the root of 2 (NEMA
+    MS 1-2008, method 1). Told once, on the second of the two.
+    """
+    pair = [
+        other
+        for other in siblings
+        if other.role == view.role
+        and other.kind == "images"
+        and other.series.header.shape == view.series.header.shape
+        and np.allclose(other.series.header.affine, view.series.header.affine, atol=0.1)
+        and other.pose.labels not in ("unresolved", "none")
+    ]
+    if view.series.header.shape[3] != 1 or len(pair) != 2 or pair[1] is not view:
+        return Outcome()
+    found: list[Measurement] = []
+    first = pair[0].series.signal[..., 0].astype(np.float64)
+    second = view.series.signal[..., 0].astype(np.float64)
+    means: dict[str, tuple[float, float]] = {}
+    for insert in view.pose.inserts:
+        try:
+            roi = insert_roi(view, insert)
+            found.append(_snr(view, insert, roi, first, second))
+            both = (first[roi.index] + second[roi.index]) / 2
+            means[insert.label] = (
+                float(both.mean()), float(both.std(ddof=1)) / math.sqrt(roi.n_voxels),
+            )  # fmt: skip
+        except NotMeasurable as reason:
+            found.append(_none(view, insert, reason.message))
+    return Outcome(measurements=(*found, *_relative(view, means)))
+
+
+def _snr(
+    view: InsertView, insert: InsertPosition, roi: InsertRoi,
+    first: np.ndarray, second: np.ndarray,
+) -> Measurement:  # fmt: skip
+    a, b = first[roi.index], second[roi.index]
+    noise = float((a - b).std(ddof=1)) / math.sqrt(2)
+    if not noise > 0:
+        raise NotMeasurable("the two images are the same: no noise between them")
+    value = float((a.mean() + b.mean()) / 2) / noise
+    dof = roi.n_voxels - 1
+    plain = finish(
+        view, f"snr_nema_method1_{insert.label}", "snr_nema_method1_insert", "1", value,
+        (
+            BudgetLine(
+                name="number of voxels",
+                standard_uncertainty=value / math.sqrt(2 * dof),
+                degrees_of_freedom=float(dof),
+                evaluation="A",
+                note=f"{roi.n_voxels} voxels",
+            ),
+        ),
+        algorithm=ALGORITHM,
+    )  # fmt: skip
+    return dataclasses.replace(plain, insert=insert.label, reference=None)
+
+
+def _relative(view: InsertView, means: dict[str, tuple[float, float]]) -> list[Measurement]:
+    """Return signals of each group in percent of that of its last insert: the highest content."""
+    found = []
+    for name in dict.fromkeys(item.group for item in view.pose.inserts):
+        group = view.phantom.find_group(name)
+        if "pd" not in group.rising:
+            continue
+        last = group.labels[int(np.argmax(group.contents))]
+        if last not in means or not means[last][0] > 0:
+            continue
+        for label in group.labels:
+            if label not in means:
+                continue
+            value = 100 * means[label][0] / means[last][0]
+            own = math.hypot(means[label][1] / means[label][0], means[last][1] / means[last][0])
+            plain = finish(
+                view, f"signal_relative_{label}", "signal_relative", "%", value,
+                (
+                    BudgetLine(
+                        name="spread of two means",
+                        standard_uncertainty=value * own,
+                        evaluation="A",
+                    ),
+                ),
+                algorithm=ALGORITHM,
+                assumptions=(
+                    "not corrected for the coil's sensitivity: no proton density, but comparable "
+                    "with itself over time",
+                ),
+            )  # fmt: skip
+            found.append(dataclasses.replace(plain, insert=label, reference=None))
+    return found
+
+
+def _none(view: InsertView, insert: InsertPosition, reason: str) -> Measurement:
+    name = f"snr_nema_method1_{insert.label}"
+    plain = not_measured(view, name, "snr_nema_method1_insert", "1", reason)
+    return dataclasses.replace(plain, insert=insert.label)
