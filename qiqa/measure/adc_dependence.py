@@ -28,6 +28,9 @@ _FLOOR = 4.5
 _RADIUS_MM = 60.0
 """Distance from the isocenter at which the position dependence is stated: the outer ring."""
 _APART_MM = 15.0
+_CONFOUNDED = (
+    "position, local temperature and direction cannot be told apart with one ring of each content"
+)
 _UNWEIGHTED = 50.0
 """Largest b-value that counts as none [s/mm²]."""
 
@@ -81,9 +84,7 @@ def _range_over_b(view: InsertView, insert: InsertPosition) -> tuple[float, tupl
         raise NotMeasurable("the signal does not fall with b")
     high, least = int(np.argmax(adc)), int(np.argmin(adc))
     limit = math.log(s0 / floor) / center if floor > 0 and s0 > floor else math.inf
-    reach = (
-        "" if math.isinf(limit) else f"; signal reaches the noise floor at b = {limit:.0f} s/mm²"
-    )
+    reach = "" if math.isinf(limit) else f"; the noise floor is reached at b = {limit:.0f} s/mm²"
     each = ", ".join(f"{1e6 * a:.0f} at {v:.0f}" for v, a in zip(values, adc, strict=True))
     return 100 * (adc[high] - adc[least]) / center, (
         BudgetLine(
@@ -99,9 +100,9 @@ def _range_over_b(view: InsertView, insert: InsertPosition) -> tuple[float, tupl
 def _over_position(view: InsertView, name: str) -> list[Measurement]:
     """Return how much ADC departs at 60 mm, from inserts of one content at several distances.
 
-    ADC = a (1 + c (r / 60 mm)²): gradients are weaker or stronger away from the isocenter, and b goes
-    with their square. Composition is held fixed; temperature that differs over the phantom, and
-    direction, are not: with one ring of each content they cannot be told from position.
+    ADC = a (1 + c (r / 60 mm)²): gradients are weaker or stronger away from the isocenter, and b
+    goes with their square. Composition is held fixed; temperature that differs over the phantom,
+    and direction, are not: with one ring of each content they cannot be told from position.
     """
     group = view.phantom.find_group(name)
     content = dict(zip(group.labels, group.contents, strict=True))
@@ -134,10 +135,7 @@ def _over_position(view: InsertView, name: str) -> list[Measurement]:
                 ),
             ),
             algorithm=ALGORITHM,
-            assumptions=(
-                "position, local temperature and direction cannot be told apart with one ring of "
-                "each content",
-            ),
+            assumptions=(_CONFOUNDED,),
         )  # fmt: skip
         found.append(dataclasses.replace(plain, reference=None))
     return found

@@ -22,6 +22,7 @@ NAMES = (
     ("snr_nema_method1_insert", "snr_nema_method1_insert", "1", None),
     ("signal_relative", "signal_relative", "%", None),
 )
+_UNCORRECTED = "not corrected for the coil's sensitivity: no proton density"
 
 
 def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
@@ -109,10 +110,7 @@ def _relative(view: InsertView, means: dict[str, tuple[float, float]]) -> list[M
                     ),
                 ),
                 algorithm=ALGORITHM,
-                assumptions=(
-                    "not corrected for the coil's sensitivity: no proton density, but comparable "
-                    "with itself over time",
-                ),
+                assumptions=(_UNCORRECTED,),
             )  # fmt: skip
             found.append(dataclasses.replace(plain, insert=label, reference=None))
     return found
