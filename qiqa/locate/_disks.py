@@ -19,8 +19,6 @@ PIXEL_MM = 1.0
 """Pixel of the grid that is searched: fine enough for a wall of 1.5 mm beside an insert of 10."""
 _MARGIN_MM = 3.0
 """Width of the surroundings that a pattern looks at."""
-_MOST_IMAGES = 8
-"""Images of a series that are looked at, evenly spread: contrast differs, geometry does not."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -49,10 +47,11 @@ class Likeness:
     """Like a bright disk on a darker ground."""
 
 
-def resampled(
-    images: NDArray[np.float32], voxel_mm: tuple[float, float], most: int = _MOST_IMAGES
-) -> Plane:
-    """Return images (i, j, n) of one slice on the grid that is searched."""
+def resampled(images: NDArray[np.float32], voxel_mm: tuple[float, float], most: int) -> Plane:
+    """Return images (i, j, n) of one slice on the grid that is searched.
+
+    At most `most` images, evenly spread: contrast differs among them, geometry does not.
+    """
     from scipy.ndimage import zoom
 
     n = images.shape[2]

@@ -24,6 +24,9 @@ _MISSING = 0.25
 """Share of the inserts that may be unseen."""
 _RUN = 0.8
 """Slices with this share of the best score show the same inserts."""
+_FEW_SLICES = 4
+_MANY_IMAGES, _FEW_IMAGES = 8, 3
+"""Images of a slice that are looked at: fewer where many slices show the same inserts."""
 _GROUND = 0.01
 """Contrast, as a share of the brightest signal, below which an image shows nothing."""
 
@@ -123,7 +126,8 @@ def sightings(series: Series, layouts: tuple[FlatLayout, ...]) -> list[Sighting]
 
 
 def _in_slice(series: Series, layout: FlatLayout, k: int) -> tuple[Plane, Match | None]:
-    plane = resampled(series.signal[:, :, k, :], series.header.voxel_size_mm[:2])
+    most = _MANY_IMAGES if series.header.shape[2] <= _FEW_SLICES else _FEW_IMAGES
+    plane = resampled(series.signal[:, :, k, :], series.header.voxel_size_mm[:2], most)
     brightest = float(plane.images.max())
     if not brightest > 0:
         return plane, None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
+from numpy.typing import NDArray
+
 from qiqa.core.arrangement import Arrangement, Group
 from qiqa.core.maps import ParameterMaps
 from qiqa.core.pose import InsertPosition
@@ -33,6 +36,8 @@ class InsertView(View):
     phantom: Arrangement
     maps: ParameterMaps | None = None
     conditions: Conditions = Conditions()
+    scanner_map: NDArray[np.float32] | None = None
+    """(i, j, k) map of the same quantity that the scanner computed, in its own unit."""
 
     @property
     def kind(self) -> str:

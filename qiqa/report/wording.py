@@ -105,6 +105,7 @@ _OF_INSERTS = {
         "%",
         "range of two-point ADC over b-values, over their mean",
     ),
+    "adc_versus_scanner": ("Against scanner's ADC", "%", "our ADC over the scanner's, less 100 %"),
     "snr_nema_method1": ("SNR", "", "signal over noise from the difference of two images"),
     "signal_relative": ("Signal", "%", "signal in percent of that of the highest content"),
 }

@@ -27,6 +27,7 @@ from qiqa.workflows.labeling import labeled
 from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_used
 from qiqa.workflows.parts import parts
 from qiqa.workflows.roles import OTHER
+from qiqa.workflows.scanner_maps import with_scanner_maps
 from qiqa.workflows.windowed import windowed
 
 __all__ = ["conditions_of", "locate_inserts"]
@@ -105,6 +106,7 @@ def locate_inserts(
             except QiqaError as error:
                 notes.append(not_used(series.header, error))
         views.append(view)
+    views = with_scanner_maps(views, headers)
     views, said = labeled(views)
     notes += said
     found = tuple(LocatedSeries(view=view, deviations=()) for view in views)
