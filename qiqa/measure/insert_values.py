@@ -29,6 +29,10 @@ NAMES = (
 )
 _MOST_LOST = 0.5
 """Share of voxels without an answer from which there is no value."""
+_EFFICIENCY = "inversion_efficiency"
+_EFFICIENCIES = (0.3, 3.0)
+"""What an inversion can seem to reach: an inversion time that is counted from another moment than
+the middle of the pulse by 5 ms makes it 1.5 at T1 22 ms (seen), and changes no T1."""
 _DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 
 
@@ -89,6 +93,7 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
     budget = (
         *_statistics(view, values, errors, int(np.median(view.maps.n_used[roi.index]))),
         _placement(view, insert, value),
+        *_late(view, roi, value),
     )
     said = [f"{lost} voxels without an answer left out"] if lost else []
     if view.pose.labels == "by_values":
@@ -119,14 +124,33 @@ def _inside(
     name = view.maps.parameters[0].name
     values = view.maps.estimate(name)[roi.index].astype(np.float64)
     errors = view.maps.standard_error(name)[roi.index].astype(np.float64)
-    good = np.isfinite(values)
+    good = np.isfinite(values) & _possible(view, roi)
     return values[good], errors[good], int((~good).sum())
+
+
+def _possible(view: InsertView, roi: InsertRoi) -> NDArray[np.bool_]:
+    """Say in which voxels the other parameters are such as can exist.
+
+    Where T1 is short of the first inversion time, least squares may take the first point for one
+    before the zero crossing: T1 then comes out at half of its value, and the efficiency of the
+    inversion at 5 to 1000.
+    """
+    assert view.maps is not None  # noqa: S101
+    names = [parameter.name for parameter in view.maps.parameters]
+    if _EFFICIENCY not in names:
+        return np.ones(roi.n_voxels, dtype=bool)
+    k = view.maps.estimate(_EFFICIENCY)[roi.index]
+    return np.asarray((k >= _EFFICIENCIES[0]) & (k <= _EFFICIENCIES[1]))
 
 
 def _why(view: InsertView, roi: InsertRoi) -> str:
     """Return the commonest reason for having no answer."""
     assert view.maps is not None  # noqa: S101
     states = view.maps.status[roi.index]
+    answered = np.array([FitStatus(int(s)).has_answer for s in states])
+    impossible = int((answered & ~_possible(view, roi)).sum())
+    if impossible > roi.n_voxels / 2 or impossible > int((~answered).sum()):
+        return "impossible inversion efficiency (the first inversion time is too long for this T1)"
     without = [int(s) for s in states if not FitStatus(int(s)).has_answer]
     return FitStatus(max(set(without), key=without.count)).words if without else "no answer"
 
@@ -171,6 +195,26 @@ def _independent(stored: tuple[int, int] | None, acquired: tuple[int, int] | Non
     if not stored or not acquired or min(acquired) <= 0:
         return 1.0
     return min(max(acquired) * min(acquired) / (max(stored) * min(stored)), 1.0)
+
+
+def _late(view: InsertView, roi: InsertRoi, value: float) -> tuple[BudgetLine, ...]:
+    """Return what the choice of points does to the value."""
+    assert view.maps is not None  # noqa: S101
+    if view.all_points is None:
+        return ()
+    other = view.all_points.estimate(view.quantity)[roi.index].astype(np.float64)
+    other = other[np.isfinite(other)]
+    if not other.size:
+        return ()
+    apart = abs(float(other.mean()) - value)
+    return (
+        BudgetLine(
+            name="late recovery",
+            standard_uncertainty=apart / math.sqrt(12.0),
+            note=f"all points read {float(other.mean()):.4g}; anywhere within half of the "
+            "difference",
+        ),
+    )
 
 
 def _placement(view: InsertView, insert: InsertPosition, value: float) -> BudgetLine:

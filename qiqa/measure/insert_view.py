@@ -36,6 +36,8 @@ class InsertView(View):
     phantom: Arrangement
     maps: ParameterMaps | None = None
     conditions: Conditions = Conditions()
+    all_points: ParameterMaps | None = None
+    """Maps fitted to all points, where `maps` leaves out late ones."""
     scanner_map: NDArray[np.float32] | None = None
     """(i, j, k) map of the same quantity that the scanner computed, in its own unit."""
 

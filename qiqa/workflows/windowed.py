@@ -62,7 +62,7 @@ def windowed(view: InsertView, window: float, areas: dict[str, NDArray[np.bool_]
                     view.series.volumes(order[:n]), whole.model, mask=mask, noise_sd=whole.noise_sd
                 )
             current = _pasted(current, part, mask)
-            view = dataclasses.replace(view, maps=current)
+            view = dataclasses.replace(view, maps=current, all_points=whole)
         used.update(wanted)
     return view
 
