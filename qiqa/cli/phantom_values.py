@@ -61,8 +61,8 @@ def show(phantom: Phantom, at: Conditions) -> None:
     if refused:
         say()
         say("no value:")
-        for error in refused:
-            say(f"  {error.message}")
+        for what, why in refused:
+            say(f"  {what}: {why}")
 
 
 def payload(phantom: Phantom, at: Conditions) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def payload(phantom: Phantom, at: Conditions) -> dict[str, Any]:
             }
             for group, c in values
         ],
-        "refused": [error.message for error in refused],
+        "refused": [{"what": what, "why": why} for what, why in refused],
     }
 
 
@@ -151,7 +151,7 @@ def _span(temperatures: tuple[float, ...]) -> str:
 
 def _values(
     phantom: Phantom, at: Conditions
-) -> tuple[list[tuple[str, Certified]], list[CertificateError]]:
+) -> tuple[list[tuple[str, Certified]], list[tuple[str, str]]]:
     """Return what is certified at the conditions, by group, and what is not and why."""
     if not at.given:
         return [], []
@@ -168,20 +168,20 @@ def _values(
             hint="give --temperature, as measured in or at the phantom",
         )
     found: list[tuple[str, Certified]] = []
-    refused: dict[str, CertificateError] = {}
+    refused: dict[tuple[str, str], CertificateError] = {}
     for group, quantity, insert in _asked(phantom):
         try:
             value = phantom.certified(
                 group, quantity, insert, serial=at.serial, field_t=at.field_t, degc=at.degc
             )
         except CertificateError as error:
-            refused.setdefault(f"{group} {quantity}", error)
+            refused.setdefault((group, quantity), error)
         else:
             found.append((group, value))
     # a content in percent holds always; alone it is no answer to a question for T1 at 30 °C
     if refused and all(c.reference.temperature_degc is None for _, c in found):
         raise next(iter(refused.values()))
-    return found, list(refused.values())
+    return found, [(f"{g} {q}", error.message) for (g, q), error in refused.items()]
 
 
 def _asked(phantom: Arrangement) -> Iterator[tuple[str, str, str]]:

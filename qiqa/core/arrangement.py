@@ -103,7 +103,7 @@ class Arrangement(Phantom):
     ) -> tuple[Certificate, ...]:
         """Return the tables that hold for a unit at a field strength.
 
-        Those of this very unit come first, then those of its batch, then those for every unit.
+        Those of this very unit come first, then the more trusted ones, then those of its batch.
         """
         batch = self.batch_of(serial)
         fitting = [
@@ -113,7 +113,13 @@ class Arrangement(Phantom):
             and item.quantity == quantity
             and item.holds(None if batch is None else batch.name, serial, field_t)
         ]
-        return tuple(sorted(fitting, key=lambda item: (item.serial is None, item.batch is None)))
+        trust = ("certified", "secondary", "unreliable")
+        return tuple(
+            sorted(
+                fitting,
+                key=lambda t: (t.serial is None, trust.index(t.confidence), t.batch is None),
+            )
+        )
 
     def certified(
         self,
@@ -127,8 +133,7 @@ class Arrangement(Phantom):
     ) -> Certified:
         """Return the certified value of one insert at the conditions of a scan.
 
-        The first table that holds for the unit and has the insert counts; one that holds for this
-        very unit comes before those of its batch.
+        The first of `certificates` that has the insert counts.
 
         Parameters
         ----------

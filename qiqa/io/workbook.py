@@ -109,11 +109,7 @@ def _read_new(raw: bytes, where: str) -> tuple[Sheet, ...]:
     except ImportError as error:
         raise _missing("openpyxl", ".xlsx", where) from error
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            unpacked = sum(item.file_size for item in archive.infolist())
-        if unpacked > _LARGEST_UNPACKED:
-            message = f"unpacks to {unpacked} bytes, too many for a calibration workbook"
-            raise DefinitionError(message, where=where)
+        _check_unpacked(raw, where)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about styles and extensions, not about values
             book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
@@ -135,6 +131,15 @@ def _read_new(raw: bytes, where: str) -> tuple[Sheet, ...]:
     except Exception as error:  # a damaged file makes openpyxl raise almost anything
         raise DefinitionError(f"is a damaged .xlsx workbook: {error}", where=where) from error
     return sheets
+
+
+def _check_unpacked(raw: bytes, where: str) -> None:
+    """Refuse an archive that would fill the memory."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        unpacked = sum(item.file_size for item in archive.infolist())
+    if unpacked > _LARGEST_UNPACKED:
+        message = f"unpacks to {unpacked} bytes, too many for a calibration workbook"
+        raise DefinitionError(message, where=where)
 
 
 def _plain(value: object) -> Cell:

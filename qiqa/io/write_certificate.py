@@ -53,9 +53,5 @@ def _value(value: object) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a TOML basic string; the escapes of JSON are among those of TOML.
-
-    >>> print(_text('sheet "A"'))
-    "sheet \\"A\\""
-    """
+    """Return a TOML basic string; the escapes of JSON are among those of TOML."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
