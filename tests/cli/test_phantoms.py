@@ -1,9 +1,9 @@
 """`qiqa phantoms`: what a definition holds, at which conditions, and the way from a workbook."""
 
 import json
-import os
 import subprocess
 import sys
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -80,7 +80,6 @@ def test_show_marks_what_gives_no_verdict(qiqa):
     text = qiqa("phantoms", "show", "nist_system", *at).out
     rows = [row for row in text.splitlines() if row.split()[:2] == ["T2-1", "1928.3"]]
     assert len(rows) == 1
-    assert rows[0].split()[-4:] == ["none", "on", "accuracy"][-4:] or "unreliable" in rows[0]
     assert "none on accuracy" in rows[0]
     at = ("--serial", "130-0093", "--temperature", "20", "--field", "1.5")
     payload = json.loads(qiqa("phantoms", "show", "nist_system", *at, "--json", "-").out)
@@ -140,7 +139,7 @@ def test_from_the_workbook_to_the_value(qiqa, home, workbook, monkeypatch):
     monkeypatch.setenv("QIQA_PATH", str(home / "own"))
     at = ("--serial", "130-0200", "--temperature", "20", "--field", "3", "--json", "-")
     payload = json.loads(qiqa("phantoms", "show", "nist_system", *at).out)
-    assert [os.path.basename(f["path"]) for f in payload["files"]] == [
+    assert [Path(f["path"]).name for f in payload["files"]] == [
         "nist_system.toml", "130-0200.toml",
     ]  # fmt: skip
     (found,) = (v for v in payload["values"] if (v["insert"], v["quantity"]) == ("T1-1", "t2"))

@@ -300,7 +300,7 @@ def test_cells_are_named_as_a_spreadsheet_does():
     assert page.cell(0, 5) is None
 
 
-def test_any_text_survives_the_way_into_toml(tmp_path, monkeypatch):
+def test_any_text_survives_the_way_into_toml(tmp_path):
     import dataclasses
 
     name = 'NiCl "x" \\ \x7f @ 3.0T'
