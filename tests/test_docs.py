@@ -320,7 +320,7 @@ def test_the_example_of_an_own_phantom_works(
     assert run(["phantoms", "check", "phantoms/gel_tubes.toml"]) == 0
     said = capsys.readouterr().out.strip()
     assert f"    {said}\n" in page
-    # the page works out one value by hand: 74.0 + 1.3 / 4 * (74.0 * 2 %) ... as it prints
+    # the page works the first of these lines out by hand
     assert run(["phantoms", "show", "gel_tubes", "--temperature", "21.3", "--field", "3"]) == 0
     shown = capsys.readouterr().out
     lines = [" ".join(line.split()) for line in shown.splitlines()]

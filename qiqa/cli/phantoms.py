@@ -182,5 +182,6 @@ def _variants(phantom: Phantom) -> tuple[str, ...]:
 
 def _size(phantom: Phantom) -> str:
     if isinstance(phantom, Arrangement):
-        return f"{sum(len(g.labels) for g in phantom.group)} inserts in {len(phantom.group)} groups"
+        n, groups = sum(len(g.labels) for g in phantom.group), len(phantom.group)
+        return f"{n} inserts in {groups} group{'s' if groups > 1 else ''}"
     return f"{len(phantom.insert)} inserts" if isinstance(phantom, CylinderPhantom) else ""

@@ -90,6 +90,7 @@ def import_workbook(
                 raise DefinitionError(error.message, where=where, hint=error.hint) from error
             tables += new
             remarks += [f"sheet {sheet.name!r}: {t.note}" for t in new[:1] if t.note]
+    _check_fields(tables, str(path))
     if coverage_factor is None and any(t.uncertainty for t in tables):
         remarks.append(
             "the printed uncertainties are taken as standard uncertainties; where the workbook "
@@ -101,6 +102,7 @@ def import_workbook(
             phantom=phantom.id,
             serial=serial.strip(),
             certificate=tuple(tables),
+            path=str(path),
         ),
         used=tuple(wanted),
         skipped=tuple(s.name for s in sheets if s.name not in wanted),
@@ -138,6 +140,8 @@ def _tables(
         )
         if quantity in group.falling:
             _check_order(read, quantity, sheet)
+        if quantity == "t2":
+            _check_below_t1(read, sheet)
         unmeasured = extrapolated or (field == "1.5" and quantity != "adc" and not uncertainty)
         tables.append(
             Certificate(
@@ -221,3 +225,47 @@ def _check_order(read: Solutions, quantity: str, sheet: Sheet) -> None:
                     where=sheet.address(row, column),
                     hint="check that no rows or columns of the sheet were exchanged",
                 )
+
+
+def _check_below_t1(read: Solutions, sheet: Sheet) -> None:
+    """Refuse a T2 above T1, which no liquid has: the columns are exchanged."""
+    for concentration in read.concentrations:
+        pairs = zip(
+            read.temperatures,
+            read.row(concentration, "t1"),
+            read.row(concentration, "t2"),
+            strict=True,
+        )
+        for degc, t1, t2 in pairs:
+            if t2 > t1:
+                raise DefinitionError(
+                    f"T2 = {t2:g} ms is above T1 = {t1:g} ms of concentration {concentration:g} "
+                    f"at {degc:g} °C",
+                    where=sheet.address(*read.place(concentration, degc, "t2")),
+                    hint="check that the columns of T1 and T2 were not exchanged",
+                )
+
+
+def _check_fields(tables: list[Certificate], where: str) -> None:
+    """Refuse sheets whose fields are exchanged, as they are in a published sheet of the maker.
+
+    R2 of NiCl2 and MnCl2 grows with the field: T2 at 3 T is shorter in every sphere.
+    """
+    by_field = {
+        (t.group, t.measured_at_t): t for t in tables if t.quantity == "t2" and len(t.value) > 1
+    }
+    for (group, tesla), low in by_field.items():
+        high = by_field.get((group, 3.0))
+        if tesla != 1.5 or high is None:
+            continue
+        shared = [t for t in low.temperature_degc if t in high.temperature_degc]
+        for degc in shared:
+            i, j = low.temperature_degc.index(degc), high.temperature_degc.index(degc)
+            for row, (weak, strong) in enumerate(zip(low.value, high.value, strict=True)):
+                if strong[j] >= weak[i]:
+                    raise DefinitionError(
+                        f"T2 of sphere {row + 1} of {group} at {degc:g} °C is {strong[j]:g} ms at "
+                        f"3 T and {weak[i]:g} ms at 1.5 T; it must be shorter at 3 T",
+                        where=f"{where}: {low.source} and {high.source}",
+                        hint="ask the maker whether the two sheets were exchanged",
+                    )

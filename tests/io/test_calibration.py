@@ -224,6 +224,16 @@ BAD = {
         {"CuSO4 Solutions @ 3.0T": sheet(HEADINGS, solutions([2.9, 3.9], 0.7, 0.9))},
         "sheet 'CuSO4", "all of fiducial share one",
     ),
+    "times exchanged": (
+        {"NiCl Solutions @ 3.0T": sheet([*HEADINGS[:2], *HEADINGS[4:], *HEADINGS[2:4]],
+                                        solutions(NICKEL, 0.7, 0.98))},
+        "cell C5", "is above T1",
+    ),
+    "fields exchanged": (
+        {"MnCl Solutions @ 1.5T": sheet(HEADINGS, solutions(MANGANESE, 6.4, 105.0)),
+         "MnCl Solutions @ 3.0T": sheet(HEADINGS, solutions(MANGANESE, 7.3, 76.0))},
+        "'MnCl Solutions @ 1.5T'", "it must be shorter at 3 T",
+    ),
     "other sheets": ({"Table 1": [["x"]]}, "w.", "there are ['Table 1']"),
 }  # fmt: skip
 
