@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from qiqa.core.arrangement import Arrangement, Group
 from qiqa.core.certificate import Batch, Certificate, UnitCertificates
@@ -13,6 +13,11 @@ from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import DefinitionError
 
 __all__ = ["check_arrangement", "check_cylinder", "check_unit"]
+
+_UNITS = {"t1": "ms", "t2": "ms", "t2star": "ms", "adc": "mm²/s", "pd": "%"}
+"""The one unit of a quantity; a certificate in another would judge wrongly, so it is refused."""
+_CONDITIONS = ("group", "quantity", "batch", "serial", "confidence")
+"""What else tables differ in, beside field and inserts, so that one of them can be chosen."""
 
 
 def check_cylinder(phantom: CylinderPhantom, file: str) -> None:
@@ -50,8 +55,13 @@ def check_arrangement(phantom: Arrangement, file: str) -> None:
     _no_twice(labels, f"{file}: group", "insert")
     for index, group in enumerate(phantom.group):
         _check_group(group, f"{file}: group[{index}]")
+    if phantom.shell_diameter_mm is not None:
+        _positive(phantom.shell_diameter_mm, f"{file}: shell_diameter_mm")
+    _no_twice((item.name for item in phantom.landmark), f"{file}: landmark", "landmark")
     for index, mark in enumerate(phantom.landmark):
         _known(mark.group, groups, f"{file}: landmark[{index}].group")
+        _positive(mark.diameter_mm, f"{file}: landmark[{index}].diameter_mm")
+        _finite(mark.center_mm, f"{file}: landmark[{index}].center_mm")
     _no_twice((item.name for item in phantom.batch), f"{file}: batch", "batch")
     for index, batch in enumerate(phantom.batch):
         _check_batch(batch, f"{file}: batch[{index}]")
@@ -62,6 +72,7 @@ def check_arrangement(phantom: Arrangement, file: str) -> None:
         if table.batch is not None:
             _known(table.batch, batches, f"{where}.batch")
         _check_certificate(table, groups[table.group], where)
+    _check_rivals(phantom.certificate, groups, file)
 
 
 def check_unit(unit: UnitCertificates, phantom: Arrangement) -> None:
@@ -87,6 +98,35 @@ def check_unit(unit: UnitCertificates, phantom: Arrangement) -> None:
                 raise DefinitionError(message, where=f"{where}.{name}", hint="leave it out")
         _known(table.group, groups, f"{where}.group")
         _check_certificate(table, groups[table.group], where)
+    _check_rivals(unit.certificate, groups, unit.path)
+
+
+def _check_rivals(tables: tuple[Certificate, ...], groups: Mapping[str, Group], file: str) -> None:
+    """Refuse two tables that say something about the same insert at the same conditions."""
+    for index, table in enumerate(tables):
+        for before, other in enumerate(tables[:index]):
+            if any(getattr(table, name) != getattr(other, name) for name in _CONDITIONS):
+                continue
+            one, two = (t.field_strength_t or (0.0, math.inf) for t in (table, other))
+            labels = groups[table.group].labels
+            both = set(table.inserts or labels) & set(other.inserts or labels)
+            if both and one[0] <= two[1] and two[0] <= one[1]:
+                raise DefinitionError(
+                    f"{table.describe()} of {min(both)} stands in certificate[{before}] already",
+                    where=f"{file}: certificate[{index}]",
+                    hint="keep one; tables may differ in batch, field, inserts or confidence",
+                )
+
+
+def _positive(value: float, where: str) -> None:
+    if not 0 < value < math.inf:
+        raise DefinitionError(f"{value:g} must be above 0", where=where)
+
+
+def _finite(values: Iterable[float], where: str) -> None:
+    given = list(values)
+    if not all(map(math.isfinite, given)):
+        raise DefinitionError(f"{given} must be finite", where=where)
 
 
 def _no_twice(names: Iterable[str], where: str, what: str) -> None:
@@ -130,11 +170,22 @@ def _check_group(group: Group, where: str) -> None:
         if given != n and (given or name == "centers_mm"):
             message = f"{given} entries for {n} labels"
             raise DefinitionError(message, where=f"{where}.{name}")
-    if not 0 < group.inner_diameter_mm <= group.outer_diameter_mm:
+    if not 0 < group.inner_diameter_mm <= group.outer_diameter_mm < math.inf:
         message = f"{group.inner_diameter_mm:g} mm must be above 0 and at most the outer diameter"
         raise DefinitionError(message, where=f"{where}.inner_diameter_mm")
-    if math.hypot(*group.axis) == 0:
-        raise DefinitionError("(0, 0, 0) is no direction", where=f"{where}.axis")
+    if not 0 < math.hypot(*group.axis) < math.inf:
+        raise DefinitionError(f"{list(group.axis)} is no direction", where=f"{where}.axis")
+    if group.length_mm is not None:
+        _positive(group.length_mm, f"{where}.length_mm")
+    if not 0 <= group.position_uncertainty_mm < math.inf:
+        message = f"{group.position_uncertainty_mm:g} must be 0 or above"
+        raise DefinitionError(message, where=f"{where}.position_uncertainty_mm")
+    for index, center in enumerate(group.centers_mm):
+        _finite(center, f"{where}.centers_mm[{index}]")
+    both = set(group.falling) & set(group.rising)
+    if both:
+        message = f"{min(both)!r} cannot fall and rise"
+        raise DefinitionError(message, where=f"{where}.rising")
     for label in group.absent:
         _known(label, group.labels, f"{where}.absent")
     nearest = min(
@@ -147,6 +198,10 @@ def _check_group(group: Group, where: str) -> None:
 
 
 def _check_certificate(table: Certificate, group: Group, where: str) -> None:
+    unit = _UNITS.get(table.quantity, table.unit)
+    if table.unit != unit:
+        message = f"{table.unit!r} is not the unit of {table.quantity}, which is {unit!r}"
+        raise DefinitionError(message, where=f"{where}.unit", hint="convert the numbers")
     for name in ("inserts", "unreliable"):
         for label in getattr(table, name):
             _known(label, group.labels, f"{where}.{name}")

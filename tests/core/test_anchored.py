@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qiqa.core.anchored import anchored_t2, relaxivity_ratio
@@ -77,6 +77,7 @@ def test_another_temperature_adds_doubt():
     assert far.standard_uncertainty / far.value > 0.04 > near.standard_uncertainty / near.value
 
 
+@settings(deadline=None)
 @given(st.floats(90.0, 2400.0), st.floats(90.0, 2400.0))
 def test_a_longer_t1_asks_for_a_longer_t2(one, other):
     short, long = sorted((one, other))

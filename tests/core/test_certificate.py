@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from qiqa.core.certificate import Batch, Certificate
@@ -51,6 +51,7 @@ def tables(draw, *, rising=False):
     )
 
 
+@settings(deadline=None)
 @given(tables(), st.floats(0.0, 1.0))
 def test_between_neighbors_lies_between_them(table, part):
     t = table.temperature_degc
@@ -64,6 +65,7 @@ def test_between_neighbors_lies_between_them(table, part):
     assert u_low * (1 - 1e-9) <= found.standard_uncertainty <= u_high * (1 + 1e-9)
 
 
+@settings(deadline=None)
 @given(tables())
 def test_at_a_tabulated_temperature_it_is_the_table(table):
     for n, degc in enumerate(table.temperature_degc):
@@ -71,6 +73,7 @@ def test_at_a_tabulated_temperature_it_is_the_table(table):
         assert found.reference.value == pytest.approx(table.value[0][n], rel=1e-9)
 
 
+@settings(deadline=None)
 @given(tables(rising=True), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_a_rising_table_stays_rising(table, one, other):
     t = table.temperature_degc
@@ -80,6 +83,7 @@ def test_a_rising_table_stays_rising(table, one, other):
     assert below <= above * (1 + 1e-12)
 
 
+@settings(deadline=None)
 @given(tables(), st.floats(1e-6, 1e3), st.booleans())
 def test_outside_it_refuses_and_names_what_it_holds(table, away, above):
     t = table.temperature_degc

@@ -131,6 +131,16 @@ WRONG = [
         'source = "our', 'carry_degc = 1.0\nsource = "our',
         "certificate[0].percent_per_degc", "only a table with one temperature",
     ),
+    ("[-30.0, 0.0, 0.0]", "[-inf, 0.0, 0.0]", "group[0].centers_mm[0]", "must be finite"),
+    ('falling = ["t2"]', "axis = [0, 0, inf]", "group[0].axis", "no direction"),
+    ('falling = ["t2"]', "length_mm = 0", "group[0].length_mm", "above 0"),
+    ('falling = ["t2"]', "position_uncertainty_mm = -1", "group[0].position_uncertainty_mm", "or"),
+    ('falling = ["t2"]', 'falling = ["t2"]\nrising = ["t2"]', "group[0].rising", "fall and rise"),
+    ("outer_diameter_mm = 22.0", "outer_diameter_mm = inf", "group[0].inner_diameter_mm", "most"),
+    ("diameter_mm = 5.0", "diameter_mm = 0.0", "landmark[0].diameter_mm", "above 0"),
+    ("[0.0, 30.0, 0.0]", "[0.0, inf, 0.0]", "landmark[0].center_mm", "must be finite"),
+    ('id = "tubes"', 'id = "tubes"\nshell_diameter_mm = -3', "shell_diameter_mm", "above 0"),
+    ('unit = "ms"', 'unit = "s"', "certificate[0].unit", "'s' is not the unit of t2"),
     ('id = "tubes"', 'id = "tubes"\npath = "x"', "path", "filled in when the file is read"),
     ('id = "tubes"', 'id = "tubes"\nsupplements = []', "supplements", "filled in"),
     ('family = "arrangement"', 'family = "ball"', "family", "'arrangement'"),
@@ -146,6 +156,28 @@ def test_wrong_arrangement_names_the_place(tmp_path, old, new, where, said):
         load_phantom(str(path))
     assert error.value.where == f"{path}: {where}"
     assert said in str(error.value)
+
+
+def test_two_tables_for_the_same_conditions_are_refused(tmp_path):
+    table = PHANTOM[PHANTOM.index("[[certificate]]") :]
+    with pytest.raises(DefinitionError, match=r"of a stands in certificate\[0\] already") as error:
+        load_phantom(str(write(tmp_path, PHANTOM + table)))
+    assert error.value.where.endswith("certificate[1]")
+    for old, new in (
+        ("[1.4, 1.6]", "[2.8, 3.1]"),
+        ('batch = "A"\n', ""),
+        ('confidence = "certified"', 'confidence = "secondary"'),
+    ):
+        load_phantom(str(write(tmp_path, PHANTOM + table.replace(old, new))))
+    split = PHANTOM.replace('source = "our', 'inserts = ["a", "b"]\nsource = "our')
+    with pytest.raises(DefinitionError, match="already"):
+        load_phantom(str(write(tmp_path, split + table)))
+
+
+def test_two_landmarks_of_one_name(tmp_path):
+    start, end = PHANTOM.index("[[landmark]]"), PHANTOM.index("[[certificate]]")
+    with pytest.raises(DefinitionError, match="second landmark called 'mark'"):
+        load_phantom(str(write(tmp_path, PHANTOM + PHANTOM[start:end])))
 
 
 CARRIED = PHANTOM.replace("[18.0, 22.0]", "[20.0]").replace(

@@ -349,6 +349,19 @@ def relative_scatter(pairs):
     return 100 * math.sqrt(sum(((a + b * c) / r - 1) ** 2 for c, r in pairs) / (n - 2))
 
 
+def test_the_change_with_field_is_that_between_the_two_fields_of_batch_1():
+    """Stated from relaxivities at 1.5 and 3 T; single spheres agree as well as "roughly" asks."""
+    for (group, quantity), column in {
+        ("T1", "t1"): 1, ("T1", "t2"): 3, ("T2", "t1"): 1, ("T2", "t2"): 3,
+    }.items():  # fmt: skip
+        both = zip(BATCH_1[group, 1.5][7:], BATCH_1[group, 3.0][7:], strict=True)
+        found = sorted(100 * math.log(b[column] / a[column]) / 1.5 for a, b in both)[3]
+        stated = {t.percent_per_t for t in SYSTEM.certificate
+                  if (t.group, t.quantity) == (group, quantity)}  # fmt: skip
+        assert len(stated) == 1
+        assert 0.7 < found / stated.pop() < 1.3, (group, quantity)
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 
