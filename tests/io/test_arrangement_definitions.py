@@ -1,12 +1,20 @@
 """Every way in which the definition of an arrangement can be wrong is refused with its place."""
 
+import copy
 import hashlib
+import math
 import os
+import tomllib
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from qiqa.core.errors import DefinitionError
+from qiqa.core.arrangement import Arrangement
+from qiqa.core.errors import CertificateError, DefinitionError
+from qiqa.io.consistency import check_arrangement
 from qiqa.io.definitions import load_certificates, load_phantom
+from qiqa.io.structure import build
 
 PHANTOM = """
 schema = "qiqa.phantom/1"
@@ -204,6 +212,58 @@ def test_a_table_that_is_carried_says_how(tmp_path, extra, said):
     phantom = load_phantom(str(write(tmp_path, fine)))
     at = {"serial": "77-0003", "field_t": 1.5, "degc": 21.0}
     assert phantom.certified("gel", "t2", "b", **at).reference.value == pytest.approx(51 * 1.02)
+
+
+def places(data, path=()):
+    """Yield the path of everything in a parsed TOML."""
+    items = data.items() if isinstance(data, dict) else enumerate(data)
+    for key, value in items:
+        yield (*path, key)
+        if isinstance(value, dict | list):
+            yield from places(value, (*path, key))
+
+
+PARSED = tomllib.loads(PHANTOM)
+PLACES = sorted(places(PARSED), key=str)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 99) | st.floats() | st.text(max_size=5)
+    | st.sampled_from(["gel", "a", "b", "A", "t2", "ms", "unreliable", "77-0005"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)  # fmt: skip
+
+
+@settings(deadline=None, max_examples=400)
+@given(st.sampled_from(PLACES), ANYTHING)
+def test_whatever_stands_in_a_definition_it_is_refused_or_gives_values(path, value):
+    """No other error leaves than the one that names the place, and no value without sense."""
+    data = copy.deepcopy(PARSED)
+    inside = data
+    for key in path[:-1]:
+        inside = inside[key]
+    if value is None:
+        del inside[path[-1]]
+    else:
+        inside[path[-1]] = value
+    try:
+        phantom = build(Arrangement, data, file="f")
+        check_arrangement(phantom, "f")
+    except DefinitionError as error:
+        refused = error
+    else:
+        refused = None
+    if refused is not None:
+        assert refused.where.startswith("f")
+        return
+    for group in phantom.group:
+        for label in group.labels:
+            at = {"serial": "77-0003", "field_t": 1.5, "degc": 19.0}
+            try:
+                found = phantom.certified(group.name, "t2", label, **at).reference
+            except CertificateError:
+                continue
+            assert 0 < found.value < math.inf
+            assert not found.standard_uncertainty < 0
 
 
 def test_a_phantom_needs_a_group(tmp_path):

@@ -10,8 +10,11 @@ import sys
 import openpyxl
 import pytest
 import xlwt
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from qiqa.core.errors import DefinitionError
+from qiqa.io import calibration
 from qiqa.io.calibration import import_workbook
 from qiqa.io.definitions import load_certificates, load_phantom
 from qiqa.io.workbook import Sheet, read_workbook
@@ -248,6 +251,33 @@ def test_a_bad_workbook_names_sheet_cell_and_value(tmp_path, kind, fault):
     assert str(path) in error.value.where
     assert where in error.value.where
     assert said in str(error.value)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.integers(0, 89), st.integers(0, 6),
+    st.none() | st.floats(width=32) | st.text(max_size=4) | st.sampled_from(HEADINGS),
+)  # fmt: skip
+def test_whatever_stands_in_a_cell_it_is_refused_or_gives_values(row, column, cell):
+    rows = [list(r) for r in system_sheets()["NiCl Solutions @ 3.0T"]]
+    rows[row] += [None] * (7 - len(rows[row]))
+    rows[row][column] = cell.strip() or None if isinstance(cell, str) else cell
+    page = Sheet(name="N", rows=tuple(tuple(r) for r in rows))
+    group = SYSTEM.find_group("T1")
+    try:
+        tables = calibration._tables(page, group, "3", None)
+    except DefinitionError as error:
+        refused = error
+    else:
+        refused = None
+    if refused is not None:
+        assert "sheet 'N'" in refused.where
+        return
+    for table in tables:
+        for label in group.labels:
+            found = table.at(label, group.labels, 19.0).reference
+            assert 0 < found.value < 1e4
+            assert not found.standard_uncertainty < 0
 
 
 def test_a_pvp_that_the_phantom_has_not(tmp_path):
