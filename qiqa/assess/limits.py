@@ -34,7 +34,7 @@ def assess(
         How the acquisition differs from the protocol; some limits are then not applied.
     """
     name, role = measurement.name, measurement.role
-    limits = protocol.limits_for(name, role, field_strength_t)
+    limits = protocol.limits_for(name, role, field_strength_t, _of_all_inserts(measurement))
     if not limits:
         return _without_limit(measurement, protocol, field_strength_t)
     limit = limits[0]
@@ -44,12 +44,22 @@ def assess(
     if deviations and limit.off_protocol == "record":
         reason = f"off protocol ({'; '.join(deviations)}): recorded, not judged"
         return _open(measurement, limit, levels, reason, answered=True)
-    if limit.compares == "deviation" and measurement.reference is None:
-        return _open(measurement, limit, levels, "no reference value", answered=False)
+    if limit.compares in ("deviation", "percent") and measurement.reference is None:
+        why = next((a for a in measurement.assumptions if a.startswith("no ref")), None)
+        return _open(measurement, limit, levels, why or "no reference value", answered=False)
+    reference = measurement.reference
+    if limit.accuracy and reference is not None and reference.confidence == "unreliable":
+        words = "the certified value is unreliable: no verdict on accuracy"
+        return _open(measurement, limit, levels, words, answered=True)
     inconclusive = _inconclusive(measurement, limit)
     if inconclusive:
         return _open(measurement, limit, levels, inconclusive, answered=False)
     return _judged(measurement, limit, levels)
+
+
+def _of_all_inserts(measurement: Measurement) -> str | None:
+    """Return the quantity that a limit on all inserts names, None for other measurements."""
+    return None if measurement.insert is None else measurement.quantity
 
 
 _Levels = tuple[tuple[float, float] | None, tuple[float, float]]
@@ -108,7 +118,8 @@ def _open(
 def _without_limit(
     measurement: Measurement, protocol: Protocol, field_strength_t: float | None
 ) -> Assessment:
-    named = [item for item in protocol.limit if measurement.name in item.measurements]
+    names = {measurement.name, _of_all_inserts(measurement)}
+    named = [item for item in protocol.limit if names & set(item.measurements)]
     here = [item for item in named if measurement.role in item.roles]
     answered = True
     if not named:
@@ -134,6 +145,9 @@ def _levels(limit: Limit, measurement: Measurement) -> _Levels:
         if limit.compares == "deviation":
             center = math.nan if measurement.reference is None else measurement.reference.value
             return (center + pair[0], center + pair[1])
+        if limit.compares == "percent":
+            center = math.nan if measurement.reference is None else measurement.reference.value
+            return (center * (1 + pair[0] / 100), center * (1 + pair[1] / 100))
         return (-pair[1], pair[1]) if limit.compares == "magnitude" else pair
 
     return (None if limit.tolerance is None else absolute(limit.tolerance), absolute(limit.action))
@@ -146,11 +160,21 @@ def _inconclusive(measurement: Measurement, limit: Limit) -> str | None:
     u = math.hypot(measurement.standard_uncertainty, measurement.reference.standard_uncertainty)
     expanded = coverage_factor(measurement.degrees_of_freedom) * u
     allowed = min(abs(end) for end in limit.action if math.isfinite(end)) / 3
+    if limit.compares == "percent":
+        allowed *= abs(measurement.reference.value) / 100
     if expanded <= allowed:
         return None
+    if not math.isfinite(expanded):
+        return "inconclusive: the uncertainty of value or reference is unknown"
     lines = [(line.standard_uncertainty, line.name) for line in measurement.budget]
-    lines.append((measurement.reference.standard_uncertainty, "reference value"))
+    reference = measurement.reference
+    lines += [(line.standard_uncertainty, line.name) for line in measurement.reference_budget] or [
+        (reference.standard_uncertainty, "reference value")
+    ]
+    of, unit = 100.0, measurement.unit
+    if limit.compares == "percent" or unit == "mm²/s":
+        of, unit = measurement.reference.value, "%"
     return (
-        f"inconclusive: expanded uncertainty {expanded:.2g} {measurement.unit} is more than a "
-        f"third of the limit ({allowed:.2g}); largest part: {max(lines)[1]}"
+        f"inconclusive: expanded uncertainty {100 * expanded / abs(of):.2g} {unit} is more than a "
+        f"third of the limit ({100 * allowed / abs(of):.2g} {unit}); largest part: {max(lines)[1]}"
     )

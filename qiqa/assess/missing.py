@@ -29,7 +29,7 @@ def unanswered(
     not_found
         Names of series in which the phantom was not found: perhaps the missing one is among them.
     """
-    have = {m.name for m in measurements}
+    have = {m.name for m in measurements} | {m.quantity for m in measurements if m.insert}
     by_eye = {entry.measurement for entry in protocol.entry if entry.measurement is not None}
     required = {series.role for series in protocol.series if series.required}
     found = []

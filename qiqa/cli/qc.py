@@ -36,7 +36,7 @@ class Options:
     """What was asked for on the command line."""
 
     paths: tuple[Path, ...] | list[Path]
-    protocol: str = "acr_large_2022"
+    protocol: str | None = None
     report: Path | None = None
     json: str | None = None
     store: str | None = None
@@ -60,9 +60,8 @@ def arguments(parser: Parser) -> None:
     what = parser.add_argument_group("what is judged")
     what.add_argument(
         "--protocol",
-        default="acr_large_2022",
         metavar="NAME",
-        help="protocol by name or TOML file; default: %(default)s",
+        help="protocol by name or TOML file; default: the usual one for the phantom that is seen",
     )
     what.add_argument(
         "--exam", type=counted, metavar="N", help="which exam, where several are found (qiqa index)"
@@ -125,6 +124,7 @@ def command(options: Options) -> int:
     from qiqa.cli.entering import entries_of
     from qiqa.core.pose import Override
     from qiqa.io.definitions import load_phantom, load_protocol
+    from qiqa.workflows.identifying import usual_protocol
     from qiqa.workflows.weekly_qc import QcRequest, run_qc
 
     now = dt.datetime.now(dt.UTC)
@@ -133,11 +133,17 @@ def command(options: Options) -> int:
         column, row = numbers(options.center, 2, "--center", "127.5,130")
         center = (column, row)
     date = _past(options.date, now)
-    protocol = load_protocol(options.protocol)
+    contents = None
+    if options.protocol is None:
+        with progress() as tell:
+            contents, protocol = usual_protocol(tuple(options.paths), options.exam, tell)
+    else:
+        protocol = load_protocol(options.protocol)
     request = QcRequest(
         paths=tuple(options.paths),
         phantom=load_phantom(protocol.phantom),
         protocol=protocol,
+        contents=contents,
         exam=options.exam,
         scanner_name=options.scanner,
         date=date,

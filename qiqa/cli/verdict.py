@@ -83,7 +83,8 @@ def _counts(result: QcResult) -> str:
 
 def _is_off_protocol(item: Assessment) -> bool:
     """Say whether a limit was not applied because the acquisition departs from the protocol."""
-    return item.verdict is Verdict.NOT_EVALUATED and item.rule is not None and item.answered
+    unjudged = item.verdict is Verdict.NOT_EVALUATED and item.rule is not None and item.answered
+    return unjudged and (item.reason or "").startswith("off protocol")
 
 
 def _named(rows: Sequence[TableRow]) -> str:
@@ -146,7 +147,7 @@ def _section(title: str, deviations: Sequence[str], pairs: Sequence[_Pair]) -> S
         Row(
             cells=(
                 row.title,
-                row.quantity,
+                _with_deviation(row),
                 row.limit_text if row.target_text == DASH else row.target_text,
                 row.verdict_text,
             ),
@@ -157,6 +158,10 @@ def _section(title: str, deviations: Sequence[str], pairs: Sequence[_Pair]) -> S
         for row, item in pairs
     )
     return Section(title=title, notes=notes, rows=rows)
+
+
+def _with_deviation(row: TableRow) -> str:
+    return f"{row.quantity}, {row.deviation_text}" if row.deviation_text else row.quantity
 
 
 def _remark(row: TableRow, item: Assessment) -> str:

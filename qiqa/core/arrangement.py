@@ -44,6 +44,8 @@ class Group:
     """Quantities that fall as the content rises."""
     rising: tuple[str, ...] = ()
     """Quantities that rise with the content."""
+    constant: tuple[str, ...] = ()
+    """Quantities that are about the same in all inserts, whatever their content."""
     absent: tuple[str, ...] = ()
     """Labels of inserts that a unit may be built without."""
     fiducials: bool = False

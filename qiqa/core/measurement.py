@@ -34,7 +34,7 @@ class Interval:
     high: float
     coverage: float = 0.95
     kind: str = "continuous"
-    """`continuous` or `discrete`."""
+    """`continuous`, `discrete`, or `scatter` for that of a standard deviation."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +56,8 @@ class Measurement:
     insert: str | None = None
     slice: int | None = None
     reference: ReferenceValue | None = None
+    reference_budget: tuple[BudgetLine, ...] = ()
+    """Contributions to the standard uncertainty of the reference value."""
     series_uid: str | None = None
     stack: str | None = None
     """Key of the stack (SeriesHeader.key); stacks may share a series UID."""

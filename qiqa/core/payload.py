@@ -95,6 +95,7 @@ def _pose(pose: PhantomPose) -> dict[str, Any]:
             pose.phantom_to_voxel.tolist() if name == "phantom_to_voxel" else getattr(pose, name)
         )
         for name in PhantomPose.__dataclass_fields__
+        if name != "alternatives"
     }
 
 

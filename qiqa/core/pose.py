@@ -97,6 +97,8 @@ class PhantomPose:
     """How to position better next time, in words; None where nothing needs mending."""
     inserts: tuple[InsertPosition, ...] = ()
     """Inserts of an arrangement with their labels; empty where the labels are unresolved."""
+    alternatives: tuple[PhantomPose, ...] = ()
+    """All poses that fit alike, where the labels are unresolved."""
     labels: Literal["none", "independent", "by_values", "unresolved"] = "none"
     """What the labels rest on: `independent` of the values measured (geometry, landmarks,
     facing), or chosen `by_values`, which then are no evidence for those values; `none` for

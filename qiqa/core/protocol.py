@@ -13,8 +13,16 @@ class ExpectedSeries:
     """One series of the protocol and how to recognize it from its acquisition, never its name."""
 
     role: str
-    orientation: Literal["axial_stack", "localizer"]
+    orientation: Literal["axial_stack", "localizer", "inserts"]
     required: bool
+    encoding: str | None = None
+    """What is varied from image to image: `inversion_time`, `echo_time`, `b_value`, ..."""
+    maps: str | None = None
+    """The quantity that is fitted to it: `t1`, `t2`, `adc`."""
+    model: str | None = None
+    """Signal model that is fitted; None takes the one that the acquisition calls for."""
+    window: float | None = None
+    """Points beyond this many times the fitted value are left out; None: all are used."""
     recognize_tr_ms: tuple[float, float] | None = None
     """Repetition times that make a stack this series, on protocol or not."""
     recognize_te_ms: tuple[float, float] | None = None
@@ -37,12 +45,14 @@ class Limit:
 
     Inside `tolerance` is pass, inside `action` is tolerance, outside is action. A one-level
     limit has only `action`. With `compares = "deviation"` the levels hold for value minus
-    reference value, with `"magnitude"` for the absolute value, with `"value"` for the value.
+    reference value, with `"percent"` for that difference in percent of the reference, with
+    `"magnitude"` for the absolute value, with `"value"` for the value.
     """
 
     id: str
     measurements: tuple[str, ...]
-    compares: Literal["value", "deviation", "magnitude"]
+    """Names of measurements, or of quantities: then of every insert."""
+    compares: Literal["value", "deviation", "percent", "magnitude"]
     unit: str
     action: tuple[float, float]
     tolerance: tuple[float, float] | None = None
@@ -96,14 +106,23 @@ class Protocol:
     """Families of tests to run, names of modules in qiqa.measure."""
     limit: tuple[Limit, ...]
     entry: tuple[Entry, ...] = ()
+    usual: bool = False
+    """Whether it is taken for its phantom where no protocol is asked for."""
+    assumed_degc: tuple[float, float] | None = None
+    """Temperatures that the phantom may have where none is entered; None: none is assumed."""
     path: str = ""
     sha256: str = ""
 
-    def limits_for(self, name: str, role: str | None, field_t: float | None) -> tuple[Limit, ...]:
-        """Return the limits that hold for a measurement on a series at a field strength."""
+    def limits_for(
+        self, name: str, role: str | None, field_t: float | None, quantity: str | None = None
+    ) -> tuple[Limit, ...]:
+        """Return the limits that hold for a measurement on a series at a field strength.
+
+        `quantity` is given for inserts: a limit may hold for all of them alike.
+        """
         found = []
         for limit in self.limit:
-            if name not in limit.measurements or role not in limit.roles:
+            if not {name, quantity} & set(limit.measurements) or role not in limit.roles:
                 continue
             band = limit.field_strength_t
             if band is not None and (field_t is None or not band[0] <= field_t < band[1]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +136,30 @@ class Series:
     scale: str = "rescaled"
     """What the values of `signal` are: `rescaled` (stored value times rescale slope plus
     intercept), or the vendor's name of another scale."""
+
+    def volumes(self, index: NDArray[np.intp], description: str | None = None) -> Series:
+        """Return some volumes of this series, with another description if one is given."""
+        header, encoding = self.header, self.header.encoding
+
+        def picked(values: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+            return None if values is None else tuple(values[n] for n in index)
+
+        few = dataclasses.replace(
+            encoding,
+            values=tuple(encoding.values[n] for n in index),
+            directions=picked(encoding.directions),
+            tr_ms=picked(encoding.tr_ms),
+        )
+        new = dataclasses.replace(
+            header,
+            encoding=few,
+            shape=(*header.shape[:3], len(index)),
+            frames=tuple(header.frames[n] for n in index),
+            description=header.description if description is None else description,
+        )
+        return dataclasses.replace(
+            self, header=new, signal=np.asfortranarray(self.signal[..., index])
+        )
 
     def __post_init__(self) -> None:
         if self.signal.shape != self.header.shape:

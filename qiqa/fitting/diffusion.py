@@ -47,31 +47,6 @@ def directions_at(encoding: Encoding) -> int:
     return len(kept)
 
 
-def _pick(series: Series, index: NDArray[np.intp], suffix: str) -> Series:
-    """Return some volumes of a series."""
-    header, encoding = series.header, series.header.encoding
-    directions = None
-    if encoding.directions is not None:
-        directions = tuple(encoding.directions[i] for i in index)
-    new = dataclasses.replace(
-        encoding,
-        values=tuple(encoding.values[i] for i in index),
-        directions=directions,
-        tr_ms=None if encoding.tr_ms is None else tuple(encoding.tr_ms[i] for i in index),
-    )
-    return dataclasses.replace(
-        series,
-        header=dataclasses.replace(
-            header,
-            encoding=new,
-            shape=(*header.shape[:3], index.size),
-            frames=tuple(header.frames[i] for i in index),
-            description=f"{header.description or 'diffusion'} {suffix}",
-        ),
-        signal=np.asfortranarray(series.signal[..., index]),
-    )
-
-
 def by_direction(series: Series) -> tuple[Series, ...]:
     """Return one series a diffusion direction, each with the unweighted volumes.
 
@@ -91,7 +66,8 @@ def by_direction(series: Series) -> tuple[Series, ...]:
         left = [i for i in left if i not in same]
         x, y, z = first
         index = np.concatenate([plain, same]).astype(np.intp)
-        found.append(_pick(series, index, f"direction {x:.2f} {y:.2f} {z:.2f}"))
+        name = series.header.description or "diffusion"
+        found.append(series.volumes(index, f"{name} direction {x:.2f} {y:.2f} {z:.2f}"))
     return tuple(found)
 
 

@@ -182,10 +182,12 @@ def _check_group(group: Group, where: str) -> None:
         raise DefinitionError(message, where=f"{where}.position_uncertainty_mm")
     for index, center in enumerate(group.centers_mm):
         _finite(center, f"{where}.centers_mm[{index}]")
-    both = set(group.falling) & set(group.rising)
-    if both:
-        message = f"{min(both)!r} cannot fall and rise"
-        raise DefinitionError(message, where=f"{where}.rising")
+    ways = ("falling", "rising", "constant")
+    for way, other in itertools.combinations(ways, 2):
+        both = set(getattr(group, way)) & set(getattr(group, other))
+        if both:
+            message = f"{min(both)!r} cannot be {way} and {other}"
+            raise DefinitionError(message, where=f"{where}.{other}")
     for label in group.absent:
         _known(label, group.labels, f"{where}.absent")
     nearest = min(

@@ -9,13 +9,26 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import Measurement
 from qiqa.core.registry import Registry
+from qiqa.measure.insert_values import insert_means
+from qiqa.measure.insert_view import Conditions, InsertView
 from qiqa.measure.outcome import Outcome, not_measured
 from qiqa.measure.stack_view import StackView
 from qiqa.measure.view import View
 
-__all__ = ["FAMILIES", "Outcome", "StackView", "View", "measure"]
+__all__ = [
+    "FAMILIES",
+    "Conditions",
+    "InsertView",
+    "Outcome",
+    "StackView",
+    "View",
+    "insert_means",
+    "measure",
+]
 
-FAMILIES = Registry("qiqa.measure", exclude=("outcome", "view", "stack_view", "wall", "pictures"))
+FAMILIES = Registry(
+    "qiqa.measure", exclude=("outcome", "view", "stack_view", "insert_view", "wall", "pictures")
+)
 """Modules of test families. Each has NAMES (name, quantity, unit, slice or None), KIND
 (`axial_stack`, `localizer` or `any`), ALGORITHM and `measure(view, siblings) -> Outcome`."""
 
@@ -39,7 +52,7 @@ def measure(view: View, families: tuple[str, ...], siblings: tuple[View, ...]) -
         except Exception as error:  # noqa: BLE001 - a broken file must not take the exam down
             outcomes.append(Outcome(findings=(_fault(name, view, error),)))
             continue
-        if module.KIND in ("any", view.pose.kind):
+        if module.KIND in ("any", view.kind):
             outcomes.append(_guarded(name, module, view, siblings))
     return outcomes
 

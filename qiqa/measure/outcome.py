@@ -50,7 +50,7 @@ def finish(
         raise NotMeasurable("no finite value or uncertainty came out")
     overrides = tuple(f"{name_} set by hand" for name_ in view.pose.overrides)
     header = view.series.header
-    if header.shape[3] > 1:
+    if header.shape[3] > 1 and view.kind != "inserts":
         which = header.encoding.values[view.volume]
         kind = header.encoding.name.replace("_", " ")
         said = f", {kind} {which:g} {header.encoding.unit}" if kind != "repeat" else ""

@@ -21,3 +21,8 @@ class View:
     role: str
     volume: int = 0
     """Which volume of the series is measured, for instance the second echo."""
+
+    @property
+    def kind(self) -> str:
+        """Which families of tests measure it."""
+        return self.pose.kind

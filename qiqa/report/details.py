@@ -14,6 +14,7 @@ from qiqa.core.series import SourceFile
 from qiqa.report.numbers import decimals, fixed, plain_number, unit_text
 from qiqa.report.pictures import ROLE_WORDS, picture
 from qiqa.report.plots import plot
+from qiqa.report.shown import shown
 from qiqa.report.summary import Row
 from qiqa.report.text import basename, listing, short_hash
 from qiqa.report.wording import wording
@@ -249,7 +250,7 @@ def _pose_text(series: ExamSeries) -> str:
 def budgets(result: QcResult) -> list[Budget]:
     """Return the budget of each measured value that has one."""
     return [
-        _budget(item.measurement)
+        _budget(shown(item).measurement)
         for item in result.assessments
         if item.measurement.measured and item.measurement.budget
     ]
@@ -266,7 +267,7 @@ def _budget(m: Measurement) -> Budget:
         note = f": {b.note}" if b.note else ""
         lines.append(f"{b.name} {shown} ({b.evaluation}{freedom}){note}")
     return Budget(
-        title=wording(m.name).title,
+        title=wording(m.name, m.insert).title,
         series=m.role or "",
         lines=tuple(lines),
         combined=_combined(m, unit),

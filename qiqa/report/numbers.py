@@ -89,6 +89,9 @@ def quantity_text(measurement: Measurement) -> tuple[str, str, str]:
         return fixed(value, places), unit, f"u = {fixed(u, places)}"
     if interval.kind == "discrete":
         number, spread = plain_number(value), _ends(interval.low, interval.high)
+    elif interval.kind == "scatter":
+        # ends that differ by powers of ten share no decimals
+        number, spread = f"{value:.2g}", f"[{interval.low:.2g}, {interval.high:.2g}]"
     else:
         number, spread = _with_interval(value, interval)
     # The page says 95 % once for all; another coverage is said where it occurs.

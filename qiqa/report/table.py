@@ -9,6 +9,7 @@ from qiqa.core.measurement import Assessment, Verdict
 from qiqa.core.protocol import Protocol
 from qiqa.core.result import QcResult
 from qiqa.report.numbers import DASH, decimals, fixed, plain_number, quantity_text, span_text
+from qiqa.report.shown import shown
 from qiqa.report.wording import wording
 
 __all__ = ["TableRow", "table_rows"]
@@ -39,6 +40,8 @@ class TableRow:
     uncertainty_text: str
     """95 % interval: `± U`, `[low, high]`, or a dash where none is stated."""
     reference_text: str
+    deviation_text: str
+    """Departure of an insert from its certified value in percent, or empty."""
     target_text: str
     """What passes, where the protocol has two levels (tolerance level); else a dash."""
     limit_text: str
@@ -76,12 +79,12 @@ class TableRow:
 
 def table_rows(result: QcResult) -> list[TableRow]:
     """Return one row an assessment, in the order of the result."""
-    return [_row(item, result.protocol) for item in result.assessments]
+    return [_row(shown(item), result.protocol) for item in result.assessments]
 
 
 def _row(item: Assessment, protocol: Protocol) -> TableRow:
     m = item.measurement
-    words = wording(m.name)
+    words = wording(m.name, m.insert)
     value, unit, uncertainty = quantity_text(m)
     target, limit = _limits(item, protocol)
     limited = item.action is not None or not item.answered
@@ -95,6 +98,7 @@ def _row(item: Assessment, protocol: Protocol) -> TableRow:
         unit_text=unit,
         uncertainty_text=uncertainty,
         reference_text=_reference(item),
+        deviation_text=_deviation(item),
         target_text=target,
         limit_text=limit,
         verdict=item.verdict,
@@ -131,16 +135,34 @@ def _reference(item: Assessment) -> str:
     return f"{fixed(reference.value, places)} ± {fixed(half, places)}"
 
 
+def _deviation(item: Assessment) -> str:
+    m = item.measurement
+    if m.insert is None or m.reference is None or not m.measured or m.reference.value == 0:
+        return ""
+    return f"{100 * (m.value / m.reference.value - 1):+.1f} %"
+
+
 def _limits(item: Assessment, protocol: Protocol) -> tuple[str, str]:
     """Return what passes, where there are two levels, and what is allowed."""
     if item.action is None:
         return DASH, DASH
     unit = item.measurement.unit
-    compares = next((x.compares for x in protocol.limit if x.id == item.rule), "value")
+    limit = next((x for x in protocol.limit if x.id == item.rule), None)
+    if limit is not None and limit.compares == "percent":
+        outer = _percent(limit.action)
+        return (DASH if limit.tolerance is None else _percent(limit.tolerance)), outer
+    if any(math.isnan(end) for end in item.action):
+        return DASH, DASH
+    compares = "value" if limit is None else limit.compares
     action = _span(item.action, unit, compares)
     if item.tolerance is None or item.tolerance == item.action:
         return DASH, action
     return _span(item.tolerance, unit, compares), action
+
+
+def _percent(pair: tuple[float, float]) -> str:
+    low, high = pair
+    return f"within ± {plain_number(high)} %" if low == -high else span_text(pair, "%")
 
 
 def _span(span: tuple[float, float], unit: str, compares: str) -> str:

@@ -94,13 +94,25 @@ _ALONG = {
     "d1": "diagonal 1",
     "d2": "diagonal 2",
 }
+_QUANTITIES = {
+    "t1": ("ms", "T1, mean over the voxels clear of the wall,"),
+    "t2": ("ms", "T2, mean over the voxels clear of the wall,"),
+    "adc": ("µm²/s", "ADC, mean over the voxels clear of the wall,"),
+}
 _DIAMETER = re.compile(r"^diameter_slice(\d+)_(lr|ap|d1|d2)$")
 _POSITION = re.compile(r"^slice_position_slice(\d+)$")
 _RESOLUTION = re.compile(r"^high_contrast_resolution_(lr|ap)$")
 
 
-def wording(name: str) -> Wording:
+def wording(name: str, insert: str | None = None) -> Wording:
     """Return the words for a measurement; an unknown name stands for itself.
+
+    Parameters
+    ----------
+    name
+        Of the measurement.
+    insert
+        What it is the value of, where it is about one object in the phantom.
 
     >>> wording("diameter_slice5_d1").title
     'Diameter slice 5, diagonal 1'
@@ -133,5 +145,24 @@ def wording(name: str) -> Wording:
             unit="mm",
             direction=_LOW,
             meaning="diameter of the smallest holes that are told apart",
+        )
+    quantity = name.partition("_")[0]
+    if insert is not None and quantity in _QUANTITIES:
+        unit, words = _QUANTITIES[quantity]
+        return Wording(title=insert, unit=unit, direction=_NEAR, meaning=f"{words} of {insert}")
+    if insert is not None and name.startswith("repeatability_wcv_"):
+        return Wording(
+            title=f"wCV, {insert}",
+            unit="%",
+            direction=_LOW,
+            meaning="standard deviation of repeats in percent of their mean",
+        )
+    if name.startswith("linearity_slope_"):
+        quantity, _, group = name.removeprefix("linearity_slope_").partition("_")
+        return Wording(
+            title=f"Linearity of {quantity.upper()}, {group}",
+            unit="1",
+            direction="nearer to 1 is better",
+            meaning="slope of ln(measured) on ln(certified)",
         )
     return Wording(title=name)

@@ -15,18 +15,18 @@ from qiqa.core.result import ExamSeries
 from qiqa.core.series import Series, SeriesHeader, SourceFile
 from qiqa.io.loading import load
 from qiqa.locate import locate
-from qiqa.measure import StackView
+from qiqa.measure import StackView, View
 from qiqa.workflows.noticed import about_pose, off_protocol
 from qiqa.workflows.roles import OTHER, deviations, echo_times, role_of, volume_of, wrong_count
 
-__all__ = ["Located", "LocatedSeries", "locate_all"]
+__all__ = ["Located", "LocatedSeries", "exam_series", "locate_all", "not_used"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LocatedSeries:
     """A series in which the phantom was found."""
 
-    view: StackView
+    view: View
     deviations: tuple[str, ...]
     """How the settings differ from the protocol."""
     wrong_count: str | None = None
@@ -80,11 +80,11 @@ def locate_all(
             sources.update(dict.fromkeys(series.sources))
             item = _locate_one(series, phantom, protocol, override)
         except QiqaError as error:
-            failed.append(_exam_series(header, failure=error.message))
-            findings.append(_not_used(header, error))
+            failed.append(exam_series(header, failure=error.message))
+            findings.append(not_used(header, error))
             continue
         except Exception as error:  # noqa: BLE001 - one odd series must not take the exam down; it is reported
-            failed.append(_exam_series(header, failure=f"{type(error).__name__}: {error}"))
+            failed.append(exam_series(header, failure=f"{type(error).__name__}: {error}"))
             findings.append(_fault(header, error))
             continue
         found.append(item)
@@ -121,7 +121,7 @@ def _name(header: SeriesHeader) -> str:
 
 def _located_series(item: LocatedSeries) -> ExamSeries:
     view = item.view
-    plain = _exam_series(view.series.header)
+    plain = exam_series(view.series.header)
     differs = item.deviations + ((item.wrong_count,) if item.wrong_count else ())
     te_ms = echo_times(view.series.header)[view.volume]
     acquisition = dataclasses.replace(plain.acquisition, te_ms=te_ms)
@@ -130,7 +130,8 @@ def _located_series(item: LocatedSeries) -> ExamSeries:
     )
 
 
-def _exam_series(header: SeriesHeader, failure: str | None = None) -> ExamSeries:
+def exam_series(header: SeriesHeader, failure: str | None = None) -> ExamSeries:
+    """Return a series of the exam without a pose."""
     return ExamSeries(
         series_uid=header.series_uid,
         stack=header.key,
@@ -145,7 +146,8 @@ def _exam_series(header: SeriesHeader, failure: str | None = None) -> ExamSeries
     )
 
 
-def _not_used(header: SeriesHeader, error: QiqaError) -> Finding:
+def not_used(header: SeriesHeader, error: QiqaError) -> Finding:
+    """Return the finding that a series was left aside, and why."""
     located = isinstance(error, LocateError)
     return Finding(
         code="phantom_not_found" if located else "series_not_loaded",

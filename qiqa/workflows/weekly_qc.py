@@ -10,6 +10,8 @@ from pathlib import Path
 
 from qiqa import __version__
 from qiqa.assess import assess, reopened, unanswered
+from qiqa.core.arrangement import Arrangement
+from qiqa.core.contents import Contents
 from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import LocateError, UsageError
 from qiqa.core.exam import Exam
@@ -20,10 +22,11 @@ from qiqa.core.protocol import Protocol
 from qiqa.core.result import Provenance, QcResult
 from qiqa.core.series import SourceFile
 from qiqa.io.reading import read
-from qiqa.measure import Outcome, measure
+from qiqa.measure import Outcome, StackView, measure
 from qiqa.workflows.choosing import choose_exam
 from qiqa.workflows.entries import check_entries, entered_faults, entered_measurements
 from qiqa.workflows.locating import Located, locate_all
+from qiqa.workflows.mapping_inserts import conditions_of, locate_inserts
 from qiqa.workflows.moved import moved
 from qiqa.workflows.noticed import about_files, about_identity
 
@@ -42,6 +45,8 @@ class QcRequest:
     paths: tuple[Path, ...]
     phantom: Phantom
     protocol: Protocol
+    contents: Contents | None = None
+    """What the paths hold, where they were read before."""
     exam: int | None = None
     """Which of several exams in the paths, from 1."""
     scanner_name: str | None = None
@@ -83,15 +88,12 @@ def run_qc(
     """
     entries = check_entries(request.protocol, request.entries, request.entries_from)
     progress("reading headers")
-    contents = read(list(request.paths))
+    contents = request.contents or read(list(request.paths))
     exam = choose_exam(contents, request.paths, request.exam)
-    if not isinstance(request.phantom, CylinderPhantom):
-        raise UsageError(
-            f"{request.phantom.id!r} has no weekly QC yet", where="phantom", hint="use acr_large"
-        )
-    located = locate_all(exam, request.phantom, request.protocol, request.override, progress)
+    located = _locate(exam, request, entries, progress)
     if not located.found:
         raise _nowhere(located, request)
+    views = tuple(item.view for item in located.found)
     assessments, outcomes = _measure_all(located, entries, request, exam, progress)
     return QcResult(
         phantom=request.phantom,
@@ -105,7 +107,7 @@ def run_qc(
         findings=(
             *about_files(contents.findings, exam),
             *located.findings,
-            *moved(tuple(item.view for item in located.found)),
+            *moved(tuple(v for v in views if isinstance(v, StackView))),
             *(f for outcome in outcomes for f in outcome.findings),
             *entered_faults(request.protocol, entries),
             *about_identity(exam, request.scanner_name, request.date),
@@ -115,6 +117,19 @@ def run_qc(
             request, located.sources, assessments, entries.get("phantom_unit"), now, user
         ),
     )
+
+
+def _locate(
+    exam: Exam, request: QcRequest, entries: Mapping[str, str], progress: Progress
+) -> Located:
+    """Find the phantom, each family in its way."""
+    phantom, protocol = request.phantom, request.protocol
+    if isinstance(phantom, Arrangement):
+        conditions = conditions_of(protocol, entries, exam.scanner.field_strength_t)
+        return locate_inserts(exam, phantom, protocol, conditions, progress)
+    if isinstance(phantom, CylinderPhantom):
+        return locate_all(exam, phantom, protocol, request.override, progress)
+    raise UsageError(f"{phantom.id!r} is of a family that cannot be measured", where="phantom")
 
 
 def _nowhere(located: Located, request: QcRequest) -> LocateError:

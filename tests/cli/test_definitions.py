@@ -127,14 +127,14 @@ def test_the_entries_as_json_say_what_is_allowed(qiqa):
 def test_a_wrong_entry_file_is_refused_before_measuring(qiqa, home, name, content, said):
     if content is not None:
         (home / name).write_text(content, encoding="utf-8")
-    ran = qiqa("qc", "nowhere", "--enter", name)
+    ran = qiqa("qc", "nowhere", "--protocol", "acr_large_2022", "--enter", name)
     assert ran.code == 2
     assert said in ran.err
 
 
 def test_an_entry_file_of_another_code_page(qiqa, home):
     (home / "e.toml").write_bytes('initials = "Jürgen"'.encode("latin-1"))
-    ran = qiqa("qc", "nowhere", "--enter", "e.toml")
+    ran = qiqa("qc", "nowhere", "--protocol", "acr_large_2022", "--enter", "e.toml")
     assert (ran.code, "is not UTF-8 text" in ran.err) == (2, True)
 
 

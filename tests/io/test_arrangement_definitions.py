@@ -143,7 +143,7 @@ WRONG = [
     ('falling = ["t2"]', "axis = [0, 0, inf]", "group[0].axis", "no direction"),
     ('falling = ["t2"]', "length_mm = 0", "group[0].length_mm", "above 0"),
     ('falling = ["t2"]', "position_uncertainty_mm = -1", "group[0].position_uncertainty_mm", "or"),
-    ('falling = ["t2"]', 'falling = ["t2"]\nrising = ["t2"]', "group[0].rising", "fall and rise"),
+    ('falling = ["t2"]', 'falling = ["t2"]\nrising = ["t2"]', "group[0].rising", "falling and"),
     ("outer_diameter_mm = 22.0", "outer_diameter_mm = inf", "group[0].inner_diameter_mm", "most"),
     ("diameter_mm = 5.0", "diameter_mm = 0.0", "landmark[0].diameter_mm", "above 0"),
     ("[0.0, 30.0, 0.0]", "[0.0, inf, 0.0]", "landmark[0].center_mm", "must be finite"),

@@ -1,0 +1,126 @@
+"""What all inserts of a quantity say together: linearity, and scatter between repeats."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from qiqa.core.measurement import BudgetLine, Interval, Measurement
+from qiqa.core.pose import InsertPosition
+from qiqa.measure._certified import certified
+from qiqa.measure.insert_values import insert_means
+from qiqa.measure.insert_view import InsertView
+from qiqa.measure.outcome import Outcome, finish, not_measured
+from qiqa.metrology.linearity import weighted_line
+from qiqa.metrology.repeatability import Repeatability, repeatability
+
+__all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
+
+KIND = "inserts"
+ALGORITHM = "insert_summary/1"
+NAMES = (
+    ("linearity_slope", "linearity_slope", "1", None),
+    ("repeatability_wcv", "repeatability_wcv", "%", None),
+)
+_LEAST = 4
+
+
+def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
+    """Measure the slope of measured on certified values [1], and the scatter of repeats [%]."""
+    if view.maps is None or view.pose.labels == "unresolved":
+        return Outcome()
+    found = [*_slopes(view)]
+    repeats = [
+        other
+        for other in siblings
+        if other.role == view.role and other.maps is not None and other.pose.labels != "unresolved"
+    ]
+    # told once, on the last of the repeats
+    if len(repeats) > 1 and repeats[-1] is view:
+        found += _repeats(view, repeats)
+    return Outcome(measurements=tuple(found))
+
+
+def _slopes(view: InsertView) -> list[Measurement]:
+    """Return the slope of ln(measured) on ln(certified) for each group that has certificates."""
+    means = insert_means(view)
+    found = []
+    for name in dict.fromkeys(item.group for item in view.pose.inserts):
+        pairs = []
+        for insert in view.pose.inserts:
+            reference = certified(view, insert).value
+            if insert.group != name or insert.label not in means or reference is None:
+                continue
+            if reference.confidence != "unreliable":
+                pairs.append((math.log(reference.value), math.log(means[insert.label][0])))
+        if len(pairs) < _LEAST:
+            continue
+        x, y = np.array(pairs).T
+        # equal weights: departures come from the method, not from noise
+        line = weighted_line(x, y, np.ones(x.size))
+        if line is None:
+            continue
+        budget = (
+            BudgetLine(
+                name="scatter about the line",
+                standard_uncertainty=line.slope_u,
+                degrees_of_freedom=float(line.degrees_of_freedom),
+                evaluation="A",
+                note=f"{x.size} inserts, ln(measured) on ln(certified); R² {line.r_squared:.5f}",
+            ),
+        )
+        plain = finish(
+            view, f"linearity_slope_{view.quantity}_{name}", "linearity_slope", "1", line.slope,
+            budget, algorithm=ALGORITHM,
+        )  # fmt: skip
+        found.append(dataclasses.replace(plain, reference=None))
+    return found
+
+
+def _repeats(view: InsertView, repeats: list[InsertView]) -> list[Measurement]:
+    """Return wCV of every insert over the repeats of the exam."""
+    means = [insert_means(other) for other in repeats]
+    found: list[Measurement] = []
+    for insert in view.pose.inserts:
+        values = [m[insert.label][0] for m in means if insert.label in m]
+        scatter = repeatability(values)
+        if scatter is None:
+            found.append(_none(view, insert))
+            continue
+        found.append(_scatter(view, insert, scatter))
+    return found
+
+
+def _scatter(view: InsertView, insert: InsertPosition, scatter: Repeatability) -> Measurement:
+    """Return wCV; the repeatability coefficient, 2.77 wSD, stands in the budget's note."""
+    assert view.maps is not None  # noqa: S101
+    factor, unit = (1e6, "µm²/s") if view.maps.parameters[0].unit == "mm²/s" else (1.0, "ms")
+    repeats = scatter.degrees_of_freedom + 1
+    low, high = (100 * end / abs(scatter.mean) for end in scatter.wsd_interval)
+    plain = finish(
+        view, f"repeatability_wcv_{insert.label}", "repeatability_wcv", "%", scatter.wcv_percent,
+        (
+            BudgetLine(
+                name="number of repeats",
+                # standard uncertainty of a standard deviation of normal values
+                standard_uncertainty=scatter.wcv_percent
+                / math.sqrt(2 * scatter.degrees_of_freedom),
+                degrees_of_freedom=float(scatter.degrees_of_freedom),
+                evaluation="A",
+                note=f"{repeats} repeats, mean {scatter.mean * factor:.5g} {unit}, RC "
+                f"{scatter.repeatability_coefficient * factor:.2g} {unit}",
+            ),
+        ),
+        interval=Interval(low=low, high=high, kind="scatter"), algorithm=ALGORITHM,
+    )  # fmt: skip
+    return dataclasses.replace(plain, insert=insert.label, reference=None)
+
+
+def _none(view: InsertView, insert: InsertPosition) -> Measurement:
+    plain = not_measured(
+        view, f"repeatability_wcv_{insert.label}", "repeatability_wcv", "%",
+        "fewer than two repeats have a value",
+    )  # fmt: skip
+    return dataclasses.replace(plain, insert=insert.label)

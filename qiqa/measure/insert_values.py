@@ -1,0 +1,191 @@
+"""T1, T2 or ADC of every insert: mean of the map over voxels clear of the wall, with a budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.errors import NotMeasurable
+from qiqa.core.maps import FitStatus
+from qiqa.core.measurement import BudgetLine, Measurement
+from qiqa.core.pose import InsertPosition
+from qiqa.measure._certified import certified
+from qiqa.measure._insert_pictures import pictures
+from qiqa.measure._insert_roi import InsertRoi, insert_roi, placement_uncertainty_mm
+from qiqa.measure.insert_view import InsertView
+from qiqa.measure.outcome import Outcome, finish, not_measured
+
+__all__ = ["ALGORITHM", "KIND", "NAMES", "insert_means", "measure"]
+
+KIND = "inserts"
+ALGORITHM = "insert_values/1"
+NAMES = (
+    ("t1", "t1", "ms", None),
+    ("t2", "t2", "ms", None),
+    ("adc", "adc", "mm²/s", None),
+)
+_MOST_LOST = 0.5
+"""Share of voxels without an answer from which there is no value."""
+_DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
+
+
+def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:  # noqa: ARG001
+    """Measure the mapped quantity in every insert that was labeled [ms or mm²/s]."""
+    assert view.maps is not None  # noqa: S101 - its kind says so
+    if view.pose.labels == "unresolved":
+        parameter = view.maps.parameters[0]
+        reason = f"which insert is which is unresolved: {view.pose.symmetry}"
+        name = parameter.name
+        return Outcome(measurements=(not_measured(view, name, name, parameter.unit, reason),))
+    measured, rois = [], []
+    for insert in view.pose.inserts:
+        try:
+            value, roi = _one(view, insert)
+            rois.append((insert, roi))
+        except NotMeasurable as reason:
+            value = _empty(view, insert, reason.message)
+        measured.append(value)
+    return Outcome(measurements=tuple(measured), evidence=pictures(view, rois, measured))
+
+
+def insert_means(view: InsertView) -> dict[str, tuple[float, float]]:
+    """Return mean and standard error of the map in every insert that has a value, by label."""
+    assert view.maps is not None  # noqa: S101
+    found = {}
+    for insert in view.pose.inserts:
+        try:
+            roi = insert_roi(view, insert)
+        except NotMeasurable:
+            continue
+        values, errors, _ = _inside(view, roi)
+        if values.size >= max((1 - _MOST_LOST) * roi.n_voxels, 3):
+            lines = _statistics(view, values, errors, view.maps.n_points)
+            u = math.hypot(*(line.standard_uncertainty for line in lines))
+            found[insert.label] = (float(values.mean()), u)
+    return found
+
+
+def _empty(view: InsertView, insert: InsertPosition, reason: str) -> Measurement:
+    assert view.maps is not None  # noqa: S101
+    parameter = view.maps.parameters[0]
+    name = f"{parameter.name}_{insert.label}"
+    plain = not_measured(view, name, parameter.name, parameter.unit, reason)
+    return dataclasses.replace(plain, insert=insert.label, reference=certified(view, insert).value)
+
+
+def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertRoi]:
+    assert view.maps is not None  # noqa: S101
+    parameter = view.maps.parameters[0]
+    roi = insert_roi(view, insert)
+    values, errors, lost = _inside(view, roi)
+    if values.size < max((1 - _MOST_LOST) * roi.n_voxels, 3):
+        lost_voxels = f"{roi.n_voxels - values.size} of {roi.n_voxels} voxels"
+        raise NotMeasurable(f"{_why(view, roi)} in {lost_voxels}")
+    value = float(values.mean())
+    reference = certified(view, insert)
+    budget = (
+        *_statistics(view, values, errors, int(np.median(view.maps.n_used[roi.index]))),
+        _placement(view, insert, value),
+    )
+    said = [f"{lost} voxels without an answer left out"] if lost else []
+    if view.pose.labels == "by_values":
+        said.append("labels were chosen by the values: no independent evidence for them")
+    if reference.doubt:
+        said.append(reference.doubt)
+    plain = finish(
+        view, f"{parameter.name}_{insert.label}", parameter.name, parameter.unit, value, budget,
+        algorithm=f"{ALGORITHM}, {view.maps.model}, {view.maps.algorithm}",
+        assumptions=tuple(said),
+    )  # fmt: skip
+    return (
+        dataclasses.replace(
+            plain,
+            insert=insert.label,
+            reference=reference.value,
+            reference_budget=reference.budget,
+        ),
+        roi,
+    )
+
+
+def _inside(
+    view: InsertView, roi: InsertRoi
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """Return values and standard errors of the voxels with an answer, and how many have none."""
+    assert view.maps is not None  # noqa: S101
+    name = view.maps.parameters[0].name
+    values = view.maps.estimate(name)[roi.index].astype(np.float64)
+    errors = view.maps.standard_error(name)[roi.index].astype(np.float64)
+    good = np.isfinite(values)
+    return values[good], errors[good], int((~good).sum())
+
+
+def _why(view: InsertView, roi: InsertRoi) -> str:
+    """Return the commonest reason for having no answer."""
+    assert view.maps is not None  # noqa: S101
+    states = view.maps.status[roi.index]
+    without = [int(s) for s in states if not FitStatus(int(s)).has_answer]
+    return FitStatus(max(set(without), key=without.count)).words if without else "no answer"
+
+
+def _statistics(
+    view: InsertView, values: NDArray[np.float64], errors: NDArray[np.float64], points: int
+) -> tuple[BudgetLine, ...]:
+    """Return what noise does to the mean, and what spread of the voxels it does not explain."""
+    assert view.maps is not None  # noqa: S101
+    header = view.series.header
+    n = values.size
+    own = _independent(header.acquisition.matrix, header.acquisition.matrix_acquired)
+    effective = max(n * own, 1.0)
+    noise = float(np.sqrt(np.nanmean(errors**2))) if np.isfinite(errors).any() else math.nan
+    spread = float(values.std(ddof=1))
+    if not math.isfinite(noise):
+        noise, rest = spread, 0.0
+    else:
+        rest = math.sqrt(max(spread**2 - noise**2, 0.0))
+    freedom = max(points - len(view.maps.parameters), 1) * effective
+    return (
+        BudgetLine(
+            name="fit",
+            standard_uncertainty=noise / math.sqrt(effective),
+            degrees_of_freedom=freedom,
+            evaluation="A",
+            note=f"standard errors of {n} voxels, {effective:.0f} of them independent, of fits to "
+            f"{points} of {view.maps.n_points} points",
+        ),
+        BudgetLine(
+            name="voxel spread",
+            standard_uncertainty=rest / math.sqrt(effective),
+            degrees_of_freedom=max(effective - 1, 1.0),
+            evaluation="A",
+            note="spread of the voxels beyond their standard errors",
+        ),
+    )
+
+
+def _independent(stored: tuple[int, int] | None, acquired: tuple[int, int] | None) -> float:
+    """Return how many of the stored voxels were acquired, as a share."""
+    if not stored or not acquired or min(acquired) <= 0:
+        return 1.0
+    return min(max(acquired) * min(acquired) / (max(stored) * min(stored)), 1.0)
+
+
+def _placement(view: InsertView, insert: InsertPosition, value: float) -> BudgetLine:
+    """Return how much the mean changes when the disk is moved by its uncertainty."""
+    group = view.group(insert)
+    step = placement_uncertainty_mm(group, insert)
+    moved = []
+    for x, y in _DIRECTIONS:
+        found, _, _ = _inside(view, insert_roi(view, insert, (x * step, y * step)))
+        if found.size:
+            moved.append(float(found.mean()) - value)
+    u = math.sqrt(float(np.mean(np.square(moved)))) if moved else 0.0
+    return BudgetLine(
+        name="ROI placement",
+        standard_uncertainty=u,
+        degrees_of_freedom=8.0,
+        note=f"disk moved by {step:.1f} mm",
+    )

@@ -1,0 +1,55 @@
+"""A located arrangement with a fitted map, as measurements of its inserts see it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from qiqa.core.arrangement import Arrangement, Group
+from qiqa.core.maps import ParameterMaps
+from qiqa.core.pose import InsertPosition
+from qiqa.measure.view import View
+
+__all__ = ["Conditions", "InsertView"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What a certified value depends on."""
+
+    serial: str | None = None
+    """Serial number of the phantom."""
+    temperature_degc: float | None = None
+    temperature_uncertainty_degc: float = 0.0
+    """Standard uncertainty."""
+    temperature_source: str = "unknown"
+    """`entered`, `assumed`, in words for the budget."""
+    field_strength_t: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class InsertView(View):
+    """One series of an arrangement, the parameter maps fitted to it, and the conditions."""
+
+    phantom: Arrangement
+    maps: ParameterMaps | None = None
+    conditions: Conditions = Conditions()
+
+    @property
+    def kind(self) -> str:
+        """Which families of tests measure it."""
+        return "inserts" if self.maps is not None else "images"
+
+    @property
+    def quantity(self) -> str:
+        """The parameter that is mapped: `t1`, `t2`, `adc`."""
+        return "" if self.maps is None else self.maps.parameters[0].name
+
+    @property
+    def slice_thickness_mm(self) -> float:
+        """Thickness of a slice, or the distance of slices where the header does not say."""
+        header = self.series.header
+        return header.acquisition.slice_thickness_mm or header.voxel_size_mm[2]
+
+    def group(self, insert: InsertPosition) -> Group:
+        """Return the group of an insert."""
+        return self.phantom.find_group(insert.group)

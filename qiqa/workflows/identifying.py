@@ -1,0 +1,146 @@
+"""Which of the known phantoms an exam shows, from its images alone, and the protocol for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from qiqa.core.arrangement import Arrangement
+from qiqa.core.contents import Contents
+from qiqa.core.cylinder import CylinderPhantom
+from qiqa.core.errors import ExamError, LocateError, QiqaError
+from qiqa.core.exam import Exam
+from qiqa.core.phantom import Phantom
+from qiqa.core.pose import Override
+from qiqa.core.protocol import Protocol
+from qiqa.core.series import Series, SeriesHeader
+from qiqa.io.collecting import collect
+from qiqa.io.definitions import load_phantom, load_protocol, names
+from qiqa.io.loading import load
+from qiqa.io.reading import read
+from qiqa.locate import locate
+from qiqa.workflows.choosing import choose_exam
+
+__all__ = ["Identity", "identify", "protocol_for", "usual_protocol"]
+
+_MOST_SERIES = 6
+"""Series that are looked at; one that shows a phantom is enough."""
+_MOST_SLICES = 64
+_SURE = 0.6
+"""Score from which nothing else need be tried: what is no phantom of a kind stays below 0.45."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The phantom that an exam shows."""
+
+    phantom: Phantom
+    score: float
+    series: str
+    """Name of the series that it was seen in."""
+
+
+def identify(exam: Exam, progress: Callable[[str], None]) -> Identity:
+    """Return the known phantom that the images of an exam show best.
+
+    Parameters
+    ----------
+    exam
+        Its series are tried one after the other, small ones first, until one is sure.
+    progress
+        Is told in words what is being done.
+
+    Raises
+    ------
+    LocateError
+        If no series shows a known phantom; the message says what was looked for.
+    """
+    progress("looking which phantom it is")
+    known = [load_phantom(name) for name in names("phantoms")]
+    best: Identity | None = None
+    for series in _some(exam):
+        name = series.header.description or series.header.series_uid
+        for phantom in _likely(known, series.header):
+            try:
+                pose = locate(series, phantom, Override())
+            except LocateError:
+                continue
+            if best is None or pose.score > best.score:
+                best = Identity(phantom=phantom, score=pose.score, series=name)
+            if best.score >= _SURE:
+                return best
+    if best is None:
+        looked = ", ".join(phantom.name for phantom in known)
+        raise LocateError(
+            f"no series shows a phantom that is known ({looked})",
+            where=exam.label,
+            hint="qiqa phantoms lists what is known; a phantom of your own needs one file "
+            "(docs/own-phantom.md)",
+        )
+    return best
+
+
+def usual_protocol(
+    paths: tuple[Path, ...], exam: int | None, progress: Callable[[str], None]
+) -> tuple[Contents, Protocol]:
+    """Return what the paths hold, and the protocol for the phantom that they show.
+
+    Raises
+    ------
+    ReadError, ExamError
+        As in `run_qc`.
+    LocateError
+        As in `identify`.
+    """
+    progress("reading headers")
+    contents = read(list(paths))
+    found = identify(choose_exam(contents, paths, exam), progress)
+    return contents, protocol_for(found.phantom)
+
+
+def protocol_for(phantom: Phantom) -> Protocol:
+    """Return the protocol that a phantom is judged by where none is asked for.
+
+    Raises
+    ------
+    ExamError
+        If there is none, or several and none of them says that it is the usual one.
+    """
+    fitting = [p for p in map(load_protocol, names("protocols")) if p.phantom == phantom.id]
+    usual = [p for p in fitting if p.usual] or (fitting if len(fitting) == 1 else [])
+    if len(usual) == 1:
+        return usual[0]
+    listed = ", ".join(p.id for p in fitting) or "none"
+    raise ExamError(
+        f"no protocol is the usual one for the {phantom.name}; there are: {listed}",
+        where="--protocol",
+        hint="choose one, or write one (docs/definitions.md)",
+    )
+
+
+def _some(exam: Exam) -> Sequence[Series]:
+    """Return a few loaded series: magnitudes, of few slices first."""
+    headers, _ = collect(exam.headers)
+    fit = [h for h in headers if h.component in ("magnitude", "tracew", "trace")]
+    fit = [h for h in fit if 1 <= h.shape[2] <= _MOST_SLICES]
+    fit.sort(key=lambda h: h.shape[2] * h.shape[3])
+    found = []
+    for header in fit:
+        try:
+            found.append(load(header))
+        except QiqaError:
+            continue
+        if len(found) == _MOST_SERIES:
+            break
+    return found
+
+
+def _likely(known: Sequence[Phantom], header: SeriesHeader) -> list[Phantom]:
+    """Return the phantoms in the order of what costs least to rule out."""
+    stack = header.shape[3] <= 2 and header.shape[2] >= 4
+
+    def first(phantom: Phantom) -> bool:
+        return isinstance(phantom, CylinderPhantom if stack else Arrangement)
+
+    return sorted(known, key=lambda phantom: not first(phantom))

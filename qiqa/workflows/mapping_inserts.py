@@ -1,0 +1,196 @@
+"""Series of an exam of an arrangement: collected, located together, mapped inside the inserts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.arrangement import Arrangement
+from qiqa.core.errors import LocateError, QiqaError
+from qiqa.core.exam import Exam
+from qiqa.core.finding import Finding
+from qiqa.core.maps import ParameterMaps
+from qiqa.core.pose import PhantomPose
+from qiqa.core.protocol import ExpectedSeries, Protocol
+from qiqa.core.result import ExamSeries
+from qiqa.core.series import Series, SeriesHeader, SourceFile
+from qiqa.io.collecting import collect
+from qiqa.io.loading import load
+from qiqa.locate import locate_together
+from qiqa.measure import Conditions, InsertView
+from qiqa.workflows.choosing_model import choose
+from qiqa.workflows.labeling import labeled
+from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_used
+from qiqa.workflows.parts import parts
+from qiqa.workflows.roles import OTHER
+from qiqa.workflows.windowed import windowed
+
+__all__ = ["conditions_of", "locate_inserts"]
+
+_MOST_SLICES = 64
+"""Stacks of more slices are volumes: they are not looked at slice by slice."""
+_THERMOMETER_DEGC = 0.5
+"""Standard uncertainty of an entered temperature, where none is entered with it."""
+
+
+def conditions_of(
+    protocol: Protocol, entries: Mapping[str, str], field_strength_t: float | None
+) -> Conditions:
+    """Return what certified values depend on: as entered, or what the protocol assumes."""
+    given = entries.get("temperature")
+    if given is not None:
+        own = entries.get("temperature_uncertainty")
+        degc, u, source = float(given), float(own or _THERMOMETER_DEGC), "entered"
+    elif protocol.assumed_degc is not None:
+        low, high = protocol.assumed_degc
+        degc, u = (low + high) / 2, (high - low) / math.sqrt(12)
+        source = f"not entered: anywhere from {low:g} to {high:g} °C"
+    else:
+        return Conditions(serial=entries.get("phantom_unit"), field_strength_t=field_strength_t)
+    return Conditions(
+        serial=entries.get("phantom_unit"),
+        temperature_degc=degc,
+        temperature_uncertainty_degc=u,
+        temperature_source=source,
+        field_strength_t=field_strength_t,
+    )
+
+
+def locate_inserts(
+    exam: Exam,
+    phantom: Arrangement,
+    protocol: Protocol,
+    conditions: Conditions,
+    progress: Callable[[str], None],
+) -> Located:
+    """Collect and load the series of an exam, find the phantom in all of them, and fit maps.
+
+    A series that cannot be loaded or fitted, or does not show the phantom, takes no other down.
+    """
+    headers, findings = collect(exam.headers)
+    failed: list[ExamSeries] = []
+    notes = list(findings)
+    loaded: list[Series] = []
+    for header in headers:
+        if header.component in _MAPS or header.shape[2] > _MOST_SLICES:
+            continue
+        progress(f"loading {_name(header)}")
+        try:
+            loaded.append(load(header))
+        except QiqaError as error:
+            failed.append(exam_series(header, failure=error.message))
+            notes.append(not_used(header, error))
+    progress("looking for the phantom")
+    poses = locate_together(loaded, phantom)
+    views: list[InsertView] = []
+    for series, pose in zip(loaded, poses, strict=True):
+        if isinstance(pose, LocateError):
+            failed.append(exam_series(series.header, failure=pose.message))
+            notes.append(not_used(series.header, pose))
+            continue
+        role, expected = _role(series.header, protocol)
+        view = InsertView(series, pose, phantom, role, conditions=conditions)
+        if expected is not None and expected.maps is not None:
+            progress(f"fitting {role}")
+            try:
+                maps, said = _mapped(series, pose, phantom, expected)
+                view = dataclasses.replace(view, maps=maps)
+                if expected.window is not None:
+                    view = _windowed(view, expected.window)
+                notes += said
+            except QiqaError as error:
+                notes.append(not_used(series.header, error))
+        views.append(view)
+    views, said = labeled(views)
+    notes += said
+    found = tuple(LocatedSeries(view=view, deviations=()) for view in views)
+    sources: dict[SourceFile, None] = {}
+    for series in loaded:
+        sources.update(dict.fromkeys(series.sources))
+    return Located(
+        found=found,
+        series=(*(_located(view) for view in views), *failed),
+        findings=tuple(notes),
+        sources=tuple(sources),
+    )
+
+
+_MAPS = ("adc", "fa", "ev", "t1", "t2", "phase", "real", "imaginary")
+"""Kinds of images that hold no magnitudes."""
+
+
+def _name(header: SeriesHeader) -> str:
+    return header.description or header.series_uid
+
+
+def _role(header: SeriesHeader, protocol: Protocol) -> tuple[str, ExpectedSeries | None]:
+    """Return the role of a series by what was varied in it."""
+    for expected in protocol.series:
+        if expected.encoding == header.encoding.name:
+            return expected.role, expected
+    return OTHER, None
+
+
+def _mapped(
+    series: Series, pose: PhantomPose, phantom: Arrangement, expected: ExpectedSeries
+) -> tuple[ParameterMaps, list[Finding]]:
+    """Fit the model that the protocol names, or the one that the acquisition calls for."""
+    from qiqa.fitting import fit  # compiled code, which other phantoms do without
+
+    assert expected.maps is not None  # noqa: S101 - the caller looked
+    given, model = series, expected.model
+    notes: tuple[Finding, ...] = ()
+    if model is None:
+        choice = choose([series.header], expected.maps, where=_name(series.header))
+        given = parts(series, choice.directions)[0].series
+        model, notes = choice.model, choice.findings
+    maps = fit(given, model, mask=_around(series, pose, phantom))
+    return maps, [*notes, *maps.findings]
+
+
+def _windowed(view: InsertView, window: float) -> InsertView:
+    """Fit inserts again to the points that tell their value; places do not depend on labels."""
+    first = view.pose.alternatives[0] if view.pose.alternatives else view.pose
+    found = windowed(dataclasses.replace(view, pose=first), window, _areas(view))
+    return dataclasses.replace(found, pose=view.pose)
+
+
+def _areas(view: InsertView) -> dict[str, NDArray[np.bool_]]:
+    """Return the voxels of each insert and its wall; places do not depend on labels."""
+    poses = view.pose.alternatives[:1] or (view.pose,)
+    return {
+        insert.label: _around(
+            view.series, dataclasses.replace(pose, inserts=(insert,), alternatives=()), view.phantom
+        )
+        for pose in poses
+        for insert in pose.inserts
+    }
+
+
+def _around(series: Series, pose: PhantomPose, phantom: Arrangement) -> NDArray[np.bool_]:
+    """Return the voxels of all inserts and their walls, wherever they may be."""
+    header = series.header
+    sizes = header.voxel_size_mm
+    mask = np.zeros(header.shape[:3], dtype=bool)
+    i, j = np.meshgrid(np.arange(header.shape[0]), np.arange(header.shape[1]), indexing="ij")
+    for one in pose.alternatives or (pose,):
+        for insert in one.inserts:
+            group = phantom.find_group(insert.group)
+            r = group.outer_diameter_mm / 2
+            ci, cj, ck = insert.center_voxel
+            disk = np.hypot((i - ci) * sizes[0], (j - cj) * sizes[1]) <= r
+            for k, number in enumerate(one.slice_numbers):
+                own = number is not None and phantom.group[number - 1].name == insert.group
+                near = group.shape == "tube" or abs(k - ck) <= 1
+                if own and near:
+                    mask[:, :, k] |= disk
+    return mask
+
+
+def _located(view: InsertView) -> ExamSeries:
+    plain = exam_series(view.series.header)
+    return dataclasses.replace(plain, role=view.role, pose=view.pose)

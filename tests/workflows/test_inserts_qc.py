@@ -1,0 +1,131 @@
+"""Quantitative phantoms from files to judged values, on public scans."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qiqa.core.measurement import Measurement, Verdict
+from qiqa.core.result import QcResult
+from qiqa.io.definitions import load_phantom, load_protocol
+from qiqa.io.reading import read
+from qiqa.workflows.choosing import choose_exam
+from qiqa.workflows.identifying import identify, protocol_for
+from qiqa.workflows.weekly_qc import QcRequest, run_qc
+
+NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+# NIST Report of Measurement 80100S-20200610-C1, 3 T, 20 degC, in ms
+NICL2_T1 = (1883.97, 1330.16, 987.27, 690.08, 484.97, 341.58, 240.86, 174.95, 121.08, 85.75, 60.21,
+            42.89, 30.40, 21.44)  # fmt: skip
+
+
+def judged(path: Path, protocol: str, **entries: object) -> QcResult:
+    chosen = load_protocol(protocol)
+    request = QcRequest(
+        paths=(path,), phantom=load_phantom(chosen.phantom), protocol=chosen, entries=entries
+    )
+    return run_qc(request, now=NOW, user="test")
+
+
+def values(result: QcResult, role: str) -> dict[str, Measurement]:
+    return {
+        m.insert: m
+        for m in (item.measurement for item in result.assessments)
+        if m.role == role and m.insert is not None
+    }
+
+
+@pytest.fixture(scope="module")
+def system(request) -> QcResult:
+    real_data = request.getfixturevalue("real_data")
+    root = real_data("phantoms/system/mrbias_A")
+    return judged(root, "nist_system", phantom_unit="130-0093", temperature=20.0)
+
+
+def test_t1_of_all_spheres_lies_within_3_5_percent_of_the_certificate(system):
+    found = values(system, "T1")
+    for number, certified in enumerate(NICL2_T1, start=1):
+        m = found[f"T1-{number}"]
+        assert m.reference is not None
+        assert m.reference.value == certified
+        assert abs(m.value / certified - 1) < 0.035, (m.insert, m.value)
+
+
+def test_labels_rest_on_geometry_alone(system):
+    poses = [s.pose for s in system.series if s.pose is not None]
+    assert len(poses) == 5
+    assert {pose.labels for pose in poses} == {"independent"}
+
+
+def test_the_exchanged_pair_is_reported_and_not_corrected(system):
+    (finding,) = [f for f in system.findings if f.code == "inserts_exchanged"]
+    assert "T2-13 and T2-14" in finding.message
+    found = values(system, "T2")
+    assert found["T2-13"].value < found["T2-14"].value  # their contents say the opposite
+
+
+def test_every_value_has_a_whole_budget(system):
+    for m in values(system, "T1").values():
+        assert [line.name for line in m.budget] == ["fit", "voxel spread", "ROI placement"]
+        assert [line.name for line in m.reference_budget] == ["certificate", "temperature"]
+        assert all(np.isfinite(line.standard_uncertainty) for line in m.budget)
+
+
+def test_unreliable_certificate_entries_give_no_verdict(system):
+    """Entries of batch 2 that contradict the other tables of their maker."""
+    for item in system.assessments:
+        if item.measurement.name in ("t2_T2-1", "t2_T2-5"):
+            assert item.verdict is Verdict.NOT_EVALUATED
+            assert "unreliable" in (item.reason or "")
+
+
+def test_diffusion_vials_in_ice_water(real_data):
+    result = judged(
+        real_data("phantoms/diffusion"), "qiba_diffusion",
+        phantom_unit="128-0155", temperature=0.0, temperature_uncertainty=0.1,
+    )  # fmt: skip
+    found = [a.measurement for a in result.assessments if a.measurement.insert == "PVP0-center"]
+    assert len(found) == 2  # repeats
+    for m in found:
+        assert abs(m.value / 1109e-6 - 1) < 0.02
+    inserts = {a.measurement.insert for a in result.assessments}
+    assert len(inserts) == 13
+
+
+def test_without_a_serial_number_values_stand_and_nothing_is_judged(real_data):
+    result = judged(real_data("phantoms/system/mrbias_A/T1_VIR"), "nist_system")
+    for m in values(result, "T1").values():
+        assert m.measured
+        assert m.reference is None
+    reasons = {a.reason for a in result.assessments if a.measurement.role == "T1"}
+    assert reasons == {"no reference value: the serial number of the phantom is unknown"}
+
+
+def test_a_plate_alone_is_labeled_by_its_values_and_says_so(real_data):
+    result = judged(
+        real_data("phantoms/system/hazen/T1/site1_20200218"), "nist_system",
+        phantom_unit="130-0005", temperature=20.0,
+    )  # fmt: skip
+    (pose,) = [s.pose for s in result.series if s.pose is not None]
+    assert pose.labels == "by_values"
+    for m in values(result, "T1").values():
+        assert any("labels were chosen by the values" in text for text in m.assumptions)
+
+
+@pytest.mark.parametrize(
+    ("folder", "phantom", "protocol"),
+    [
+        ("system/hazen/T2/site3_ge", "nist_system", "nist_system"),
+        ("diffusion", "qiba_diffusion", "qiba_diffusion"),
+        ("acr_large/GE_Signa_3T_T1", "acr_large", "acr_large_2022"),
+        ("acr_large/GE_Signa_1.5T_Sagittal_Localizer", "acr_large", "acr_large_2022"),
+    ],
+)
+def test_the_phantom_is_identified_from_its_images(real_data, folder, phantom, protocol):
+    path = real_data(f"phantoms/{folder}")
+    found = identify(choose_exam(read([path]), [path]), lambda _: None)
+    assert found.phantom.id == phantom
+    assert protocol_for(found.phantom).id == protocol
