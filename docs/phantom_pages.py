@@ -24,7 +24,7 @@ def main() -> None:
         return
     for name in PAGES:
         target = Path(__file__).parent / "phantoms" / f"{name}.md"
-        target.write_text(page(name), encoding="utf-8")
+        target.write_text(page(name), encoding="utf-8", newline="\n")
 
 
 def page(name: str) -> str:

@@ -362,6 +362,24 @@ def test_the_change_with_field_is_that_between_the_two_fields_of_batch_1():
         assert 0.7 < found / stated.pop() < 1.3, (group, quantity)
 
 
+def test_nickel_of_batch_1_changes_with_temperature_as_that_of_batch_25():
+    """From 18 to 22 °C: T1-1 by 1830.34 to 1937.34 ms, which is 1.42 % of 1883.97 ms a degree."""
+    for quantity in ("t1", "t2"):
+        (late,) = SYSTEM.certificates("T1", quantity, UNIT["2.5"], 3.0)
+        assert late.temperature_degc[1:4] == (18.0, 20.0, 22.0)
+        expected = [100 * (row[3] - row[1]) / 4 / row[2] for row in late.value]
+        for field in (1.5, 3.0):
+            (early,) = SYSTEM.certificates("T1", quantity, UNIT["1"], field)
+            assert early.percent_per_degc == pytest.approx(expected, abs=6e-4)
+    (t1,) = SYSTEM.certificates("T1", "t1", UNIT["1"], 3.0)
+    assert t1.percent_per_degc[0] == pytest.approx(1.42, abs=0.005)
+    # Stupic et al. 2021: MnCl2 at 3 T 2.7 and 1.6 %/°C, supporting information about 3 and 2 %/°C
+    for quantity, change, doubt in (("t1", 2.7, 0.3), ("t2", 1.6, 0.4)):
+        (table,) = SYSTEM.certificates("T2", quantity, UNIT["1"], 3.0)
+        assert table.percent_per_degc == (change,)
+        assert table.percent_per_degc_uncertainty == doubt
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 
