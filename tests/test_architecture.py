@@ -69,6 +69,8 @@ THIRD_PARTY: dict[str, tuple[str, set[str]]] = {
     "pylibjpeg": ("pylibjpeg", {"io"}),
     "openjpeg": ("pylibjpeg-openjpeg", {"io"}),
     "pyarrow": ("pyarrow", {"io"}),
+    "xlrd": ("xlrd", {"io"}),
+    "openpyxl": ("openpyxl", {"io"}),
     "matplotlib": ("matplotlib", {"report"}),
     "jinja2": ("jinja2", {"report", "server"}),
     "markupsafe": ("jinja2", {"report", "server"}),

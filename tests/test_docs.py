@@ -21,7 +21,8 @@ import numpy as np
 import pytest
 
 from qiqa.cli import status
-from qiqa.core import cylinder, phantom, protocol, registry
+from qiqa.cli.app import run
+from qiqa.core import arrangement, certificate, cylinder, phantom, protocol, registry
 from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
 from qiqa.fitting import fit_arrays
@@ -248,11 +249,18 @@ def test_row_schema_is_complete_and_in_order() -> None:
 @pytest.mark.parametrize(
     ("noun", "heading"),
     [
-        (cylinder.CylinderPhantom, "### Top level of a phantom"),
+        (phantom.Phantom, "### Top level of a phantom"),
+        (phantom.ReferenceValue, "### [[reference]]"),
+        (cylinder.CylinderPhantom, "### Family acr_cylinder"),
         (cylinder.Body, "### [body]"),
         (cylinder.Stack, "### [stack]"),
-        (phantom.ReferenceValue, "### [[reference]]"),
         (cylinder.Insert, "### [[insert]]"),
+        (arrangement.Arrangement, "### Family arrangement"),
+        (arrangement.Group, "### [[group]]"),
+        (arrangement.Landmark, "### [[landmark]]"),
+        (certificate.Batch, "### [[batch]]"),
+        (certificate.Certificate, "### [[certificate]]"),
+        (certificate.UnitCertificates, "### Top level of a certificate file"),
         (protocol.Protocol, "### Top level of a protocol"),
         (protocol.ExpectedSeries, "### [[series]]"),
         (protocol.Limit, "### [[limit]]"),
@@ -261,10 +269,16 @@ def test_row_schema_is_complete_and_in_order() -> None:
 )
 def test_definition_keys_are_complete(noun: type, heading: str) -> None:
     rows = _table(_section(_read(DOCS / "schemas.md"), heading), "key")
+    common = (
+        {f.name for f in dataclasses.fields(phantom.Phantom)}
+        if issubclass(noun, phantom.Phantom)
+        else set()
+    )
     assert {row[0] for row in rows} == {
         f"`{f.name}`{'*' if f.default is dataclasses.MISSING else ''}"
         for f in dataclasses.fields(noun)
-        if f.name not in ("path", "sha256")
+        if f.name not in ("path", "sha256", "supplements")
+        and (noun is phantom.Phantom or f.name not in common)
     }
 
 
@@ -277,6 +291,43 @@ def test_shapes_are_complete() -> None:
         }
         for shape in typing.get_args(cylinder.ShapeOf)
     }
+
+
+@pytest.mark.parametrize("name", ["nist_system", "qiba_diffusion"])
+def test_phantom_pages_are_those_of_the_definitions(name: str) -> None:
+    made = subprocess.run(
+        [sys.executable, "docs/phantom_pages.py", name],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", "QIQA_PATH": ""},
+    )
+    # to bring the pages up to date: python docs/phantom_pages.py
+    assert _read(DOCS / "phantoms" / f"{name}.md") == made.stdout
+
+
+def test_the_example_of_an_own_phantom_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = _read(DOCS / "own-phantom.md")
+    example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert example
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QIQA_PATH", str(tmp_path))
+    (tmp_path / "phantoms").mkdir()
+    Path("phantoms/gel_tubes.toml").write_text(example[1], encoding="utf-8")
+    assert run(["phantoms", "check", "phantoms/gel_tubes.toml"]) == 0
+    said = capsys.readouterr().out.strip()
+    assert f"    {said}\n" in page
+    # the page works the first of these lines out by hand
+    assert run(["phantoms", "show", "gel_tubes", "--temperature", "21.3", "--field", "3"]) == 0
+    shown = capsys.readouterr().out
+    lines = [" ".join(line.split()) for line in shown.splitlines()]
+    printed = re.findall(r"^    ((?:weak|strong)-\d +\d.*)$", page, re.MULTILINE)
+    assert len(printed) == 4
+    for line in printed:
+        assert " ".join(line.split()) in lines
 
 
 def test_finding_codes_are_complete() -> None:

@@ -25,7 +25,7 @@ COMMANDS = {
     "demo": ("qiqa.cli.demo", "Simulate an exam and run the whole QC on it; needs no data."),
     "history": ("qiqa.cli.history", "List, export and verify what was kept."),
     "simulate": ("qiqa.cli.simulate", "Simulate an exam of a phantom as DICOM."),
-    "phantoms": ("qiqa.cli.phantoms", "List the phantoms known, or check a definition."),
+    "phantoms": ("qiqa.cli.phantoms", "List phantoms, check or show one, import a unit's values."),
     "protocols": ("qiqa.cli.protocols", "List the protocols, check one, print its entry file."),
     "warmup": ("qiqa.cli.warmup", "Compile all fits now, so that no map waits for it later."),
 }

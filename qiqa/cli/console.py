@@ -24,6 +24,7 @@ __all__ = [
     "tell_findings",
     "width",
     "write_json",
+    "write_text",
 ]
 
 LONGEST = 400
@@ -156,9 +157,19 @@ def write_json(payload: Any, target: str) -> None:
         # plain ASCII: no code page can spoil it and no control character reaches a terminal
         say(json.dumps(payload, indent=2, ensure_ascii=True, allow_nan=False))
         return
+    write_text(json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False) + "\n", target)
+
+
+def write_text(text: str, target: str) -> None:
+    """Write a text file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
     import tempfile
 
-    text = json.dumps(payload, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     path = Path(target)
     temporary: Path | None = None
     try:

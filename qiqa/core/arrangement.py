@@ -8,7 +8,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-from qiqa.core.certificate import Batch, Certificate
+from qiqa.core.certificate import Batch, Certificate, Certified
+from qiqa.core.errors import CertificateError
 from qiqa.core.phantom import Phantom
 
 __all__ = ["Arrangement", "Group", "Landmark", "Point"]
@@ -102,7 +103,10 @@ class Arrangement(Phantom):
     def certificates(
         self, group: str, quantity: str, serial: str | None, field_t: float | None
     ) -> tuple[Certificate, ...]:
-        """Return the tables that hold for a unit at a field strength; that of the unit first."""
+        """Return the tables that hold for a unit at a field strength.
+
+        Those of this very unit come first, then the more trusted ones, then those of its batch.
+        """
         batch = self.batch_of(serial)
         fitting = [
             item
@@ -111,4 +115,68 @@ class Arrangement(Phantom):
             and item.quantity == quantity
             and item.holds(None if batch is None else batch.name, serial, field_t)
         ]
-        return tuple(sorted(fitting, key=lambda item: item.serial is None))
+        trust = ("certified", "secondary", "unreliable")
+        return tuple(
+            sorted(
+                fitting,
+                key=lambda t: (t.serial is None, trust.index(t.confidence), t.batch is None),
+            )
+        )
+
+    def certified(
+        self,
+        group: str,
+        quantity: str,
+        insert: str,
+        *,
+        serial: str | None,
+        field_t: float | None,
+        degc: float,
+    ) -> Certified:
+        """Return the certified value of one insert at the conditions of a scan.
+
+        The first of `certificates` that has the insert counts.
+
+        Parameters
+        ----------
+        group, quantity, insert
+            What is asked for.
+        serial
+            Serial number of the unit; None: not known, only tables for every unit count.
+        field_t
+            Field strength [T]; None: not known, only tables for any field count.
+        degc
+            Temperature [°C].
+
+        Raises
+        ------
+        CertificateError
+            If no table holds, or none at this temperature: what there is, and what to do.
+        """
+        rows = self.find_group(group).labels
+        for table in self.certificates(group, quantity, serial, field_t):
+            if insert in (table.inserts or rows):
+                return table.at(insert, rows, degc, field_t)
+        raise self._uncertified(f"{quantity} of {insert}", group, quantity, serial, field_t)
+
+    def _uncertified(
+        self, what: str, group: str, quantity: str, serial: str | None, field_t: float | None
+    ) -> CertificateError:
+        field = "an unknown field strength" if field_t is None else f"{field_t:g} T"
+        unit = "a unit of unknown serial number" if serial is None else f"unit {serial!r}"
+        there = [t for t in self.certificate if (t.group, t.quantity) == (group, quantity)]
+        held = dict.fromkeys(t.describe() for t in there)
+        others = sorted({t.quantity for t in self.certificate if t.group == group})
+        batches = [f"{b.name} ({b.span})" for b in self.batch]
+        if not there:
+            hint = "leave it unjudged, or add a certificate to the definition"
+        elif self.batch and self.batch_of(serial) is None:
+            hint = f"give the serial number of the unit; batches: {', '.join(batches)}"
+        else:
+            hint = "scan at a field that is certified, or import the maker's values for this unit"
+        return CertificateError(
+            f"no certificate of {self.id} gives {what} for {unit} at {field}; there is "
+            + ("; ".join(held) or f"none of {quantity}, only of {', '.join(others) or 'nothing'}"),
+            where=self.path or self.id,
+            hint=hint,
+        )

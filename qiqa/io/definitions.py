@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import hashlib
 import importlib.resources
@@ -12,17 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from qiqa.core.arrangement import Arrangement
+from qiqa.core.certificate import UnitCertificates
 from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import DefinitionError, DefinitionsNotFoundError
-from qiqa.core.phantom import Phantom
+from qiqa.core.phantom import Phantom, Supplement
 from qiqa.core.protocol import Protocol
-from qiqa.io.consistency import check_arrangement, check_cylinder
+from qiqa.io.consistency import check_arrangement, check_cylinder, check_unit
 from qiqa.io.structure import build
 
-__all__ = ["load_phantom", "load_protocol", "names", "root"]
+__all__ = [
+    "CERTIFICATE_SCHEMA",
+    "load_certificates",
+    "load_phantom",
+    "load_protocol",
+    "names",
+    "root",
+    "schema_of",
+]
 
 PHANTOM_SCHEMA = "qiqa.phantom/1"
 PROTOCOL_SCHEMA = "qiqa.protocol/1"
+CERTIFICATE_SCHEMA = "qiqa.certificate/1"
+_OURS = ("path", "sha256", "supplements")
+"""Fields of the nouns that reading fills; no file may set them."""
 
 
 def root(kind: str) -> Traversable:
@@ -46,10 +59,15 @@ def root(kind: str) -> Traversable:
     )
 
 
+def _own_folders(kind: str) -> list[Path]:
+    """Return the folders of QIQA_PATH that hold something of this kind."""
+    own = [Path(p) / kind for p in os.environ.get("QIQA_PATH", "").split(os.pathsep) if p]
+    return [folder for folder in own if folder.is_dir()]
+
+
 def _folders(kind: str) -> list[Traversable]:
     """Return where definitions are looked for: each folder of QIQA_PATH, then the built-in one."""
-    own = [Path(p) / kind for p in os.environ.get("QIQA_PATH", "").split(os.pathsep) if p]
-    return [*(folder for folder in own if folder.is_dir()), root(kind)]
+    return [*_own_folders(kind), root(kind)]
 
 
 def names(kind: str) -> tuple[str, ...]:
@@ -95,6 +113,22 @@ def _check_schema(data: dict[str, Any], expected: str, where: str) -> None:
             f"schema is {data.get('schema')!r}, this version reads {expected!r}",
             where=f"{where}: schema",
         )
+    for key in _OURS:
+        if key in data:
+            message = "unknown key: it is filled in when the file is read"
+            raise DefinitionError(message, where=f"{where}: {key}", hint="leave it out")
+
+
+def schema_of(path: Path) -> str | None:
+    """Return the schema that a TOML file names, None where it names none.
+
+    Raises
+    ------
+    DefinitionError
+        If it cannot be read or is no TOML.
+    """
+    schema = _parse(path)[0].get("schema")
+    return schema if isinstance(schema, str) else None
 
 
 _CLASSES: dict[str, type[Phantom]] = {
@@ -106,6 +140,8 @@ _CLASSES: dict[str, type[Phantom]] = {
 
 def load_phantom(name: str) -> Phantom:
     """Read a phantom by name or by path of a TOML file.
+
+    Values of single units in the folders `certificates` of QIQA_PATH are added to it.
 
     Raises
     ------
@@ -125,7 +161,64 @@ def load_phantom(name: str) -> Phantom:
         check_cylinder(phantom, str(item))
     elif isinstance(phantom, Arrangement):
         check_arrangement(phantom, str(item))
+        return _with_units(phantom)
     return phantom
+
+
+def _with_units(phantom: Arrangement) -> Arrangement:
+    """Return a phantom with the tables of those units that have a file of their own."""
+    found: dict[str, UnitCertificates] = {}
+    files: dict[str, Path] = {}
+    for folder in reversed(_own_folders("certificates")):
+        files |= {path.name: path for path in sorted(folder.glob("*.toml"))}
+    for path in files.values():
+        unit = _read_certificates(path)
+        if unit.phantom != phantom.id:
+            continue
+        if unit.serial in found:
+            message = (
+                f"second file for unit {unit.serial!r}; the first is {found[unit.serial].path}"
+            )
+            raise DefinitionError(message, where=unit.path, hint="keep one of them")
+        check_unit(unit, phantom)
+        found[unit.serial] = unit
+    tables = [
+        dataclasses.replace(table, serial=unit.serial)
+        for unit in found.values()
+        for table in unit.certificate
+    ]
+    return dataclasses.replace(
+        phantom,
+        certificate=(*phantom.certificate, *tables),
+        supplements=tuple(
+            Supplement(path=u.path, sha256=u.sha256, serial=u.serial) for u in found.values()
+        ),
+    )
+
+
+def _read_certificates(path: Path) -> UnitCertificates:
+    data, sha256 = _parse(path)
+    _check_schema(data, CERTIFICATE_SCHEMA, str(path))
+    given = {**data, "path": str(path), "sha256": sha256}
+    unit: UnitCertificates = build(UnitCertificates, given, file=str(path))
+    return unit
+
+
+def load_certificates(path: Path) -> UnitCertificates:
+    """Read a file with the values of one unit and hold it against its type of phantom.
+
+    Raises
+    ------
+    DefinitionError
+        If it is wrong or its phantom is not known: file, path inside it, value, what is allowed.
+    """
+    unit = _read_certificates(path)
+    phantom = load_phantom(unit.phantom)
+    if not isinstance(phantom, Arrangement):
+        message = f"{unit.phantom!r} is not built of groups of inserts, so it has no such tables"
+        raise DefinitionError(message, where=f"{path}: phantom")
+    check_unit(unit, phantom)
+    return unit
 
 
 def load_protocol(name: str) -> Protocol:

@@ -113,7 +113,9 @@ def run_qc(
             *about_identity(exam, request.scanner_name, request.date),
         ),
         entries=tuple(sorted(entries.items())),
-        provenance=_provenance(request, located.sources, assessments, now, user),
+        provenance=_provenance(
+            request, located.sources, assessments, entries.get("phantom_unit"), now, user
+        ),
     )
 
 
@@ -196,6 +198,7 @@ def _provenance(
     request: QcRequest,
     sources: tuple[SourceFile, ...],
     assessments: tuple[Assessment, ...],
+    unit: str | None,
     now: dt.datetime,
     user: str,
 ) -> Provenance:
@@ -207,8 +210,11 @@ def _provenance(
         parameters["date"] = request.date.isoformat()
     libraries = tuple((n, importlib.metadata.version(n)) for n in ("numpy", "scipy", "pydicom"))
     definitions = tuple(
-        SourceFile(path=Path(item.path).name, sha256=item.sha256)
-        for item in (request.phantom, request.protocol)
+        SourceFile(path=Path(path).name, sha256=sha256)
+        for path, sha256 in (
+            *request.phantom.files(unit),
+            (request.protocol.path, request.protocol.sha256),
+        )
     )
     return Provenance(
         inputs=sources,

@@ -1,5 +1,6 @@
 """The weekly walk: what becomes of an exam, complete, incomplete, faulty, anonymous."""
 
+import dataclasses
 import datetime as dt
 import hashlib
 import shutil
@@ -10,6 +11,7 @@ import pytest
 
 from qiqa.core.errors import ExamError, LocateError, UsageError
 from qiqa.core.measurement import Verdict
+from qiqa.core.phantom import Supplement
 from qiqa.core.pose import Override
 from qiqa.core.rows import result_rows
 from qiqa.io.definitions import load_phantom, load_protocol
@@ -75,6 +77,23 @@ def test_provenance_says_with_what(complete):
     assert (provenance.user, provenance.created_at) == ("tester", NOW)
     assert provenance.parameters == ()
     assert {"diameter/1", "piu/1", "length/1", "entered by a person"} <= set(provenance.algorithms)
+
+
+def test_provenance_names_the_values_of_this_unit_and_of_no_other(exam_folder):
+    supplements = tuple(
+        Supplement(path=f"x/certificates/{serial}.toml", sha256=serial * 8, serial=serial)
+        for serial in ("J1", "J2")
+    )
+    phantom = dataclasses.replace(load_phantom("acr_large"), supplements=supplements)
+    request = QcRequest(
+        paths=(exam_folder,),
+        phantom=phantom,
+        protocol=load_protocol("acr_large_2022"),
+        entries={"phantom_unit": "J1"},
+    )
+    found = run_qc(request, now=NOW, user="tester").provenance.definitions
+    assert {f.path for f in found} == {"acr_large.toml", "J1.toml", "acr_large_2022.toml"}
+    assert "J1" * 8 in {f.sha256 for f in found}
 
 
 def test_an_exam_without_localizer_is_not_evaluated(exam_folder):
