@@ -35,6 +35,9 @@ def entries_of(options: Options, protocol: Protocol) -> dict[str, object]:
     if options.phantom_unit is not None:
         unit = {"phantom_unit": options.phantom_unit}
         given.update(check_entries(protocol, unit, "--phantom-unit"))
+    if options.temperature is not None:
+        degc = {"temperature": options.temperature}
+        given.update(check_entries(protocol, degc, "--temperature"))
     if options.ask:
         given.update(_asked(protocol, given))
     return given

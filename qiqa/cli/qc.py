@@ -24,6 +24,7 @@ OPERANDS = "PATH ..."
 EPILOG = """
 examples:
   qiqa qc export/monday
+  qiqa qc system/ --phantom-unit 130-0093 --temperature 20.4
   qiqa qc monday.zip localizer/ --store qc.db --report monday.html
   qiqa protocols --entries acr_large_2022 > monday.toml; qiqa qc monday/ --enter monday.toml
 
@@ -51,6 +52,7 @@ class Options:
     center: str | None = None
     reversed: bool | None = None
     phantom_unit: str | None = None
+    temperature: float | None = None
     reason: str | None = None
 
 
@@ -94,6 +96,9 @@ def _person_arguments(parser: Parser) -> None:
     )
     person.add_argument("--ask", action="store_true", help="ask for them on this terminal")
     person.add_argument("--phantom-unit", metavar="TEXT", help="serial number of the phantom")
+    person.add_argument(
+        "--temperature", type=finite, metavar="DEGC", help="temperature of the phantom"
+    )
     person.add_argument(
         "--scanner", metavar="NAME", help="scanner, where the headers do not say which"
     )
