@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
@@ -12,7 +13,7 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.maps import FitStatus
 from qiqa.core.measurement import BudgetLine, Measurement
 from qiqa.core.pose import InsertPosition
-from qiqa.measure._certified import certified
+from qiqa.measure._certified import CertifiedInsert, certified
 from qiqa.measure._insert_pictures import pictures
 from qiqa.measure._insert_roi import InsertRoi, insert_roi, placement_uncertainty_mm
 from qiqa.measure.insert_view import InsertView
@@ -29,6 +30,8 @@ NAMES = (
 )
 _MOST_LOST = 0.5
 """Share of voxels without an answer from which there is no value."""
+_LEAST_SPACINGS = 2.0
+"""T2 in echo spacings from which it is judged."""
 _EFFICIENCY = "inversion_efficiency"
 _EFFICIENCIES = (0.3, 3.0)
 """What an inversion can seem to reach: an inversion time that is counted from another moment than
@@ -90,6 +93,8 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
         raise NotMeasurable(f"{_why(view, roi)} in {lost_voxels}")
     value = float(values.mean())
     reference = certified(view, insert)
+    known = value if reference.value is None else min(value, reference.value.value)
+    reference = _too_short(view, known) or reference
     budget = (
         *_statistics(view, values, errors, int(np.median(view.maps.n_used[roi.index]))),
         _placement(view, insert, value),
@@ -195,6 +200,20 @@ def _independent(stored: tuple[int, int] | None, acquired: tuple[int, int] | Non
     if not stored or not acquired or min(acquired) <= 0:
         return 1.0
     return min(max(acquired) * min(acquired) / (max(stored) * min(stored)), 1.0)
+
+
+def _too_short(view: InsertView, value: float) -> CertifiedInsert | None:
+    """Return that a T2 is not to be judged where one or two echoes are all that tells it."""
+    if view.quantity != "t2":
+        return None
+    echoes = view.series.header.encoding.values
+    spacing = min(b - a for a, b in itertools.pairwise(sorted(echoes))) if len(echoes) > 1 else 0.0
+    if value >= _LEAST_SPACINGS * spacing:
+        return None
+    return CertifiedInsert(
+        doubt=f"no reference value is used: T2 below twice the echo spacing of {spacing:g} ms "
+        "rests on one or two echoes"
+    )
 
 
 def _late(view: InsertView, roi: InsertRoi, value: float) -> tuple[BudgetLine, ...]:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 
 from qiqa.core.evidence import Evidence
-from qiqa.core.measurement import Measurement
+from qiqa.core.measurement import BudgetLine, Measurement
 from qiqa.core.protocol import Entry
 from qiqa.core.result import ExamSeries, QcResult
 from qiqa.core.scanner import Acquisition, Reconstruction
@@ -261,11 +261,9 @@ def _budget(m: Measurement) -> Budget:
     largest = max((b.standard_uncertainty for b in m.budget), default=0.0)
     lines = []
     for b in sorted(m.budget, key=lambda b: -b.standard_uncertainty):
-        size = b.standard_uncertainty
-        shown = fixed(size, decimals(size)) if size > largest / 1000 else "below 0.1 %"
-        freedom = f", {b.degrees_of_freedom:.3g} df" if math.isfinite(b.degrees_of_freedom) else ""
-        note = f": {b.note}" if b.note else ""
-        lines.append(f"{b.name} {shown} ({b.evaluation}{freedom}){note}")
+        lines.append(_line(b, largest))
+    for b in sorted(m.reference_budget, key=lambda b: -b.standard_uncertainty):
+        lines.append(f"of the reference: {_line(b, largest)}")
     return Budget(
         title=wording(m.name, m.insert).title,
         series=m.role or "",
@@ -273,6 +271,16 @@ def _budget(m: Measurement) -> Budget:
         combined=_combined(m, unit),
         algorithm=m.algorithm,
     )
+
+
+def _line(b: BudgetLine, largest: float) -> str:
+    size = b.standard_uncertainty
+    shown = fixed(size, decimals(size)) if size > largest / 1000 else "below 0.1 %"
+    if math.isnan(size):
+        shown = "unknown"
+    freedom = f", {b.degrees_of_freedom:.3g} df" if math.isfinite(b.degrees_of_freedom) else ""
+    note = f": {b.note}" if b.note else ""
+    return f"{b.name} {shown} ({b.evaluation}{freedom}){note}"
 
 
 def _combined(m: Measurement, unit: str) -> str:
@@ -287,6 +295,10 @@ def _combined(m: Measurement, unit: str) -> str:
             text += f", k = {half / u:.2f}"
     if math.isfinite(m.degrees_of_freedom):
         text += f" ({m.degrees_of_freedom:.3g} df)"
+    if m.reference is not None and m.reference_budget:
+        both = math.hypot(u, m.reference.standard_uncertainty)
+        if math.isfinite(both):
+            text += f"; of the departure u = {fixed(both, decimals(both))} {unit}"
     return text
 
 
