@@ -10,7 +10,7 @@ from qiqa.cli.arguments import Parser, json_option
 from qiqa.cli.console import say, write_json
 from qiqa.cli.layout import Row, Section, table
 from qiqa.core.canonical import plain
-from qiqa.core.protocol import Protocol
+from qiqa.core.protocol import ANY_PHANTOM, Protocol
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
@@ -58,7 +58,8 @@ def command(options: Options) -> int:
     wanted = names("protocols") if options.check is None else (str(options.check),)
     found = [load_protocol(name) for name in wanted]
     if options.check is not None:
-        load_phantom(found[0].phantom)  # a protocol for a phantom that is not known is no use
+        if found[0].phantom != ANY_PHANTOM:
+            load_phantom(found[0].phantom)  # a protocol for a phantom that is not known is no use
     if options.json is not None:
         rows = [
             {

@@ -128,8 +128,9 @@ def command(options: Options) -> int:
     from qiqa.cli.deliver import current_user, deliver
     from qiqa.cli.entering import entries_of
     from qiqa.core.pose import Override
+    from qiqa.core.protocol import ANY_PHANTOM
     from qiqa.io.definitions import load_phantom, load_protocol
-    from qiqa.workflows.identifying import usual_protocol
+    from qiqa.workflows.identifying import protocol_for, what_is_shown
     from qiqa.workflows.weekly_qc import QcRequest, run_qc
 
     now = dt.datetime.now(dt.UTC)
@@ -139,14 +140,16 @@ def command(options: Options) -> int:
         center = (column, row)
     date = _past(options.date, now)
     contents = None
-    if options.protocol is None:
+    protocol = None if options.protocol is None else load_protocol(options.protocol)
+    if protocol is None or protocol.phantom == ANY_PHANTOM:
         with progress() as tell:
-            contents, protocol = usual_protocol(tuple(options.paths), options.exam, tell)
+            contents, phantom = what_is_shown(tuple(options.paths), options.exam, tell)
+        protocol = protocol or protocol_for(phantom)
     else:
-        protocol = load_protocol(options.protocol)
+        phantom = load_phantom(protocol.phantom)
     request = QcRequest(
         paths=tuple(options.paths),
-        phantom=load_phantom(protocol.phantom),
+        phantom=phantom,
         protocol=protocol,
         contents=contents,
         exam=options.exam,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-__all__ = ["Entry", "ExpectedSeries", "Limit", "Protocol"]
+__all__ = ["ANY_PHANTOM", "Entry", "ExpectedSeries", "Limit", "Protocol"]
+
+ANY_PHANTOM = "any"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,7 @@ class Protocol:
     """Acquisition family: editions of one family may share a chart."""
     edition: str
     phantom: str
+    """Which phantom it is for; `any`: whichever is seen."""
     source: str
     note: str | None = None
     series: tuple[ExpectedSeries, ...]

@@ -22,6 +22,7 @@ _RIGHT = 0.25
 _WRONG = 3.0
 """How many times larger the departure of the next one must be."""
 _LEAST = 5
+"""Inserts with a value that are needed, or all of them."""
 _EXCHANGED = 0.05
 """Departure, in the logarithm, from which inserts count as out of order."""
 _CURED = 0.3
@@ -78,10 +79,14 @@ def _departure(
     phantom: Arrangement, pose: PhantomPose, quantity: str, values: Mapping[str, float]
 ) -> float:
     found: list[float] = []
+    inserts = 0
     for name in dict.fromkeys(item.group for item in pose.inserts):
         group = phantom.find_group(name)
         found += _off(group, quantity, values).values()
-    return float(np.sqrt(np.mean(np.square(found)))) if len(found) >= _LEAST else np.nan
+        inserts += len(group.labels)
+    return (
+        float(np.sqrt(np.mean(np.square(found)))) if len(found) >= min(_LEAST, inserts) else np.nan
+    )
 
 
 def _off(group: Group, quantity: str, values: Mapping[str, float]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from qiqa.core.errors import ExamError, LocateError, QiqaError
 from qiqa.core.exam import Exam
 from qiqa.core.phantom import Phantom
 from qiqa.core.pose import Override
-from qiqa.core.protocol import Protocol
+from qiqa.core.protocol import ANY_PHANTOM, Protocol
 from qiqa.core.series import Series, SeriesHeader
 from qiqa.io.collecting import collect
 from qiqa.io.definitions import load_phantom, load_protocol, names
@@ -22,7 +22,7 @@ from qiqa.io.reading import read
 from qiqa.locate import locate
 from qiqa.workflows.choosing import choose_exam
 
-__all__ = ["Identity", "identify", "protocol_for", "usual_protocol"]
+__all__ = ["Identity", "identify", "protocol_for", "what_is_shown"]
 
 _MOST_SERIES = 6
 """Series that are looked at; one that shows a phantom is enough."""
@@ -81,10 +81,10 @@ def identify(exam: Exam, progress: Callable[[str], None]) -> Identity:
     return best
 
 
-def usual_protocol(
+def what_is_shown(
     paths: tuple[Path, ...], exam: int | None, progress: Callable[[str], None]
-) -> tuple[Contents, Protocol]:
-    """Return what the paths hold, and the protocol for the phantom that they show.
+) -> tuple[Contents, Phantom]:
+    """Return what the paths hold, and the phantom that they show.
 
     Raises
     ------
@@ -95,19 +95,23 @@ def usual_protocol(
     """
     progress("reading headers")
     contents = read(list(paths))
-    found = identify(choose_exam(contents, paths, exam), progress)
-    return contents, protocol_for(found.phantom)
+    return contents, identify(choose_exam(contents, paths, exam), progress).phantom
 
 
 def protocol_for(phantom: Phantom) -> Protocol:
     """Return the protocol that a phantom is judged by where none is asked for.
+
+    An arrangement without a protocol of its own gets the one that only records.
 
     Raises
     ------
     ExamError
         If there is none, or several and none of them says that it is the usual one.
     """
-    fitting = [p for p in map(load_protocol, names("protocols")) if p.phantom == phantom.id]
+    known = [load_protocol(name) for name in names("protocols")]
+    fitting = [p for p in known if p.phantom == phantom.id]
+    if not fitting and isinstance(phantom, Arrangement):
+        fitting = [p for p in known if p.phantom == ANY_PHANTOM]
     usual = [p for p in fitting if p.usual] or (fitting if len(fitting) == 1 else [])
     if len(usual) == 1:
         return usual[0]

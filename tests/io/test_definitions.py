@@ -8,7 +8,7 @@ import pytest
 
 from qiqa.core.cylinder import CylinderPhantom, Spokes
 from qiqa.core.errors import DefinitionError
-from qiqa.core.protocol import Protocol
+from qiqa.core.protocol import ANY_PHANTOM, Protocol
 from qiqa.io import definitions
 from qiqa.io.definitions import load_phantom, load_protocol, names
 from qiqa.io.structure import build
@@ -76,7 +76,7 @@ def test_every_built_in_phantom_loads(name):
 def test_every_built_in_protocol_loads_and_names_a_phantom(name):
     protocol = load_protocol(name)
     assert protocol.id == name
-    assert protocol.phantom in names("phantoms")
+    assert protocol.phantom in (*names("phantoms"), ANY_PHANTOM)
     for limit in protocol.limit:
         assert limit.action[0] < limit.action[1], limit.id
         assert limit.source
