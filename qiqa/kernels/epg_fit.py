@@ -31,7 +31,7 @@ __all__ = ["fit_trains"]
 _STEPS = 80
 _LONGEST_U, _LONGEST_B = 0.5, 0.05
 """Where B1 is singular a step may be of any size; longer ones would land on the other side."""
-_SHORT = 1e-8
+_SHORT = 1e-6
 """Squared step in standard errors that is the last one; it is still made."""
 _ROUNDING = 1e-15
 """Of the sum of squares: gains below are those of rounding."""
@@ -252,13 +252,15 @@ def _place(y, grid, places, scores, field, about, first, at):
 
 @kernel
 def fit_trains(
-    signal, order, echoes, coefficients, axes, ends, grid, places, bounds, b1, t1, limits, noise,
+    model, signal, order, echoes, coefficients, axes, ends, grid, places, bounds, b1, t1, limits, noise,
     span, full, outputs,
 ):  # fmt: skip
     """Fit the voxels from span[0] to span[1]; the results go to `outputs`.
 
     Parameters
     ----------
+    model
+        `SignalModel`: its type says which kernels this was compiled with.
     signal, order, limits, noise, span, full
         As in `amplitude.fit_amplitude`.
     echoes

@@ -13,7 +13,7 @@ __all__ = ["predict_trains"]
 
 
 @kernel
-def predict_trains(coefficients, axes, ends, bounds, echoes, t2, b1, t1, trains):
+def predict_trains(model, coefficients, axes, ends, bounds, echoes, t2, b1, t1, trains):
     """Write trains (n, voxels) of amplitude 1 for T2 [ms] and B1 (voxels,), NaN where unknown.
 
     T1 [ms], one or one a voxel, or empty: assumed. The other parameters are those of

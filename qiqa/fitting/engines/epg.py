@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import FitError
 from qiqa.core.signal_model import Points
 from qiqa.fitting.engines import Plan, Task
+from qiqa.fitting.loading import handle
 from qiqa.kernels.epg import echo_trains
 from qiqa.kernels.epg_fit import fit_trains
 from qiqa.kernels.epg_predict import predict_trains
@@ -44,6 +45,7 @@ class _Table:
     """Splines of the trains of one echo spacing and count."""
 
     def __init__(self, module: ModuleType, n: int, spacing: float) -> None:
+        self.model = handle(module, False)
         t2, _, b1 = module.PARAMETERS
         longest = _LONGEST * t2.upper
         assumed = float(module.ASSUMED_T1_MS)
@@ -74,7 +76,7 @@ class _Table:
         found = np.empty((keep.size, places.shape[1]))
         chosen = np.ascontiguousarray(self.coefficients[:, :, keep])
         predict_trains(
-            chosen, self.axes, self.ends, self.bounds, keep + 1.0, places[0], places[1], none, found
+            self.model, chosen, self.axes, self.ends, self.bounds, keep + 1.0, *places, none, found
         )
         norm = np.maximum(np.linalg.norm(found, axis=0), 1e-30)
         return np.ascontiguousarray(found / norm, dtype=np.float32), places
@@ -129,7 +131,7 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
 
     def run(task: Task, start: int, stop: int) -> None:
         fit_trains(
-            task.signal, task.order, echoes, chosen, table.axes, table.ends, grid, places,
+            table.model, task.signal, task.order, echoes, chosen, table.axes, table.ends, grid, places,
             table.bounds, task.extra, task.t1, task.limits, task.noise_sd,
             np.array([start, stop]), task.full, task.outputs,
         )  # fmt: skip
@@ -139,7 +141,7 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
     ) -> NDArray[np.float64]:  # fmt: skip
         found = np.empty((keep.size, estimates.shape[1]))
         predict_trains(
-            chosen, table.axes, table.ends, table.bounds, echoes, estimates[0], estimates[2], t1,
+            table.model, chosen, table.axes, table.ends, table.bounds, echoes, estimates[0], estimates[2], t1,
             found,
         )  # fmt: skip
         found *= estimates[1]
