@@ -18,6 +18,7 @@ from qiqa.core.signal_model import Points
 from qiqa.fitting.checking import check_b1, check_mask, check_t1, points_of
 from qiqa.fitting.fitter import Fitter, Results
 from qiqa.fitting.loading import model as load_model
+from qiqa.fitting.misfit import remarks
 from qiqa.fitting.threads import thread_count
 
 __all__ = ["fit", "fit_arrays"]
@@ -128,7 +129,7 @@ def fit(
         progress=progress,
     )
     maps = _maps(results, fitter, nk, header.affine)
-    findings = (*results.findings, *_remarks(header, averaged, b1 is None, fitter))
+    findings = (*maps.findings, *_remarks(header, averaged, b1 is None, fitter))
     return dataclasses.replace(maps, header=header, findings=findings)
 
 
@@ -341,7 +342,7 @@ def _maps(
         full[rows, columns] = out.covariance
         full[columns, rows] = out.covariance
     wide = fitter.full
-    return ParameterMaps(
+    maps = ParameterMaps(
         model=fitter.name,
         method=fitter.method,
         algorithm=fitter.algorithm,
@@ -361,3 +362,8 @@ def _maps(
         n_non_finite=results.counts.non_finite,
         findings=tuple(results.findings),
     )
+    assumed = getattr(fitter.module, "ASSUMED_T1_MS", None)
+    if assumed is None:
+        return maps
+    more = remarks(maps, float(assumed), bool(fitter.t1.size))
+    return dataclasses.replace(maps, findings=(*maps.findings, *more))

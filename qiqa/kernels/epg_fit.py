@@ -57,13 +57,20 @@ def _load(signal, order, voxel, limits, y):
 
 
 @inlined
-def _start(y, grid, places, fixed, scores):
+def _start(y, w, whole, grid, places, fixed, scores, norms):
     """Return the place of the best point of the grid; with a known B1 only of those nearest."""
-    scores[:] = 0.0
+    scores[:], norms[:] = 0.0, 0.0
     for i in range(y.size):
-        s, row = np.float32(y[i]), grid[i]
+        s, row = np.float32(y[i] * w[i]), grid[i]
         for k in range(scores.size):
             scores[k] += s * row[k]
+    if not whole:
+        for i in range(y.size):
+            s, row = np.float32(w[i]), grid[i]
+            for k in range(scores.size):
+                norms[k] += s * row[k] * row[k]
+        for k in range(scores.size):
+            scores[k] /= math.sqrt(max(norms[k], np.float32(1e-12)))
     near = np.inf
     if fixed > 0.0:
         for k in range(scores.size):
@@ -197,13 +204,13 @@ def _finish(y, w, at, known_b, room, about):
 
 
 @inlined
-def _leave_floor(y, w, at, known_b, room, about, cut, rss):
+def _leave_floor(y, w, search, field, at, room, about, cut, rss):
     """Fit again without echoes that the fit puts below `cut`, until these stay the same.
 
     Return the status, SUSPECT where that is not so or too few are left, and the residual sum of
     squares, at first `rss`.
     """
-    rows, shape = room[5], room[8]
+    rows, shape, known_b = room[5], room[8], field > 0.0
     for turn in range(_ROUNDS + 1):
         moved, kept = False, 0.0
         for i in range(y.size):
@@ -217,6 +224,7 @@ def _leave_floor(y, w, at, known_b, room, about, cut, rss):
             return CONVERGED, rss
         if turn == _ROUNDS or kept <= 3.0:
             break
+        _place(y, w, False, search, field, about, room[2][0], at)
         if _iterate(y, w, at, known_b, room) != CONVERGED:
             break
         state, rss = _finish(y, w, at, known_b, room, about)
@@ -242,9 +250,10 @@ def _ready(signal, order, voxel, b1, t1, limits, y, about):
 
 
 @inlined
-def _place(y, grid, places, scores, field, about, first, at):
+def _place(y, w, whole, search, field, about, first, at):
     """Write where the iteration begins: the best point of the grid, its T2 at the voxel's T1."""
-    best = _start(y, grid, places, field, scores)
+    grid, places, scores, norms = search
+    best = _start(y, w, whole, grid, places, field, scores, norms)
     across = (1.0 / places[0, best] - 1.0 / about[7]) * about[0] + about[1]
     at[0] = max(math.log(max(across, 1e-30)), first)
     at[1] = field if field > 0.0 else places[1, best]
@@ -281,7 +290,8 @@ def fit_trains(
     """
     n, used, status = order.size, outputs[4], outputs[5]
     y, w, decay = np.empty(n), np.empty(n), np.empty(n)
-    scores, at, about = np.empty(grid.shape[1], np.float32), np.empty(2), np.empty(8)
+    scores, norms = np.empty(grid.shape[1], np.float32), np.empty(grid.shape[1], np.float32)
+    search, at, about = (grid, places, scores, norms), np.empty(2), np.empty(8)
     sums, shape = np.empty(13), np.empty(7)
     room = (coefficients, axes, ends, decay, np.empty((6, 4)), np.empty((4, n)), sums, np.empty(2),
             shape)  # fmt: skip
@@ -297,8 +307,8 @@ def fit_trains(
                 about[3] = min(bounds[3], along) if t1.size else bounds[3]
                 for i in range(n):
                     decay[i] = math.exp(-echoes[i] * bounds[0] / along)
-            _place(y, grid, places, scores, field, about, ends[0], at)
             w[:] = 1.0
+            _place(y, w, True, search, field, about, ends[0], at)
             state = _iterate(y, w, at, known_b, room)
             if state == CONVERGED:
                 state, rss = _finish(y, w, at, known_b, room, about)
@@ -309,7 +319,7 @@ def fit_trains(
         store(voxel, SUSPECT if low else state, at, rss, sums[10], known_b, shape, about, noise,
               full, outputs)  # fmt: skip
         if low and limits[5] > 0.0 and state == CONVERGED:
-            state, rss = _leave_floor(y, w, at, known_b, room, about, limits[5], rss)
+            state, rss = _leave_floor(y, w, search, field, at, room, about, limits[5], rss)
             if state == CONVERGED:
                 store(voxel, state, at, rss, sums[10], known_b, shape, about, noise, full, outputs)
                 used[voxel] = np.uint16(sums[10])

@@ -81,6 +81,7 @@ def evaluate(coefficients, u, b, axes, decay, weights, rows):
     rise = math.exp(u)
     common = math.exp(axes[4] - rise)
     for n in range(decay.size):
-        scale = common * decay[n]
+        # a magnitude: the sum over the slice may be below zero
+        scale = common * decay[n] if f[n] >= 0.0 else -common * decay[n]
         g[n] = scale * (g[n] - rise * f[n])
         f[n], h[n], q[n] = f[n] * scale, h[n] * scale, q[n] * scale
