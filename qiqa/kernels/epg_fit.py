@@ -86,7 +86,7 @@ def _start(y, w, whole, grid, places, fixed, scores, norms):
 
 @inlined
 def _add_up(rows, y, w, sums):
-    """Write the sums ff, fg, fh, gg, gh, hh, fy, gy, hy, yy, points, fq, qy of the echoes that count."""
+    """Write the sums ff, fg, fh, gg, gh, hh, fy, gy, hy, yy, number, fq, qy over the echoes."""
     f, g, h, q = rows[0], rows[1], rows[2], rows[3]
     fq, qy = 0.0, 0.0
     ff, fg, fh, gg, gh, hh = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
@@ -235,7 +235,7 @@ def _leave_floor(y, w, search, field, at, room, about, cut, rss):
 
 @inlined
 def _ready(signal, order, voxel, b1, t1, limits, y, about):
-    """Load one voxel and its constants; return its state, smallest magnitude and B1, -1: to fit."""
+    """Load a voxel; return its state, smallest magnitude, B1 (-1: to be fitted) and T1 [ms]."""
     state, least = _load(signal, order, voxel, limits, y)
     field, along = -1.0, about[6]
     if t1.size:
@@ -261,8 +261,8 @@ def _place(y, w, whole, search, field, about, first, at):
 
 @kernel
 def fit_trains(
-    model, signal, order, echoes, coefficients, axes, ends, grid, places, bounds, b1, t1, limits, noise,
-    span, full, outputs,
+    model, signal, order, echoes, coefficients, axes, ends, grid, places, bounds, b1, t1, limits,
+    noise, span, full, outputs,
 ):  # fmt: skip
     """Fit the voxels from span[0] to span[1]; the results go to `outputs`.
 
@@ -312,7 +312,7 @@ def fit_trains(
             state = _iterate(y, w, at, known_b, room)
             if state == CONVERGED:
                 state, rss = _finish(y, w, at, known_b, room, about)
-        if not (state == CONVERGED or state == EXACT):
+        if state not in (CONVERGED, EXACT):
             clear(voxel, state, outputs)
             continue
         low = least < limits[2]

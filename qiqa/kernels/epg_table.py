@@ -10,6 +10,7 @@ far below the spacing it falls too steeply for a spline.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from qiqa.kernels.compiling import inlined
 __all__ = ["evaluate", "spline"]
 
 
-def spline(table: NDArray[np.float64]) -> NDArray[np.float64]:
+def spline(table: NDArray[Any]) -> NDArray[np.float64]:
     """Return the B-spline coefficients (a + 2, b + 2, n) of values (a, b, n) at even steps."""
     for axis in (0, 1):
         size = table.shape[axis] + 2

@@ -40,6 +40,7 @@ REFERENCES = (
 QUANTITY = "t2"
 ENCODING = "echo_time"
 ENGINE = "epg"
+POINTS_ONLY = True
 TAKES_B1 = True
 TAKES_T1 = True
 PARAMETERS = (

@@ -70,7 +70,7 @@ def test_train_comes_to_a_steady_value():
     train = one_angle(120, n=200)
     assert (train < 1 + 1e-12).all()
     assert np.ptp(train[150:]) < 0.02
-    assert train[150:].mean() > math.sin(math.radians(60))**2  # the first echo is the lowest
+    assert train[150:].mean() > math.sin(math.radians(60)) ** 2  # the first echo is the lowest
 
 
 @pytest.mark.parametrize("angle", [0.3, math.pi / 2, math.pi])
@@ -145,7 +145,7 @@ def test_given_t1(t1):
 
 def test_assumed_t1_is_said():
     maps = fit_arrays(predicted(80.0, 0.8), "t2_epg", TE, noise_sd=None)
-    assert [f.message for f in maps.findings if f.code == "t1_assumed"][0].count("1000 ms") == 1
+    assert "1000 ms" in next(f.message for f in maps.findings if f.code == "t1_assumed")
 
 
 def test_t2_above_a_given_t1_is_no_answer():
@@ -172,9 +172,8 @@ def test_unusable_given_maps():
     signal = np.repeat(predicted(80.0, 0.8, 900.0), 4, axis=1)
     b1 = [0.8, np.nan, 0.0, 1.9]
     maps = fit_arrays(signal, "t2_epg", TE, noise_sd=None, b1=b1)
-    assert maps.status.ravel().tolist() == [
-        FitStatus.CONVERGED, FitStatus.NON_FINITE, FitStatus.NON_FINITE, FitStatus.AT_BOUND,
-    ] or maps.status.ravel()[3] == FitStatus.AT_BOUND  # fmt: skip
+    assert np.isfinite(maps.estimate("t2").ravel()).tolist() == [True, False, False, False]
+    assert maps.status.ravel()[3] == FitStatus.AT_BOUND
     maps = fit_arrays(signal, "t2_epg", TE, noise_sd=None, t1=[900.0, np.nan, -1.0, 800.0])
     assert np.isfinite(maps.estimate("t2").ravel()).tolist() == [True, False, False, True]
 

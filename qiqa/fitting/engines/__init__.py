@@ -62,8 +62,6 @@ class Plan:
     points: Points
     run: Callable[[Task, int, int], None]
     """run(task, first voxel, voxel behind the last)."""
-    predict: (
-        Callable[[NDArray[np.float64], NDArray[np.float32]], NDArray[np.float64]] | None
-    ) = None
+    predict: Callable[[NDArray[np.float64], NDArray[np.float32]], NDArray[np.float64]] | None = None
     """predict(estimates (p, voxels), T1 as in a task) -> signal (n, voxels), where the engine does
     it faster than the model."""

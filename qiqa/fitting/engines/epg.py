@@ -67,17 +67,18 @@ class _Table:
         self.bounds = np.array([spacing, offset, t2.lower, t2.upper, b1.lower, b1.upper, assumed])
         self.starts = np.geomspace(shortest * 1.05, 0.8 * t2.upper, _STARTS_T2)
 
-    def grid(self, keep: NDArray[np.intp], fields: tuple[float, ...]) -> tuple[
-        NDArray[np.float32], NDArray[np.float64]
-    ]:  # fmt: skip
+    def grid(
+        self, keep: NDArray[np.intp], fields: tuple[float, ...]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Return unit vectors of the echoes that are kept, and their T2 and B1."""
         places = np.stack([a.ravel() for a in np.meshgrid(self.starts, fields)])
         none = np.empty(0, np.float32)
         found = np.empty((keep.size, places.shape[1]))
         chosen = np.ascontiguousarray(self.coefficients[:, :, keep])
         predict_trains(
-            self.model, chosen, self.axes, self.ends, self.bounds, keep + 1.0, *places, none, found
-        )
+            self.model, chosen, self.axes, self.ends, self.bounds, keep + 1.0, places[0], places[1],
+            none, found,
+        )  # fmt: skip
         norm = np.maximum(np.linalg.norm(found, axis=0), 1e-30)
         return np.ascontiguousarray(found / norm, dtype=np.float32), places
 
@@ -129,22 +130,20 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
     grid, places = table.grid(keep, _KNOWN_B1 if b1 else _STARTS_B1)
     echoes = keep + 1.0
 
+    about = (table.axes, table.ends, table.bounds)
+
     def run(task: Task, start: int, stop: int) -> None:
         fit_trains(
-            table.model, task.signal, task.order, echoes, chosen, table.axes, table.ends, grid, places,
-            table.bounds, task.extra, task.t1, task.limits, task.noise_sd,
+            table.model, task.signal, task.order, echoes, chosen, table.axes, table.ends, grid,
+            places, table.bounds, task.extra, task.t1, task.limits, task.noise_sd,
             np.array([start, stop]), task.full, task.outputs,
         )  # fmt: skip
 
-    def predict(
-        estimates: NDArray[np.float64], t1: NDArray[np.float32]
-    ) -> NDArray[np.float64]:  # fmt: skip
+    def predict(estimates: NDArray[np.float64], t1: NDArray[np.float32]) -> NDArray[np.float64]:
         found = np.empty((keep.size, estimates.shape[1]))
-        predict_trains(
-            table.model, chosen, table.axes, table.ends, table.bounds, echoes, estimates[0], estimates[2], t1,
-            found,
-        )  # fmt: skip
-        found *= estimates[1]
+        t2, s0, field = estimates
+        predict_trains(table.model, chosen, *about, echoes, t2, field, t1, found)
+        found *= s0
         return found
 
     return Plan(module, points, run, predict)
