@@ -1,4 +1,4 @@
-"""Trains of spin echoes with slice profile, for simulation: written out here, in complex numbers."""
+"""Trains of spin echoes with slice profile, for simulation; written out here again."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def _pulse(angle: float, phase: Array) -> tuple[Array, Array]:
     return a, b
 
 
-def _one(b1: float, n: int) -> Array:
-    """Return trains (T2S, n); 1 is the slice excited at B1 = 1."""
+def _one(b1: float, n: int, t2: Array = T2S) -> Array:
+    """Return trains (t2, n); 1 is the slice excited at B1 = 1."""
     z = (np.arange(_POSITIONS) + 0.5) / _POSITIONS * _REACH
     phase = 6.0 * np.pi * z
 
@@ -40,8 +40,8 @@ def _one(b1: float, n: int) -> Array:
     half = np.abs(_pulse(np.pi * b1, phase / 1.2)[1])
     angle = 2.0 * np.arcsin(np.minimum(half, 1.0))
     cos2, sin2, sine = np.cos(angle / 2) ** 2, half**2, np.sin(angle)
-    to_xy, to_z = np.exp(-SPACING_MS / T2S)[:, None], np.exp(-SPACING_MS / T1_MS)
-    up, down, kept = (np.zeros((n + 2, T2S.size, z.size)) for _ in range(3))
+    to_xy, to_z = np.exp(-SPACING_MS / t2)[:, None], np.exp(-SPACING_MS / T1_MS)
+    up, down, kept = (np.zeros((n + 2, t2.size, z.size)) for _ in range(3))
     up[0] = excited(b1) * np.sqrt(to_xy)
     echoes = []
     for _ in range(n):
@@ -53,6 +53,12 @@ def _one(b1: float, n: int) -> Array:
         up[0], down = down[0], down[1:]
         up, down = to_xy * up, to_xy * down
     return np.stack(echoes, axis=1) / excited(1.0).sum()
+
+
+def one_train(t2: float, b1: float, n: int) -> Array:
+    """Return the train (n,) of one T2 [ms] and B1."""
+    found: Array = _one(b1, n, np.array([t2]))[0]
+    return found
 
 
 @functools.cache
