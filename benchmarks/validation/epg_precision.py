@@ -2,7 +2,9 @@
 
 Simulates magnitudes with Rician noise from trains written again (benchmarks/_mapping_trains.py) and
 fits them with `t2_epg`. The bound is that of Gaussian noise, T2, S0 and B1 unknown, by differences
-of the same trains. Writes docs/validation/epg_precision.{md,json}; `--reduced` writes nothing.
+of the same trains.
+
+Writes docs/validation/epg_precision.{md,json}; `--reduced` writes nothing.
 
     python benchmarks/validation/epg_precision.py
 """

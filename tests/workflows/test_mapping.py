@@ -378,7 +378,7 @@ def test_a_train_of_echoes_with_and_without_a_b1_map(vials, tmp_path):
     asked = request(scan, "t2", tmp_path / "o", model="t2_epg", b1=path)
     given = run_map(asked, now=NOW)
     np.testing.assert_allclose(medians(vials, given.maps, "t2"), t2_ms, rtol=0.01)
-    assert all(curve.curve_x.size == 16 for curve in given.fits[0].curves)
+    assert all(len(curve.curve_x) == 16 for curve in given.fits[0].curves)
     without = run_map(request(scan, "t2", tmp_path / "p", model="t2_epg"), now=NOW)
     off = medians(vials, without.maps, "t2") / np.array(t2_ms) - 1
     assert ((off > 0) & (off < 0.04)).all()
