@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import _mapping_trains
 import numpy as np
 from numpy.typing import NDArray
 
@@ -264,6 +265,17 @@ CASES: tuple[Case, ...] = (
         ranges="T2 10 to 600 ms, log-uniform; offset 0 to 5 % of S0",
         draw=_together(_log_uniform("t2", 10, 600), _uniform("offset", 0.0, 0.05)),
         **_echoes,
+    ),
+    Case(
+        name="t2_epg",
+        model="t2_epg",
+        title="T2 and B1 by phase graphs with slice profile, 32 echoes",
+        values=ECHOES_32,
+        unit="ms",
+        parameter="t2",
+        ranges="T2 20 to 300 ms, log-spaced; B1 0.6 to 0.95; T1 1000 ms",
+        draw=_mapping_trains.draw,
+        signal=_mapping_trains.signal,
     ),
     Case(
         name="t2star",

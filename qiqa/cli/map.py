@@ -81,7 +81,7 @@ def arguments(parser: Parser) -> None:
         "--b1",
         type=Path,
         metavar="FILE",
-        help="NIfTI of the relative flip angle on the images' grid, for variable flip angles",
+        help="NIfTI of the relative flip angle on the images' grid, for t1_vfa and t2_epg",
     )
     what.add_argument(
         "--noise-sd",

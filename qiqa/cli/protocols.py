@@ -57,9 +57,8 @@ def command(options: Options) -> int:
         return _entries(load_protocol(options.entries), options.json)
     wanted = names("protocols") if options.check is None else (str(options.check),)
     found = [load_protocol(name) for name in wanted]
-    if options.check is not None:
-        if found[0].phantom != ANY_PHANTOM:
-            load_phantom(found[0].phantom)  # a protocol for a phantom that is not known is no use
+    if options.check is not None and found[0].phantom != ANY_PHANTOM:
+        load_phantom(found[0].phantom)  # a protocol for a phantom that is not known is no use
     if options.json is not None:
         rows = [
             {

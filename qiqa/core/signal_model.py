@@ -20,11 +20,19 @@ class Points:
     """(n,), NaN where unknown."""
     directions: NDArray[np.float64] | None = None
     """(n, 3) unit vectors, zero where none."""
+    train: NDArray[np.float64] | None = None
+    """(m,) values of the whole series, where these are a part of it: an echo depends on all pulses
+    before it, not only on those whose echoes are used."""
 
     def take(self, index: NDArray[np.intp]) -> Points:
         """Return some of the measurements."""
         directions = None if self.directions is None else self.directions[index]
-        return Points(values=self.values[index], tr_ms=self.tr_ms[index], directions=directions)
+        return Points(
+            values=self.values[index],
+            tr_ms=self.tr_ms[index],
+            directions=directions,
+            train=self.values if self.train is None else self.train,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,8 @@ class Careful:
     """Rows in the order of the points."""
     b1: NDArray[np.float32]
     """(voxels,) or (0,)."""
+    t1: NDArray[np.float32]
+    """(voxels,), one for all, or (0,) [ms]."""
     points: Points
     planner: Callable[[Points], Plan]
     floor: Floor
@@ -96,6 +98,9 @@ class Careful:
         if self.b1.size:
             b1 = self.b1[index]
             base |= ~(np.isfinite(b1) & (b1 > 0))
+        if self.t1.size > 1:
+            t1 = self.t1[index]
+            base |= ~(np.isfinite(t1) & (t1 > 0))
         never = base
         if self.logarithms:
             with np.errstate(invalid="ignore"):
@@ -174,9 +179,13 @@ class Careful:
                 noise_sd=self.noise_sd,
                 outputs=part.arrays,
                 full=self.full,
+                t1=self._t1_of(index[mine]),
             )
             self.planner(self.points.take(keep)).run(task, 0, mine.size)
             out.put(mine, part)
+
+    def _t1_of(self, index: NDArray[np.intp]) -> NDArray[np.float32]:
+        return self.t1[index] if self.t1.size > 1 else self.t1
 
     def _outside(
         self,
@@ -188,8 +197,12 @@ class Careful:
         """Say which points (n, todo) the fit puts below the cut, or above the ceiling."""
         estimates = out.estimates[:, todo].astype(np.float64)
         extra = (self.b1[index[todo]],) if self.b1.size else ()
+        own = self.planner(self.points).predict
         with np.errstate(all="ignore"):
-            predicted = self.module.predict(estimates, self.points, *extra)
+            if own is None:
+                predicted = self.module.predict(estimates, self.points, *extra)
+            else:
+                predicted = own(estimates, self._t1_of(index[todo]))
             np.abs(predicted, out=predicted)
             found: NDArray[np.bool_] = predicted < self.floor.cut
             if ceiling is not None:

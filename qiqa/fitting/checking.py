@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from qiqa.core.errors import FitError
 from qiqa.core.signal_model import Points
 
-__all__ = ["check_b1", "check_mask", "points_of"]
+__all__ = ["check_b1", "check_mask", "check_t1", "points_of"]
 
 _WORDS = {
     "echo_time": ("echo times", "ms"),
@@ -29,6 +29,8 @@ _IMPOSSIBLE = {
     "b_value": (10.0, "ms/µm²", 100000.0, "s/m²"),
 }
 _SHORTEST_TR_MS = 0.2
+_SHORTEST_T1_MS, _LONGEST_T1_MS = 10.0, 50_000.0
+"""Median outside of which T1 is in another unit."""
 
 
 def _shown(values: NDArray[np.float64]) -> str:
@@ -185,5 +187,34 @@ def check_b1(b1: ArrayLike | None, shape: Sequence[int]) -> NDArray[np.float64] 
             f"the B1 map has a median of {middle:g}; it must be relative to the nominal flip angle "
             f"(about 1), and looks like {looks}",
             hint="divide it by 100" if looks == "percent" else None,
+        )
+    return found
+
+
+def check_t1(t1: ArrayLike | None, shape: Sequence[int]) -> NDArray[np.float64] | None:
+    """Return T1 [ms], one value or a map.
+
+    Raises
+    ------
+    FitError
+        If its shape differs, or its values cannot be in ms.
+    """
+    if t1 is None:
+        return None
+    found = np.asarray(t1, dtype=np.float64)
+    if found.shape not in ((), tuple(shape)):
+        raise FitError(
+            f"the T1 map has shape {found.shape}, the series {tuple(shape)}",
+            hint="resample it to the grid of the series, or give one value",
+        )
+    known = found[np.isfinite(found) & (found > 0)]
+    if known.size == 0:
+        raise FitError("T1 has no value above 0", hint="give it in ms, or leave it out")
+    middle = float(np.median(known))
+    if not _SHORTEST_T1_MS <= middle <= _LONGEST_T1_MS:
+        raise FitError(
+            f"a T1 of {middle:g}{' (median of the map)' if found.ndim else ''} cannot be in ms; "
+            f"it looks like {'s' if middle < _SHORTEST_T1_MS else 'µs'}",
+            hint="give it in ms",
         )
     return found

@@ -15,9 +15,10 @@ from qiqa.core.finding import Finding, Severity
 from qiqa.core.maps import ParameterMaps
 from qiqa.core.series import Series, SeriesHeader
 from qiqa.core.signal_model import Points
-from qiqa.fitting.checking import check_b1, check_mask, points_of
+from qiqa.fitting.checking import check_b1, check_mask, check_t1, points_of
 from qiqa.fitting.fitter import Fitter, Results
 from qiqa.fitting.loading import model as load_model
+from qiqa.fitting.misfit import remarks
 from qiqa.fitting.threads import thread_count
 
 __all__ = ["fit", "fit_arrays"]
@@ -34,6 +35,7 @@ def fit(
     noise_sd: Noise = "estimate",
     rician: bool | None = None,
     b1: ArrayLike | None = None,
+    t1: ArrayLike | None = None,
     uncertainty: bool = True,
     covariance: bool = False,
     threads: int | None = None,
@@ -57,6 +59,8 @@ def fit(
         images, no for averages of magnitudes (vendors' trace images) and signed images.
     b1
         (i, j, k), flip angle over nominal flip angle; for models with flip angles.
+    t1
+        One value or (i, j, k) [ms]; for models of T2 that need it.
     uncertainty
         Whether standard errors and residuals are computed.
     covariance
@@ -117,6 +121,7 @@ def fit(
         noise_sd=noise_sd,
         rician=wanted,
         b1=b1,
+        t1=t1,
         saturation=_clip_range(series),
         uncertainty=uncertainty,
         covariance=covariance,
@@ -124,7 +129,7 @@ def fit(
         progress=progress,
     )
     maps = _maps(results, fitter, nk, header.affine)
-    findings = (*results.findings, *_remarks(header, averaged, b1 is None, fitter))
+    findings = (*maps.findings, *_remarks(header, averaged, b1 is None, fitter))
     return dataclasses.replace(maps, header=header, findings=findings)
 
 
@@ -170,6 +175,7 @@ def fit_arrays(
     noise_sd: Noise = "estimate",
     rician: bool | None = None,
     b1: ArrayLike | None = None,
+    t1: ArrayLike | None = None,
     saturation: float | None = None,
     uncertainty: bool = True,
     covariance: bool = False,
@@ -190,8 +196,8 @@ def fit_arrays(
         (n, 3) diffusion directions, for the tensor.
     saturation
         Signal from which a point is clipped.
-    mask, noise_sd, rician, b1, uncertainty, covariance, threads, progress
-        As in `fit`; mask and b1 have the shape of one volume. `rician` None means yes, unless the
+    mask, noise_sd, rician, b1, t1, uncertainty, covariance, threads, progress
+        As in `fit`; maps have the shape of one volume. `rician` None means yes, unless the
         model is one for signed images.
 
     Raises
@@ -239,6 +245,7 @@ def fit_arrays(
         noise_sd=noise_sd,
         rician=wanted,
         b1=shaped(b1),
+        t1=shaped(t1),
         saturation=None if saturation is None else (-math.inf, saturation),
         uncertainty=uncertainty,
         covariance=covariance,
@@ -269,6 +276,7 @@ def _fit(
     noise_sd: Noise,
     rician: bool,
     b1: ArrayLike | None,
+    t1: ArrayLike | None,
     saturation: tuple[float, float] | None,
     uncertainty: bool,
     covariance: bool,
@@ -277,13 +285,16 @@ def _fit(
 ) -> tuple[Results, Fitter]:
     module = load_model(name)
     points: Points = points_of(module, flat.shape[0], values, tr_ms, directions)
-    if b1 is not None and not hasattr(module, "basis_b1"):
+    takes_b1 = hasattr(module, "basis_b1") or getattr(module, "TAKES_B1", False)
+    if b1 is not None and not takes_b1:
         raise FitError(
             f"{module.TITLE} has no use for a B1 map",
             hint="leave it out; T1 by flip angles needs it",
         )
+    if t1 is not None and not getattr(module, "TAKES_T1", False):
+        raise FitError(f"{module.TITLE} has no use for T1", hint="leave it out; t2_epg takes it")
     inside = check_mask(mask, spatial)
-    field = check_b1(b1, spatial)
+    field, along = check_b1(b1, spatial), check_t1(t1, spatial)
     if not (noise_sd is None or noise_sd == "estimate") and not float(noise_sd) > 0:
         raise FitError(f"a noise SD of {noise_sd} [signal] must be above 0", hint="or None")
     fitter = Fitter(
@@ -292,9 +303,8 @@ def _fit(
         points=points,
         signal=flat,
         mask=None if inside is None else inside.ravel(order="F"),
-        b1=np.empty(0, np.float32)
-        if field is None
-        else np.ascontiguousarray(field.ravel(order="F"), dtype=np.float32),
+        b1=_in_a_row(field),
+        t1=_in_a_row(along),
         noise_sd=noise_sd,
         rician=rician,
         saturation=saturation,
@@ -303,6 +313,13 @@ def _fit(
         workers=thread_count(threads),
     )
     return fitter.run(progress), fitter
+
+
+def _in_a_row(volume: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    """Return a map as kernels take it, empty where there is none."""
+    if volume is None:
+        return np.empty(0, np.float32)
+    return np.ascontiguousarray(volume.ravel(order="F"), dtype=np.float32)
 
 
 def _maps(
@@ -325,7 +342,7 @@ def _maps(
         full[rows, columns] = out.covariance
         full[columns, rows] = out.covariance
     wide = fitter.full
-    return ParameterMaps(
+    maps = ParameterMaps(
         model=fitter.name,
         method=fitter.method,
         algorithm=fitter.algorithm,
@@ -345,3 +362,8 @@ def _maps(
         n_non_finite=results.counts.non_finite,
         findings=tuple(results.findings),
     )
+    assumed = getattr(fitter.module, "ASSUMED_T1_MS", None)
+    if assumed is None:
+        return maps
+    more = remarks(maps, float(assumed), bool(fitter.t1.size))
+    return dataclasses.replace(maps, findings=(*maps.findings, *more))

@@ -61,6 +61,8 @@ class Fitter:
     mask: NDArray[np.bool_] | None
     b1: NDArray[np.float32]
     """(voxels,) or (0,)."""
+    t1: NDArray[np.float32]
+    """(voxels,), one for all, or (0,) [ms]."""
     noise_sd: Literal["estimate"] | float | None
     rician: bool
     saturation: tuple[float, float] | None
@@ -144,6 +146,7 @@ class Fitter:
             noise_sd=np.nan if sd is None else sd,
             outputs=out.arrays,
             full=self.full,
+            t1=self.t1,
         )
         plan = planner(ordered)
         careful = Careful(
@@ -151,6 +154,7 @@ class Fitter:
             signal=self.signal,
             order=self.order,
             b1=self.b1,
+            t1=self.t1,
             points=ordered,
             planner=planner,
             floor=floor,
@@ -238,6 +242,7 @@ class Fitter:
             signal=np.ascontiguousarray(seen.signal[:, bright]),
             mask=None,
             b1=self.b1[seen.index[bright]] if self.b1.size else self.b1,
+            t1=self.t1[seen.index[bright]] if self.t1.size > 1 else self.t1,
             full=True,
             covariance=False,
             workers=1,

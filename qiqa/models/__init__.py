@@ -10,11 +10,20 @@ A model file holds, besides its docstring:
     `core.maps.Parameter`s; the first belongs to the nonlinear one.
 `ENGINE`
     Which engine fits it, a module of `qiqa.fitting.engines`: `amplitude` for s = c f(x; t),
-    `two_amplitudes` for s = c0 f0(x; t) + c1 f1(x; t), or a closed form.
+    `two_amplitudes` for s = c0 f0(x; t) + c1 f1(x; t), `epg` for trains of echoes, or a closed
+    form.
 `EXAMPLE`
     A `core.signal_model.Example`: an acquisition and ranges of parameters that it can tell.
 `predict(parameters, acquisition)`
     The signal, in plain numpy: (n, ...) for parameters of shape (p, ...).
+
+Optional for all:
+
+`TAKES_B1`, `TAKES_T1`
+    Whether the engine uses a map of B1 (`basis_b1` says the same), and T1; `ASSUMED_T1_MS` is what
+    it takes where none is given.
+`POINTS_ONLY`
+    Whether the signal exists at the points only: an echo of a train has no neighbors in time.
 
 Models of the two separable engines add, with t > 0 the parameter that is iterated (a rate or the
 like, about 1 in size):

@@ -48,6 +48,10 @@ _SHORTEST_DOUBLE_ANGLE_TR_MS = 1000.0
 of two angles are a variable-flip-angle series and not meant for the double-angle method."""
 
 
+_TRAIN = 5
+"""Echoes from which on a train tells B1 beside T2."""
+
+
 class _Unfit(Exception):  # noqa: N818 - an answer, not a fault
     """Why a series cannot give the map that was asked for."""
 
@@ -271,7 +275,10 @@ def _echoes(header: SeriesHeader, quantity: str, model: ModuleType | None) -> tu
             "use qiqa map t2, or --model t2star if the header is wrong"
         )
     kind = {True: "spin echoes", False: "gradient echoes", None: "echoes"}[spin_echo]
-    return quantity, f"mono-exponential decay of {kind}"
+    words = f"mono-exponential decay of {kind}"
+    if quantity == "t2" and spin_echo and len(header.encoding.values) >= _TRAIN:
+        words += " (--model t2_epg corrects for stimulated echoes)"
+    return quantity, words
 
 
 _RULES: dict[str, Callable[[SeriesHeader, str, ModuleType | None], tuple[str, str]]] = {

@@ -167,9 +167,17 @@ def _checked(request: MapRequest) -> ModuleType | None:
         )
     if request.directions is not None and request.quantity != "adc":
         raise UsageError("directions belong to ADC maps", where="--directions")
-    if request.b1 is not None and request.quantity != "t1":
-        raise UsageError("a B1 map corrects the flip angles of a T1 map", where="--b1")
-    return None if request.model is None else MODELS.load(request.model)
+    model = None if request.model is None else MODELS.load(request.model)
+    takes_b1 = request.quantity == "t1" or getattr(model, "TAKES_B1", False)
+    if request.b1 is not None and not takes_b1:
+        raise UsageError(
+            "a B1 map corrects the flip angles of a T1 map",
+            where="--b1",
+            hint="or those of a train of echoes: --model t2_epg"
+            if request.quantity == "t2"
+            else None,
+        )
+    return model
 
 
 def _fitted(
@@ -182,7 +190,8 @@ def _fitted(
     model = MODELS.load(choice.model)
     mask = None if request.mask is None else read_mask(request.mask, choice.header)
     b1 = None if request.b1 is None else read_b1(request.b1, choice.header)
-    if b1 is not None and choice.header.encoding.name != "flip_angle":
+    takes_b1 = choice.header.encoding.name == "flip_angle" or getattr(model, "TAKES_B1", False)
+    if b1 is not None and not takes_b1:
         raise UsageError(
             "a B1 map corrects flip angles, and this series has none that vary", where="--b1"
         )

@@ -208,6 +208,8 @@ def _curve(
     order = np.argsort(x, kind="stable")
     low = float(x.min()) if encoding.name in ("flip_angle", "inversion_time") else 0.0
     fine = np.linspace(min(low, float(x.min())), float(x.max()), _CURVE_POINTS)
+    if getattr(model, "POINTS_ONLY", False):
+        fine = x[order]
     tr_ms = encoding.tr_ms or (series.header.acquisition.tr_ms or np.nan,) * x.size
     points = Points(
         values=fine * (b1 if encoding.name == "flip_angle" else 1.0),

@@ -336,6 +336,15 @@ def test_real_vials(vials, real_data):
         assert all(item.seen for item in pose.inserts)
 
 
+@pytest.mark.parametrize("name", ["dcm_qa_canon", "dcm_qa_uih", "dcm_qa_xa30"])
+def test_heads_are_refused(system, vials, real_data, name):
+    """Coarse diffusion images of heads come nearest: smooth blobs are a little like inserts."""
+    for series in _loaded(real_data(f"vendors/{name}")):
+        for phantom in (system, vials):
+            with pytest.raises(LocateError):
+                locate(series, phantom, Override())
+
+
 @pytest.mark.parametrize("name", ["GE_Artist_1.5T_T1", "Philips3TdStream", "SiemensMTF"])
 def test_real_scans_of_another_phantom_are_refused(system, vials, real_data, name):
     for series in _loaded(real_data(f"phantoms/acr_large/{name}")):

@@ -4,6 +4,7 @@ What a model needs from here is one independent formula of its signal, in `FORMU
 """
 
 import importlib
+import importlib.util
 import math
 from pathlib import Path
 
@@ -25,6 +26,14 @@ SEPARABLE = ("amplitude", "two_amplitudes")
 
 def module_of(name):
     return importlib.import_module(f"qiqa.models.{name}")
+
+
+def neighbor(name):
+    """Return a module of this folder."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
 
 
 def separable():
@@ -64,6 +73,14 @@ def _ernst(p, angle, tr, _g):
     return p[1] * (1 - e1) * math.sin(a) / (1 - e1 * math.cos(a))
 
 
+_echo_train = neighbor("_isochromats").echo_train
+
+
+def _train(p, te, _tr, _g):
+    """Echoes 10 ms apart, T1 1000 ms; the only one that is no formula but a simulation."""
+    return p[1] * _echo_train(p[0], p[2], 1000.0, 10.0, 32)[round(te / 10.0) - 1]
+
+
 FORMULAS = {
     "adc": _diffusion,
     "adc_log_linear": _diffusion,
@@ -76,6 +93,7 @@ FORMULAS = {
     "t1_vfa": _ernst,
     "t2": _decay,
     "t2star": _decay,
+    "t2_epg": _train,
     "t2_offset": lambda p, x, _tr, _g: p[1] / math.exp(x / p[0]) + p[2],
     "b1_double_angle": lambda p, a, _tr, _g: p[1] * abs(math.sin(p[0] * a * math.pi / 180)),
 }
@@ -418,6 +436,7 @@ BEYOND = {
     "t1_inversion_recovery_tr": ((0.2, 0.5, 1.0, 2.0, 30.0), (0.6, 1000.0, 1.0)),
     "t1_saturation_recovery": ((0.2, 0.5, 1.0, 2.0, 30.0), (0.6, 1000.0)),
     "t2": ((0.1, 0.2, 0.4, 0.8, 1.6), (0.3, 1000.0)),
+    "t2_epg": ((0.5, 1.0, 1.5, 2.0, 2.5), (0.3, 1000.0, 0.8)),
     "t2_offset": ((0.1, 0.2, 0.4, 0.8, 1.6), (0.3, 1000.0, 100.0)),
     "t2star": ((0.05, 0.1, 0.2, 0.4, 1.2), (0.12, 1000.0)),
 }

@@ -12,6 +12,8 @@ import pytest
 
 from qiqa.core.errors import ExamError, OutputError, ReadError, UsageError
 from qiqa.core.maps import FitStatus
+from qiqa.core.signal_model import Points
+from qiqa.models import t2_epg
 from qiqa.workflows.mapping import MapRequest, run_map
 
 NOW = dt.datetime(2026, 11, 28, 9, tzinfo=dt.UTC)
@@ -356,3 +358,31 @@ def test_real_trace_images_and_never_the_scanners_own_map(real_data, tmp_path):
     found = result.maps.estimate("adc")[:, :, 12] * 1e6
     middle = found[np.isfinite(found) & (found > 1000) & (found < 1300)]
     assert 1109 * 0.99 < np.median(middle) < 1109 * 1.09
+
+
+def test_a_train_of_echoes_with_and_without_a_b1_map(vials, tmp_path):
+    """B1 1.1 without a map is read as below its turning point, and T2 a little long."""
+    t2_ms, te_ms = (40.0, 80.0, 120.0, 200.0), [10.0 * n for n in range(1, 17)]
+    train = Points(values=np.array(te_ms), tr_ms=np.full(16, np.nan))
+
+    def echo(t2, which):
+        return t2_epg.predict(np.array([t2, 1000.0, 1.1]), train)[which]
+
+    volumes = [lambda t2, n=n: echo(t2, n) for n in range(16)]
+    sidecars = [
+        {**COMMON, "EchoTime": te / 1e3, "RepetitionTime": 5.0, "ScanningSequence": "SE"}
+        for te in te_ms
+    ]
+    scan = vials("echo-{}_MESE", volumes, sidecars, t2_ms)
+    path = nifti(tmp_path / "b1.nii.gz", np.full((24, 20, 2), 1.1, np.float32), vials.affine)
+    asked = request(scan, "t2", tmp_path / "o", model="t2_epg", b1=path)
+    given = run_map(asked, now=NOW)
+    np.testing.assert_allclose(medians(vials, given.maps, "t2"), t2_ms, rtol=0.01)
+    assert all(len(curve.curve_x) == 16 for curve in given.fits[0].curves)
+    without = run_map(request(scan, "t2", tmp_path / "p", model="t2_epg"), now=NOW)
+    off = medians(vials, without.maps, "t2") / np.array(t2_ms) - 1
+    assert ((off > 0) & (off < 0.04)).all()
+    assert (medians(vials, without.maps, "b1") < 1.0).all()
+    with pytest.raises(UsageError, match="corrects the flip angles of a T1 map") as refused:
+        run_map(request(scan, "t2", tmp_path / "q", b1=path), now=NOW)
+    assert "t2_epg" in refused.value.hint

@@ -20,6 +20,10 @@ ENGINES = Registry("qiqa.fitting.engines")
 LOGARITHMS: it takes them, so points must be positive and the mean of noise cannot be taken off."""
 
 
+def _nothing() -> NDArray[np.float32]:
+    return np.empty(0, np.float32)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Task:
     """Voxels to fit, and where the results go."""
@@ -40,6 +44,8 @@ class Task:
     """estimates, errors, covariance, residual, number of points, status, as kernels take them."""
     full: bool
     """Whether errors and residual are wanted."""
+    t1: NDArray[np.float32] = dataclasses.field(default_factory=_nothing)
+    """(voxels,) T1 [ms], one for all, or empty, for models that take it."""
 
     def __post_init__(self) -> None:
         # a series is read-only, an array need not be: one type, so one compilation for both
@@ -56,3 +62,6 @@ class Plan:
     points: Points
     run: Callable[[Task, int, int], None]
     """run(task, first voxel, voxel behind the last)."""
+    predict: Callable[[NDArray[np.float64], NDArray[np.float32]], NDArray[np.float64]] | None = None
+    """predict(estimates (p, voxels), T1 as in a task) -> signal (n, voxels), where the engine does
+    it faster than the model."""
