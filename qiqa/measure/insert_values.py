@@ -86,7 +86,14 @@ def _empty(view: InsertView, insert: InsertPosition, reason: str) -> Measurement
 def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertRoi]:
     assert view.maps is not None  # noqa: S101
     parameter = view.maps.parameters[0]
+    misfit = next((f.message for f in view.maps.findings if f.code == "misfit"), None)
+    if misfit is not None:
+        raise NotMeasurable(misfit)
     roi = insert_roi(view, insert)
+    if view.model_doubt and _clipped_first(view, roi):
+        raise NotMeasurable(
+            "the first echoes are clipped: T2 and refocusing angle cannot be told from the rest"
+        )
     values, errors, lost = _inside(view, roi)
     if values.size < max((1 - _MOST_LOST) * roi.n_voxels, 3):
         lost_voxels = f"{roi.n_voxels - values.size} of {roi.n_voxels} voxels"
@@ -99,6 +106,7 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
         *_statistics(view, values, errors, int(np.median(view.maps.n_used[roi.index]))),
         _placement(view, insert, value),
         *_late(view, roi, value),
+        *_model(view, insert, value),
     )
     said = [f"{lost} voxels without an answer left out"] if lost else []
     if view.pose.labels == "by_values":
@@ -216,6 +224,16 @@ def _too_short(view: InsertView, value: float) -> CertifiedInsert | None:
     )
 
 
+def _clipped_first(view: InsertView, roi: InsertRoi) -> bool:
+    """Say whether the first or second echo lies at the end of the stored range in most voxels."""
+    limits = view.series.stored_range
+    if limits is None or view.series.quantization == 0.0:
+        return False
+    first = np.argsort(view.series.header.encoding.values, kind="stable")[:2]
+    clipped = view.series.signal[roi.index][:, first] >= limits[1]
+    return bool(clipped.any(axis=1).mean() > _MOST_LOST)
+
+
 def _late(view: InsertView, roi: InsertRoi, value: float) -> tuple[BudgetLine, ...]:
     """Return what the choice of points does to the value."""
     assert view.maps is not None  # noqa: S101
@@ -232,6 +250,20 @@ def _late(view: InsertView, roi: InsertRoi, value: float) -> tuple[BudgetLine, .
             standard_uncertainty=apart / math.sqrt(12.0),
             note=f"all points read {float(other.mean()):.4g}; anywhere within half of the "
             "difference",
+        ),
+    )
+
+
+def _model(view: InsertView, insert: InsertPosition, value: float) -> tuple[BudgetLine, ...]:
+    """Return what the signal model takes for granted: the slice profile of an echo train."""
+    if insert.label not in view.model_doubt:
+        return ()
+    return (
+        BudgetLine(
+            name="slice profile",
+            standard_uncertainty=view.model_doubt[insert.label] * value,
+            note="the pulses are not in the header: the refocused slice is taken as 1.0 to 1.5 "
+            "times the excited one",
         ),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,8 @@ class InsertView(View):
     conditions: Conditions = Conditions()
     all_points: ParameterMaps | None = None
     """Maps fitted to all points, where `maps` leaves out late ones."""
+    model_doubt: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    """Relative standard uncertainty by insert of what the signal model takes for granted."""
     scanner_map: NDArray[np.float32] | None = None
     """(i, j, k) map of the same quantity that the scanner computed, in its own unit."""
 

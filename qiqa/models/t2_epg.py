@@ -64,7 +64,9 @@ _STEPS, _POSITIONS, _REACH = 256, 48, 1.5
 differs from one over 2000 positions to 3 thicknesses by less than 1e-5."""
 
 
-def profiles(b1: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+def profiles(
+    b1: NDArray[np.float64], width: float = REFOCUSING_WIDTH
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return what is excited and sin(half the refocusing angle), (b, positions), and a weight.
 
     With the weight, the sum of what is excited at B1 = 1 is 1: S0 is the signal of the slice at
@@ -78,7 +80,7 @@ def profiles(b1: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
     phase = 2.0 * np.pi * EXCITATION_TIME_BANDWIDTH * position
     slice_angles(pulse, np.radians(EXCITATION_DEGREE), scale, phase, unused, along)
     pulse = hann_sinc(REFOCUSING_TIME_BANDWIDTH, _STEPS)
-    phase = 2.0 * np.pi * REFOCUSING_TIME_BANDWIDTH / REFOCUSING_WIDTH * position
+    phase = 2.0 * np.pi * REFOCUSING_TIME_BANDWIDTH / width * position
     slice_angles(pulse, np.radians(REFOCUSING_DEGREE), scale, phase, half, unused)
     return along[:-1], half[:-1], 1.0 / float(along[-1].sum())
 
@@ -88,11 +90,13 @@ def predict(
     points: Points,
     b1: ArrayLike | None = None,
     t1: ArrayLike | None = None,
+    width: float = REFOCUSING_WIDTH,
 ) -> NDArray[np.float64]:
     """Return the magnitude (n, ...) of parameters (t2 [ms], s0, b1), shape (3, ...).
 
     `points` hold echoes of a train that begins one echo spacing after excitation. A map of B1
-    takes the place of the parameter; T1 [ms] is assumed where it is not given.
+    takes the place of the parameter; T1 [ms] is assumed where it is not given. `width` is that of
+    the refocused over the excited slice.
     """
     t2, s0 = (np.asarray(p, dtype=np.float64) for p in parameters[:2])
     field = np.broadcast_to(parameters[2] if b1 is None else np.asarray(b1), t2.shape)
@@ -101,7 +105,7 @@ def predict(
     spacing = float(train[-1]) / train.size
     known = np.isfinite(t2) & np.isfinite(field) & np.isfinite(along_z)
     values, row = np.unique(field[known], return_inverse=True)
-    along, half, weight = profiles(np.ascontiguousarray(values, dtype=np.float64))
+    along, half, weight = profiles(np.ascontiguousarray(values, dtype=np.float64), width)
     e1, e2 = np.exp(-spacing / along_z[known]), np.exp(-spacing / t2[known])
     trains = np.empty((row.size, train.size))
     echo_trains(along, half, row.ravel().astype(np.int64), e1.ravel(), e2.ravel(), weight, trains)

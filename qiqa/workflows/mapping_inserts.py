@@ -28,6 +28,7 @@ from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_use
 from qiqa.workflows.parts import parts
 from qiqa.workflows.roles import OTHER
 from qiqa.workflows.scanner_maps import with_scanner_maps
+from qiqa.workflows.slice_profile import PROFILED, slice_profile_doubt
 from qiqa.workflows.windowed import windowed
 
 __all__ = ["conditions_of", "locate_inserts"]
@@ -100,6 +101,8 @@ def locate_inserts(
             try:
                 maps, said = _mapped(series, pose, phantom, expected)
                 view = dataclasses.replace(view, maps=maps)
+                if maps.model == PROFILED:
+                    view = dataclasses.replace(view, model_doubt=_profile_doubt(view))
                 if expected.window is not None:
                     view = _windowed(view, expected.window)
                 notes += said
@@ -152,6 +155,14 @@ def _mapped(
         model, notes = choice.model, choice.findings
     maps = fit(given, model, mask=_around(series, pose, phantom))
     return maps, [*notes, *maps.findings]
+
+
+def _profile_doubt(view: InsertView) -> dict[str, float]:
+    """Return what an unknown slice profile does; of all poses where the labels are open."""
+    found: dict[str, float] = {}
+    for pose in view.pose.alternatives or (view.pose,):
+        found.update(slice_profile_doubt(dataclasses.replace(view, pose=pose)))
+    return found
 
 
 def _windowed(view: InsertView, window: float) -> InsertView:
