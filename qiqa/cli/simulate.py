@@ -154,9 +154,11 @@ def write(options: Options) -> dict[str, Any]:
         raise UsageError(f"{options.seed} is below 0", where="--seed")
     phantom = load_phantom(options.phantom)
     if isinstance(phantom, Arrangement):
+        _refuse_given(options, _CYLINDER_ONLY)
         return _write_arrangement(options, phantom)
     if not isinstance(phantom, CylinderPhantom) or phantom.id != "acr_large":
         raise UsageError(f"{options.phantom!r} cannot be simulated", where="PHANTOM")
+    _refuse_given(options, _ARRANGEMENT_ONLY)
     spec = _spec(options)
     if options.variant not in phantom.variants:
         allowed = " or ".join(phantom.variants)
@@ -176,6 +178,19 @@ def write(options: Options) -> dict[str, Any]:
         "files": {role: [str(path) for path in paths] for role, paths in written.items()},
         "truth": _listed(exam.truth),
     }
+
+
+_CYLINDER_ONLY = ("variant", "thickness", "displacement", "shading", "bubble")
+_ARRANGEMENT_ONLY = ("kind", "serial", "field", "temperature", "swap", "missing", "b1")
+
+
+def _refuse_given(options: Options, others: tuple[str, ...]) -> None:
+    """Raise UsageError where an option is set that this phantom would leave unused."""
+    for field in dataclasses.fields(options):
+        if field.name in others and getattr(options, field.name) != field.default:
+            raise UsageError(
+                f"has no meaning for {options.phantom}", where=f"--{field.name.replace('_', '-')}"
+            )
 
 
 def _write_arrangement(options: Options, phantom: Arrangement) -> dict[str, Any]:

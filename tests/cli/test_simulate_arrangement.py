@@ -66,6 +66,7 @@ def test_written_inversion_recovery_maps_to_the_certificate(qiqa, home):
         (["--swap", "T1-1"], "--swap"),
         (["--temperature", "60"], "60 °C is outside"),
         (["--missing", "nothing"], "'nothing'"),
+        (["--thickness", "3"], "--thickness: has no meaning for nist_system"),
     ],
 )
 def test_what_cannot_be_simulated_is_said(qiqa, options, said):
