@@ -31,7 +31,7 @@ _TUBES: dict[str, Any] = {
     "matrix": 128, "n_slices": 25, "thickness_mm": 4.0, "spacing_mm": 5.0, "tr_ms": 10000.0,
     "te_ms": 80.0,
 }  # fmt: skip
-"""QIBA diffusion profile: 25 slices of 4 mm with 1 mm between, 128 by 128."""
+"""A usual echo-planar protocol: slices of 4 mm with 1 mm between, 1.7 mm pixels."""
 
 
 def specs(options: Options, phantom: Arrangement) -> dict[str, ArrangementSpec]:
