@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, finite, json_option, numbers
 from qiqa.cli.console import progress, say, write_json
+from qiqa.core.arrangement import Arrangement
 from qiqa.core.canonical import plain
 from qiqa.core.cylinder import CylinderPhantom
 from qiqa.core.errors import UsageError
@@ -25,6 +26,7 @@ OPERANDS = "PHANTOM FOLDER"
 EPILOG = """
 examples:
   qiqa simulate acr_large out
+  qiqa simulate nist_system out --kind ir --temperature 22 --swap T1-1,T1-2
   qiqa simulate acr_large out --style ge --snr 60 --thickness 5.6 --offset -3,2
 """
 
@@ -49,13 +51,24 @@ class Options:
     shading: float = 4.0
     ghost: float = 0.0
     bubble: float = 0.0
+    kind: str = "session"
+    serial: str | None = None
+    field: float = 3.0
+    temperature: float = 20.0
+    swap: str = ""
+    missing: str = ""
+    b1: float = 1.0
     seed: int = 1
     json: str | None = None
 
 
 def arguments(parser: Parser) -> None:
     """Declare the options."""
-    parser.add_argument("phantom", metavar="PHANTOM", help="acr_large")
+    parser.add_argument(
+        "phantom",
+        metavar="PHANTOM",
+        help="acr_large, or spheres or tubes as nist_system, qiba_diffusion",
+    )
     parser.add_argument("output", type=Path, metavar="FOLDER", help="where to write DICOM")
 
     def group(title: str) -> Any:
@@ -75,6 +88,15 @@ def arguments(parser: Parser) -> None:
     placed("--tilt", str, "0,0", "slope of the axis along x,y [degree]")
     placed("--offset", str, "0,0", "off center to the right,down [mm]")
     placed("--bubble", finite, 0.0, "half arc of an air bubble at the top [degree]")
+    filled = group("spheres or tubes: contents and series")
+    filled("--kind", str, "session", "session (all of a quality control) or one of ir, mse, pd, "
+           "vfa, volume, dwi")  # fmt: skip
+    filled("--serial", str, None, "serial number, for its batch's certificates (else the last)")
+    filled("--field", finite, 3.0, "field strength [T]")
+    filled("--temperature", finite, 20.0, "true temperature [°C]")
+    filled("--swap", str, "", "inserts in each other's place: A,B;C,D")
+    filled("--missing", str, "", "inserts or landmarks that are not there: A,B")
+    filled("--b1", finite, 1.0, "true over nominal flip angle")
     scanner = group("scanner and its faults")
     scanner("--snr", finite, 150.0, "bath over noise SD")
     scanner("--coils", int, 1, "receive coils, summed by squares")
@@ -118,18 +140,26 @@ def write(options: Options) -> dict[str, Any]:
     """
     import numpy as np
 
-    from qiqa.io.definitions import load_phantom
+    from qiqa.io.definitions import load_phantom, names
     from qiqa.io.write_dicom import write_exam
     from qiqa.simulate.acr_large import simulate_exam
 
-    if options.phantom != "acr_large":
+    known = (*names("phantoms"),)
+    if options.phantom not in known and not options.phantom.endswith(".toml"):
         raise UsageError(
-            f"{options.phantom!r} cannot be simulated; there is acr_large", where="PHANTOM"
+            f"{options.phantom!r} cannot be simulated; there is {', '.join(known)}",
+            where="PHANTOM",
         )
-    spec = _spec(options)
+    if options.seed < 0:
+        raise UsageError(f"{options.seed} is below 0", where="--seed")
     phantom = load_phantom(options.phantom)
-    if not isinstance(phantom, CylinderPhantom):
-        raise UsageError(f"{options.phantom!r} is no cylinder", where="PHANTOM")
+    if isinstance(phantom, Arrangement):
+        _refuse_given(options, _CYLINDER_ONLY)
+        return _write_arrangement(options, phantom)
+    if not isinstance(phantom, CylinderPhantom) or phantom.id != "acr_large":
+        raise UsageError(f"{options.phantom!r} cannot be simulated", where="PHANTOM")
+    _refuse_given(options, _ARRANGEMENT_ONLY)
+    spec = _spec(options)
     if options.variant not in phantom.variants:
         allowed = " or ".join(phantom.variants)
         raise UsageError(f"{options.variant!r} is not {allowed}", where="--variant")
@@ -150,6 +180,39 @@ def write(options: Options) -> dict[str, Any]:
     }
 
 
+_CYLINDER_ONLY = ("variant", "thickness", "displacement", "shading", "bubble")
+_ARRANGEMENT_ONLY = ("kind", "serial", "field", "temperature", "swap", "missing", "b1")
+
+
+def _refuse_given(options: Options, others: tuple[str, ...]) -> None:
+    """Raise UsageError where an option is set that this phantom would leave unused."""
+    for field in dataclasses.fields(options):
+        if field.name in others and getattr(options, field.name) != field.default:
+            raise UsageError(
+                f"has no meaning for {options.phantom}", where=f"--{field.name.replace('_', '-')}"
+            )
+
+
+def _write_arrangement(options: Options, phantom: Arrangement) -> dict[str, Any]:
+    """Simulate and write spheres or tubes; specification and truth are by kind of series."""
+    from qiqa.cli.simulate_arrangement import listed, simulated
+    from qiqa.io.write_dicom import write_exam
+
+    with progress() as tell:
+        tell("simulating")
+        named, asked, truths = simulated(options, phantom)
+        tell("writing DICOM")
+        written = write_exam(named, options.output, style=options.style, enhanced=options.enhanced)
+    return {
+        "schema": SCHEMA,
+        "phantom": phantom.id,
+        "seed": options.seed,
+        "specification": {kind: plain(spec) for kind, spec in asked.items()},
+        "files": {role: [str(path) for path in paths] for role, paths in written.items()},
+        "truth": {kind: plain(listed(truth)) for kind, truth in truths.items()},
+    }
+
+
 def _listed(truth: Truth) -> dict[str, Any]:
     """Return the truth with its arrays as lists."""
     fields = ((f.name, getattr(truth, f.name)) for f in dataclasses.fields(truth))
@@ -164,8 +227,6 @@ def _spec(options: Options) -> AcrSpec:
     tilt = numbers(options.tilt, 2, "--tilt", "0.5,-1")
     offset = numbers(options.offset, 2, "--offset", "-3,2")
     gradient = numbers(options.gradient_error, 3, "--gradient-error", "0.3,-0.2,0.1")
-    if options.seed < 0:
-        raise UsageError(f"{options.seed} is below 0", where="--seed")
     return AcrSpec(
         variant=options.variant,
         snr=options.snr,

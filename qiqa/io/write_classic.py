@@ -17,14 +17,22 @@ __all__ = ["classic_dataset"]
 
 
 def classic_dataset(
-    series: Series, k: int, style: VendorStyle, *, series_number: int, instance_number: int
+    series: Series,
+    k: int,
+    style: VendorStyle,
+    *,
+    series_number: int,
+    instance_number: int,
+    volume: int = 0,
 ) -> Dataset:
-    """Return slice `k` (from 0) of a series."""
+    """Return slice `k` (from 0) of a series; `volume` says which of several it is."""
     from pydicom.uid import MRImageStorage
 
     ds = base_dataset(series, style, series_number)
     ds.SOPClassUID = MRImageStorage
-    ds.SOPInstanceUID = derive_uid(series.header.series_uid, "classic", str(k))
+    ds.SOPInstanceUID = derive_uid(
+        series.header.series_uid, "classic", str(k), *([str(volume)] if volume else [])
+    )
     ds.InstanceNumber = instance_number
     ds.ImageType = list(image_type(series, style))
     _add_acquisition(ds, series, style)

@@ -141,7 +141,7 @@ def base_dataset(series: Series, style: VendorStyle, series_number: int) -> Data
     ds.StationName = header.scanner.station or "SIMULATED"
     ds.SoftwareVersions = list(style.software)
     ds.DeviceSerialNumber = header.scanner.serial_number or "SIM0001"
-    ds.StudyDescription = "ACR phantom, simulated"
+    ds.StudyDescription = "QA phantom, simulated"
     ds.SeriesDescription = header.description or "simulated"
     ds.ProtocolName = header.description or "simulated"
     ds.PatientName = "QIQA^PHANTOM"

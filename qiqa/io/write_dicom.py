@@ -5,6 +5,7 @@ Patient, institution and comments say that the images are simulated.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from qiqa.io.write_classic import classic_dataset
 from qiqa.io.write_common import save
 from qiqa.io.write_enhanced import enhanced_dataset
 from qiqa.io.write_vendor import STYLES, VendorStyle
+from qiqa.io.write_volumes import add_encoding, one_volume
 
 __all__ = ["write_exam", "write_series"]
 
@@ -33,7 +35,7 @@ def write_series(
     series_number: int = 1,
     falling: bool = False,
 ) -> tuple[Path, ...]:
-    """Write one series and return the files.
+    """Write one series, volume after volume, and return the files.
 
     UIDs of instances follow from the series UID, so writing twice gives the same bytes.
 
@@ -56,15 +58,15 @@ def write_series(
     UsageError
         For an unknown style.
     OutputError
-        If the signal does not fit the pixel type, the series holds several volumes, or the
-        folder cannot be written.
+        If the signal does not fit the pixel type, a series of several volumes is to be an
+        enhanced object, or the folder cannot be written.
     """
-    vendor, count = _style(style), series.header.shape[2]
-    if series.header.shape[3] != 1:
+    vendor, (count, volumes) = _style(style), series.header.shape[2:]
+    if enhanced and volumes != 1:
         raise OutputError(
-            f"series holds {series.header.shape[3]} volumes, one can be written",
+            f"series holds {volumes} volumes, one can be written as an enhanced object",
             where=series.header.key,
-            hint="write each volume as a series of its own",
+            hint="write it as classic files, or each volume as a series of its own",
         )
     target = Path(folder)
     try:
@@ -76,9 +78,13 @@ def write_series(
         save(enhanced_dataset(series, vendor, series_number=series_number), path)
         return (path,)
     paths = []
-    for k in range(count):
-        number = count - k if falling else k + 1
-        ds = classic_dataset(series, k, vendor, series_number=series_number, instance_number=number)
+    for n, k in itertools.product(range(volumes), range(count)):
+        volume = one_volume(series, n)
+        number = n * count + (count - k if falling else k + 1)
+        ds = classic_dataset(
+            volume, k, vendor, series_number=series_number, instance_number=number, volume=n
+        )
+        add_encoding(ds, volume, n, vendor)
         path = target / f"{series_number:02d}_{number:04d}.dcm"
         save(ds, path)
         paths.append(path)
