@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SphereCenters", "fit_spheres"]
+__all__ = ["SphereCenters", "find_spheres"]
 
 _Array = NDArray[np.float64]
 
@@ -17,8 +17,15 @@ and of a voxel with some filtering; a wrong one widens the errors but moves no c
 MARGIN_MM = (0.7, 1.0)
 """Voxels count in full up to the first beyond the edge, then fade out over the second: the wall is
 seen, what lies behind it is not."""
-STEPS = 10
+WIDE_STEPS, STEPS = 5, 6
+"""Steps with an edge as wide as a third of the radius, to come near, and with the true one."""
 LARGEST_STEP_MM = 1.0
+LEAST_INSIDE = 0.9
+"""Share of the voxels around a sphere that must be in the volume."""
+LEAST_EXPLAINED = 0.6
+"""Share of the variance that a sphere explains; bath, plates and walls alone explain less."""
+LEAST_CONTRAST = 0.3
+"""Of the median contrast of all."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -36,8 +43,16 @@ class SphereCenters:
     explained: _Array
     """(n,) share of the variance that the model explains, 1 is perfect."""
 
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """(n,) whether there is a sphere."""
+        good = self.explained > LEAST_EXPLAINED
+        if not good.any():
+            return good
+        return good & (self.contrast > LEAST_CONTRAST * float(np.median(self.contrast[good])))
 
-def fit_spheres(
+
+def find_spheres(
     volume: NDArray[np.floating], affine: _Array, guess_mm: _Array, radius_mm: float
 ) -> SphereCenters:
     """Fit center, brightness and wall signal of spheres by least squares, all at once.
@@ -62,23 +77,20 @@ def fit_spheres(
     variance for all voxels of a sphere).
     """
     x, v, inside = _patches(volume, affine, guess_mm, radius_mm)
-    n = len(guess_mm)
-    sigma = BLUR * float(np.linalg.norm(affine[:3, :3], axis=0).max())
-    shift = np.zeros((n, 3))
-    whole = inside.mean(axis=1) > 0.8
-    for _ in range(STEPS):
+    sharp = BLUR * float(np.linalg.norm(affine[:3, :3], axis=0).max())
+    shift = np.zeros((len(guess_mm), 3))
+    whole = inside.mean(axis=1) > LEAST_INSIDE
+    for sigma in (*(max(radius_mm / 3, sharp),) * WIDE_STEPS, *(sharp,) * STEPS):
         jacobian, weight, residual, linear = _model(x, v, inside, shift, radius_mm, sigma)
         weighted = jacobian * weight[..., None]
-        normal = np.einsum("nvp,nvq->npq", weighted, jacobian)
-        normal[~whole] = np.eye(5)
+        normal = np.swapaxes(weighted, 1, 2) @ jacobian
         gradient = np.einsum("nvp,nv->np", weighted, residual)
-        with np.errstate(all="ignore"):
-            step = np.einsum("npq,nq->np", np.linalg.pinv(normal), gradient)[:, 2:]
+        step = np.einsum("npq,nq->np", np.linalg.pinv(normal), gradient)[:, 2:]
         shift += np.clip(step, -LARGEST_STEP_MM, LARGEST_STEP_MM)
     total = weight.sum(axis=1)
     variance = (weight * residual**2).sum(axis=1) / np.maximum(total - 5, 1)
     bread = np.linalg.pinv(normal)
-    meat = np.einsum("nvp,nvq->npq", weighted, weighted)
+    meat = np.swapaxes(weighted, 1, 2) @ weighted
     covariance = (bread @ meat @ bread)[:, 2:, 2:] * variance[:, None, None]
     mean = (weight * v).sum(axis=1) / np.maximum(total, 1)
     spread = (weight * (v - mean[:, None]) ** 2).sum(axis=1)
@@ -97,9 +109,10 @@ def _patches(
 ) -> tuple[_Array, _Array, NDArray[np.bool_]]:
     """Return offsets from the guess [mm] (n, v, 3), signal (n, v), and what is in the volume."""
     axes = affine[:3, :3]
-    half = np.ceil((1.5 * radius_mm + 1.0) / np.linalg.norm(axes, axis=0)).astype(int)
+    half = np.ceil((1.5 * radius_mm + 2.0) / np.linalg.norm(axes, axis=0)).astype(int)
     sides = [np.arange(-a, a + 1) for a in half]
     offsets = np.stack(np.meshgrid(*sides, indexing="ij"), axis=-1).reshape(-1, 3)
+    offsets = offsets[np.linalg.norm(offsets @ axes.T, axis=1) < 1.5 * radius_mm + 2.0]
     middle = np.rint(np.linalg.solve(axes, (guess - affine[:3, 3]).T).T).astype(int)
     index = middle[:, None, :] + offsets[None]
     last = np.array(volume.shape) - 1
@@ -124,7 +137,7 @@ def _model(
     slope = -np.exp(-(t**2) / 2) / (sigma * np.sqrt(2 * np.pi))
     base = np.stack([np.ones_like(ball), ball], axis=-1)
     weighted = base * weight[..., None]
-    normal = np.einsum("nvp,nvq->npq", weighted, base)
+    normal = np.swapaxes(weighted, 1, 2) @ base
     linear = np.einsum("npq,nvq,nv->np", np.linalg.pinv(normal), weighted, v)
     residual = v - np.einsum("nvp,np->nv", base, linear)
     moving = -(linear[:, 1, None] * slope / r)[..., None] * d

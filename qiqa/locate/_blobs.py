@@ -13,7 +13,7 @@ _Array = NDArray[np.float64]
 
 COARSE_MM = 2.0
 """Grid of the search: a fifth of the ball, and an eighth of the work at 1 mm."""
-MIN_LIKENESS = 0.5
+MIN_LIKENESS = 0.45
 """Least correlation with the ball in its wall."""
 MIN_CONTRAST = 0.05
 """Least contrast of ball and wall, of the brightest signal: what air and noise do not reach."""
