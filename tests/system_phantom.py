@@ -51,7 +51,7 @@ class Scene:
 def affine_lps(scene: Scene) -> tuple[np.ndarray, tuple[int, int, int]]:
     """Return voxel indices to LPS mm (4, 4), and the shape."""
     size = np.asarray(scene.voxel_mm)
-    shape = tuple(int(round(f / s)) for f, s in zip(scene.fov_mm, size, strict=True))
+    shape = tuple(round(f / s) for f, s in zip(scene.fov_mm, size, strict=True))
     affine = np.eye(4)
     affine[:3, :3] = scene.axes * size
     middle = (np.array(shape) - 1) / 2
@@ -133,9 +133,7 @@ class _Painter:
             if not group.fiducials and not scene.spheres:
                 continue
             n = len(group.labels)
-            for at, (label, center) in enumerate(
-                zip(group.labels, group.centers_mm, strict=True)
-            ):
+            for at, (label, center) in enumerate(zip(group.labels, group.centers_mm, strict=True)):
                 if label in scene.removed:
                     continue
                 fill = FILL if group.fiducials else 0.3 + 1.1 * at / n

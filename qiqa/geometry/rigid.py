@@ -63,16 +63,14 @@ def symmetries(points: _Array, tolerance: float = 0.01) -> list[_Array]:
         raise ValueError("the points lie in a plane")
     start = points[basis]
     gram = start @ start.T
-    alike = [
-        [j for j in usable if abs(lengths[j] - lengths[i]) < tolerance] for i in basis
-    ]
+    alike = [[j for j in usable if abs(lengths[j] - lengths[i]) < tolerance] for i in basis]
     scale = tolerance * float(lengths.max())
     found = []
     for images in itertools.product(*alike):
         goal = points[list(images)]
         if np.abs(goal @ goal.T - gram).max() > scale:
             continue
-        matrix = np.linalg.solve(start, goal).T
+        matrix = np.asarray(np.linalg.solve(start, goal).T, dtype=np.float64)
         moved = points @ matrix.T
         gaps = np.linalg.norm(moved[:, None] - points[None], axis=2).min(axis=1)
         if gaps.max() < tolerance:

@@ -110,7 +110,9 @@ def _correlate(
 
     values = coarse.values
     reach = np.ceil(outer_mm / np.linalg.norm(coarse.affine[:3, :3], axis=0)).astype(int) + 1
-    shape = tuple(next_fast_len(int(n + r), real=True) for n, r in zip(values.shape, reach, strict=True))
+    shape = tuple(
+        next_fast_len(int(n + r), real=True) for n, r in zip(values.shape, reach, strict=True)
+    )
     ball, wall = _template(shape, coarse.affine, inner_mm, outer_mm)
     n_ball, n_wall = ball.sum(), wall.sum()
     support = ball + wall
@@ -118,7 +120,9 @@ def _correlate(
     image, squared = rfftn(values, shape), rfftn(values * values, shape)
     part = tuple(slice(0, m) for m in values.shape)
 
-    def correlated(spectrum: NDArray[np.complex64], kernel: NDArray[np.float32]) -> NDArray[np.float32]:
+    def correlated(
+        spectrum: NDArray[np.complex64], kernel: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         return np.asarray(irfftn(spectrum * np.conj(rfftn(kernel)), shape)[part], dtype=np.float32)
 
     difference = ball / n_ball - wall / n_wall

@@ -110,7 +110,7 @@ def match_lattice(
         grown = _grow(found_mm, frame, at, lattice.spacing_mm)
         if grown is None:
             continue
-        first, second = _lay(found_mm, *grown, lattice, in_view)
+        first, second = _lay(*grown, lattice, in_view)
         if best is None or first[0] > best[0]:
             best, runner_up = first, second
     if best is None or len(best[1].place) < LEAST_MATCHED:
@@ -136,8 +136,8 @@ def _corners(found: _Array, spacing: float) -> list[tuple[_Array, int]]:
     steps = found[None] - found[:, None]
     lengths = np.linalg.norm(steps, axis=2)
     near = np.abs(lengths - spacing) < LENGTH_TOLERANCE * spacing
-    proposals = []
-    for at in np.flatnonzero(near.sum(axis=1) >= 2):
+    proposals: list[tuple[int, _Array, int]] = []
+    for at in np.flatnonzero(near.sum(axis=1) >= 2).tolist():
         arms = steps[at, near[at]] / lengths[at, near[at], None]
         around = steps[at, lengths[at] < 1.9 * spacing]
         for a, b in itertools.combinations(arms, 2):
@@ -148,7 +148,7 @@ def _corners(found: _Array, spacing: float) -> list[tuple[_Array, int]]:
             frame = u @ vt
             off = around @ frame.T / spacing
             on = np.linalg.norm(off - np.rint(off), axis=1) < NEAR_CELL
-            proposals.append((int(on.sum()), frame, int(at)))
+            proposals.append((int(on.sum()), frame, at))
     proposals.sort(key=lambda p: -p[0])
     chosen: list[tuple[_Array, int]] = []
     seen: set[int] = set()
@@ -156,7 +156,7 @@ def _corners(found: _Array, spacing: float) -> list[tuple[_Array, int]]:
     for _, frame, at in proposals:
         if at not in seen:
             seen.add(at)
-            chosen.append((frame, at))
+            chosen.append((np.asarray(frame, dtype=np.float64), at))
         if len(chosen) == HYPOTHESES:
             break
     return chosen
@@ -178,12 +178,11 @@ def _grow(
         index = order[first]
         if len(cells) < 4 or np.linalg.matrix_rank(cells - cells.mean(axis=0)) < 2:
             return None
-        rotation, shift = fit_rigid(cells * spacing, found[index])
+        rotation, shift = fit_rigid(np.asarray(cells * spacing, dtype=np.float64), found[index])
     return rotation, shift, cells, index
 
 
 def _lay(
-    found: _Array,
     rotation: _Array,
     shift: _Array,
     cells: _Cells,

@@ -51,6 +51,10 @@ def build_pose(
     residual = float(np.sqrt(np.mean(gaps[seen] ** 2)))
     single = len(chosen.ways) == 1
     turn, tilt = _turn_and_tilt(rotation)
+    basis = (
+        f"{int(seen.sum())} fiducials on the lattice, {residual:.2f} mm RMS from a rigid fit; "
+        f"the next shift of the lattice explains {laid.lead} fewer"
+    )
     return PhantomPose(
         phantom_id=phantom.id,
         variant=None,
@@ -68,8 +72,7 @@ def build_pose(
         residual_mm=residual,
         symmetry="none" if single else _symmetry(chosen),
         evidence=(
-            f"{int(seen.sum())} fiducials on the lattice, {residual:.2f} mm RMS from a rigid fit; "
-            f"the next shift of the lattice explains {laid.lead} fewer",
+            basis,
             *chosen.evidence,
             _absent_words(group, seen, visible, single),
         ),

@@ -21,7 +21,10 @@ LEAST_ROUND = 0.3
 """Mean likeness of the spheres below which they are taken as not seen at all."""
 POST_LEAD = 0.12
 """The same for landmarks; a share of six that moved must show."""
-LEAST_POST = 0.35
+LEAST_POST = 0.5
+"""Mean contrast of the landmarks below which they are taken as not seen at all."""
+LEAST_IN_VIEW = 0.5
+"""Share of the spheres, or of the landmarks, in view that a way can be judged by."""
 DIRECTIONS = 48
 
 
@@ -79,9 +82,10 @@ def choose_way(
     for name, score, lead, least in cues:
         alive, words = _ruled(alive, name, score, lead, least)
         evidence.append(words)
-    parts = [s for s in (spheres, posts, gap) if np.isfinite(s).all()]
-    total = np.mean([np.full(len(ways), share), *parts], axis=0)
-    alive = alive[np.argsort(-total[alive], kind="stable")]
+    total = np.nanmean([np.full(len(ways), share), spheres, posts, gap], axis=0)
+    # among ways that fit alike the headers are believed: not mirrored comes first
+    proper = np.array([np.linalg.det(way) for way in ways])
+    alive = alive[np.lexsort((-total[alive], -proper[alive]))]
     best = int(alive[0])
     others = [i for i in range(len(ways)) if i != best]
     second = max(others, key=lambda i: (i in alive, total[i]))
@@ -97,16 +101,21 @@ def choose_way(
 def _ruled(
     alive: NDArray[np.int64], name: str, score: _Array, lead: float, least: float
 ) -> tuple[NDArray[np.int64], str]:
+    """Return the ways that a cue leaves, and words; a way that it cannot judge is left."""
     here = score[alive]
-    if not np.isfinite(here).all() or here.max() < least:
-        seen = "none in view" if not np.isfinite(here).all() else f"best {here.max():.2f}"
-        return alive, f"{name}: not seen ({seen})"
-    keep = here >= here.max() - lead
-    best = f"best {here.max():.2f}"
+    if not np.isfinite(here).any():
+        return alive, f"{name}: too few in view, or none empty"
+    top = float(np.nanmax(here))
+    if top < least:
+        return alive, f"{name}: not seen (best {top:.2f})"
+    keep = ~(here < top - lead)
+    best = f"{name}: best {top:.2f}"
     if keep.all():
-        return alive, f"{name}: {best}, all {len(alive)} ways that were left agree"
+        agree = "agrees with the way" if len(alive) == 1 else f"tells none of the {len(alive)} ways"
+        return alive, f"{best}, {agree} that {'was' if len(alive) == 1 else 'were'} left"
     out = float(here[~keep].max())
-    return alive[keep], f"{name}: {best}, ruled out at {out:.2f} or less: {int((~keep).sum())} of {len(alive)} ways"
+    ruled = f"ruled out at {out:.2f} or less: {int((~keep).sum())} of {len(alive)} ways"
+    return alive[keep], f"{best}, {ruled}"
 
 
 def _sphere_scores(
@@ -122,14 +131,22 @@ def _sphere_scores(
         centers = turned.reshape(-1, 3) @ place[:3, :3].T + place[:3, 3]
         half = group.inner_diameter_mm / 2, group.outer_diameter_mm / 2
         parts.append(roundness(coarse, centers, *half).reshape(len(ways), -1))
-    return np.asarray(np.nanmean(np.concatenate(parts, axis=1), axis=1))
+    return _mean_in_view(np.concatenate(parts, axis=1))
+
+
+def _mean_in_view(scores: _Array) -> _Array:
+    """Return the mean of each row, NaN where less than half of it is in view."""
+    seen = np.isfinite(scores)
+    enough = seen.sum(axis=1) >= LEAST_IN_VIEW * scores.shape[1]
+    total = np.where(seen, scores, 0.0).sum(axis=1) / np.maximum(seen.sum(axis=1), 1)
+    return np.where(enough, total, np.nan)
 
 
 def roundness(coarse: Coarse, centers_mm: _Array, inner_mm: float, outer_mm: float) -> _Array:
     """Return how far signal around points depends on the distance alone, as behind a sphere's wall.
 
     The share of the variance that is between content, wall and surroundings, whatever their
-    brightness: what a sphere holds plays no part in finding it.
+    brightness: what a sphere holds plays no part in finding it. NaN where it reaches out of view.
 
     Parameters
     ----------
@@ -140,9 +157,7 @@ def roundness(coarse: Coarse, centers_mm: _Array, inner_mm: float, outer_mm: flo
     """
     # farther out than half way: bright content reaches over its edge by half a voxel
     wall = outer_mm - 0.4 * (outer_mm - inner_mm)
-    radii = np.array(
-        [0.3 * inner_mm, 0.6 * inner_mm, 0.8 * inner_mm, wall, wall, outer_mm + 1.7]
-    )
+    radii = np.array([0.3 * inner_mm, 0.6 * inner_mm, 0.8 * inner_mm, wall, wall, outer_mm + 1.7])
     kind = np.array([0, 0, 0, 1, 1, 2])
     directions = _directions()
     offsets = radii[:, None, None] * directions[None]
@@ -168,18 +183,16 @@ def _directions() -> _Array:
 
 
 def _sample(coarse: Coarse, points_mm: _Array) -> _Array:
-    """Return the signal at points (..., 3), linear between cells, 0 outside."""
+    """Return the signal at points (..., 3), linear between cells, NaN outside."""
     from scipy.ndimage import map_coordinates
 
     inverse = np.linalg.inv(coarse.affine)
     index = points_mm @ inverse[:3, :3].T + inverse[:3, 3]
-    values = map_coordinates(coarse.values, np.moveaxis(index, -1, 0), order=1, mode="constant")
+    values = map_coordinates(coarse.values, np.moveaxis(index, -1, 0), order=1, cval=np.nan)
     return np.asarray(values, dtype=np.float64)
 
 
-def _post_scores(
-    coarse: Coarse, place: _Array, phantom: Arrangement, ways: list[_Array]
-) -> _Array:
+def _post_scores(coarse: Coarse, place: _Array, phantom: Arrangement, ways: list[_Array]) -> _Array:
     """Return the mean contrast of landmarks against what is around them, for each way."""
     if not phantom.landmark:
         return np.full(len(ways), np.nan)
@@ -193,9 +206,10 @@ def _post_scores(
         inside = values[:, 0].mean(axis=(1, 2))
         around = np.median(values[:, 1].reshape(len(ways), -1), axis=1)
         high, low = (inside, around) if mark.bright else (around, inside)
-        seen = high > 0.05 * coarse.bright
-        contrasts.append(np.where(seen, np.clip(1 - low / np.where(seen, high, 1), 0, 1), 0.0))
-    return np.asarray(np.mean(contrasts, axis=0))
+        lit = high > 0.05 * coarse.bright
+        contrast = np.where(lit, np.clip(1 - low / np.where(lit, high, 1), 0, 1), 0.0)
+        contrasts.append(np.where(np.isfinite(inside + around), contrast, np.nan))
+    return _mean_in_view(np.stack(contrasts, axis=1))
 
 
 def _rings(axis: tuple[float, float, float], radius_mm: float) -> _Array:
@@ -240,7 +254,9 @@ def describe_turn(matrix: _Array) -> str:
     axis = np.real(vectors[:, np.argmin(np.abs(values - 1))])
     axis = axis / axis[np.argmax(np.abs(axis))]
     words = "".join(
-        f"{'-' if c < 0 else '+'}{name}" for c, name in zip(axis, "xyz", strict=True) if abs(c) > 0.1
+        f"{'-' if c < 0 else '+'}{name}"
+        for c, name in zip(axis, "xyz", strict=True)
+        if abs(c) > 0.1
     ).removeprefix("+")
     if angle < 1:
         return "mirrored in x, y and z" if mirrored else "as it is"
