@@ -47,7 +47,7 @@ def test_a_value_has_a_budget_an_interval_and_no_reason_or_a_reason_alone(acr_nu
 @pytest.mark.parametrize("name", FAMILIES.names())
 def test_families_keep_the_contract(name):
     module = FAMILIES.load(name)
-    assert module.KIND in ("axial_stack", "localizer", "any")
+    assert module.KIND in ("axial_stack", "localizer", "any", "fiducial")
     family, version = module.ALGORITHM.split("/")
     assert family
     assert int(version) >= 1
