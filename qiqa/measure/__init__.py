@@ -17,7 +17,8 @@ __all__ = ["FAMILIES", "Outcome", "StackView", "View", "measure"]
 
 FAMILIES = Registry("qiqa.measure", exclude=("outcome", "view", "stack_view", "wall", "pictures"))
 """Modules of test families. Each has NAMES (name, quantity, unit, slice or None), KIND
-(`axial_stack`, `localizer`, `any`, or the name of a group of an arrangement), ALGORITHM and `measure(view, siblings) -> Outcome`."""
+(`axial_stack`, `localizer`, `any`, or the name of a group of an arrangement), ALGORITHM and
+`measure(view, siblings) -> Outcome`."""
 
 
 def measure(view: View, families: tuple[str, ...], siblings: tuple[View, ...]) -> list[Outcome]:

@@ -79,7 +79,7 @@ def test_far_guesses_are_drawn_in(scans):
     assert np.abs(fitted.center_mm - true).max() < 0.1
 
 
-def test_an_empty_place_and_one_out_of_the_volume_are_not_seen(scans, system_phantom):
+def test_an_empty_place_and_one_out_of_the_volume_are_not_seen(scans):
     volume, affine, true, _ = scans[0]
     between = (true[20] + true[21]) / 2
     fitted = find_spheres(volume, affine, np.stack([true[20], between, [150.0, 0, 0]]), 5.0)
