@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.util
 import os
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,6 +138,17 @@ def acr_simulated() -> Callable[[AcrSpec], SimulatedExam]:
         return simulate_exam(load_phantom("acr_large"), spec, rng, localizer=False)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def system_phantom() -> ModuleType:
+    """Return the renderer of the NIST system phantom: tests/system_phantom.py."""
+    path = Path(__file__).with_name("system_phantom.py")
+    spec = importlib.util.spec_from_file_location("system_phantom", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ class ExpectedSeries:
     """One series of the protocol and how to recognize it from its acquisition, never its name."""
 
     role: str
-    orientation: Literal["axial_stack", "localizer", "inserts"]
+    orientation: Literal["axial_stack", "localizer", "inserts", "volume"]
     required: bool
     encoding: str | None = None
     """What is varied from image to image: `inversion_time`, `echo_time`, `b_value`, ..."""

@@ -22,9 +22,13 @@ from qiqa.core.pose import InsertPosition, Override, PhantomPose
 from qiqa.core.series import Series
 from qiqa.locate._joint import Verdict, settle
 from qiqa.locate._labeling import Labeling, labelings
+from qiqa.locate._lattice import locate_volume
 from qiqa.locate._sighting import Sighting, flat_layouts, sightings
 
-__all__ = ["locate", "locate_together"]
+__all__ = ["MOST_SLICES", "locate", "locate_together"]
+
+MOST_SLICES = 64
+"""Stacks of more slices are volumes."""
 
 
 def locate(series: Series, phantom: Phantom, override: Override) -> PhantomPose:
@@ -55,8 +59,13 @@ def locate_together(
     if not isinstance(phantom, Arrangement):
         raise TypeError(f"{phantom.id} is no arrangement")
     layouts = flat_layouts(phantom)
-    seen = [_of_places(sightings(series, layouts)) for series in all_series]
     found: list[PhantomPose | LocateError] = [_nothing(s, phantom) for s in all_series]
+    seen: list[list[Sighting]] = [[] for _ in all_series]
+    for number, series in enumerate(all_series):
+        if series.header.shape[2] > MOST_SLICES:
+            found[number] = _in_volume(series, phantom)
+        else:
+            seen[number] = _of_places(sightings(series, layouts))
     frames: dict[str, list[int]] = {}
     for number, series in enumerate(all_series):
         frame = series.header.frame_of_reference_uid or f"{number}"
@@ -72,6 +81,14 @@ def locate_together(
             mine = [place for place, owner in enumerate(owners) if owner == number]
             found[number] = _pose(all_series[number], phantom, verdict, mine, len(read))
     return found
+
+
+def _in_volume(series: Series, phantom: Arrangement) -> PhantomPose | LocateError:
+    """Return the pose in a volume, by fiducials; a volume is not looked at slice by slice."""
+    try:
+        return locate_volume(series, phantom)
+    except LocateError as error:
+        return error
 
 
 def _of_places(found: list[Sighting]) -> list[Sighting]:

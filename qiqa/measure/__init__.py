@@ -30,7 +30,8 @@ FAMILIES = Registry(
     "qiqa.measure", exclude=("outcome", "view", "stack_view", "insert_view", "wall", "pictures")
 )
 """Modules of test families. Each has NAMES (name, quantity, unit, slice or None), KIND
-(`axial_stack`, `localizer` or `any`), ALGORITHM and `measure(view, siblings) -> Outcome`."""
+(`axial_stack`, `localizer`, `inserts`, `images`, `fiducial` or `any`), ALGORITHM and
+`measure(view, siblings) -> Outcome`."""
 
 
 def measure(view: View, families: tuple[str, ...], siblings: tuple[View, ...]) -> list[Outcome]:

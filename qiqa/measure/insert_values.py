@@ -32,10 +32,16 @@ _MOST_LOST = 0.5
 """Share of voxels without an answer from which there is no value."""
 _LEAST_SPACINGS = 2.0
 """T2 in echo spacings from which it is judged."""
-_EFFICIENCY = "inversion_efficiency"
-_EFFICIENCIES = (0.3, 3.0)
-"""What an inversion can seem to reach: an inversion time that is counted from another moment than
-the middle of the pulse by 5 ms makes it 1.5 at T1 22 ms (seen), and changes no T1."""
+_CAN_BE = {
+    # an inversion time counted from another moment than the middle of the pulse by 5 ms makes the
+    # efficiency 1.5 at T1 22 ms (seen), and changes no T1
+    "inversion_efficiency": (
+        (0.3, 3.0),
+        "impossible inversion efficiency (the first inversion time is too long for this T1)",
+    ),
+    "b1": ((0.6, 1.3), "impossible refocusing angle (are the first echoes clipped?)"),
+}
+"""What other parameters of a model can be, and what is wrong where they are not."""
 _DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 
 
@@ -90,10 +96,6 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
     if misfit is not None:
         raise NotMeasurable(misfit)
     roi = insert_roi(view, insert)
-    if view.model_doubt and _clipped_first(view, roi):
-        raise NotMeasurable(
-            "the first echoes are clipped: T2 and refocusing angle cannot be told from the rest"
-        )
     values, errors, lost = _inside(view, roi)
     if values.size < max((1 - _MOST_LOST) * roi.n_voxels, 3):
         lost_voxels = f"{roi.n_voxels - values.size} of {roi.n_voxels} voxels"
@@ -146,14 +148,17 @@ def _possible(view: InsertView, roi: InsertRoi) -> NDArray[np.bool_]:
 
     Where T1 is short of the first inversion time, least squares may take the first point for one
     before the zero crossing: T1 then comes out at half of its value, and the efficiency of the
-    inversion at 5 to 1000.
+    inversion at 5 to 1000. Where the first echoes of a train are clipped, T2 may come out short
+    with a refocusing angle that no coil makes.
     """
     assert view.maps is not None  # noqa: S101
-    names = [parameter.name for parameter in view.maps.parameters]
-    if _EFFICIENCY not in names:
-        return np.ones(roi.n_voxels, dtype=bool)
-    k = view.maps.estimate(_EFFICIENCY)[roi.index]
-    return np.asarray((k >= _EFFICIENCIES[0]) & (k <= _EFFICIENCIES[1]))
+    found = np.ones(roi.n_voxels, dtype=bool)
+    for parameter in view.maps.parameters[1:]:
+        if parameter.name in _CAN_BE:
+            (low, high), _ = _CAN_BE[parameter.name]
+            value = view.maps.estimate(parameter.name)[roi.index]
+            found &= (value >= low) & (value <= high)
+    return found
 
 
 def _why(view: InsertView, roi: InsertRoi) -> str:
@@ -162,8 +167,9 @@ def _why(view: InsertView, roi: InsertRoi) -> str:
     states = view.maps.status[roi.index]
     answered = np.array([FitStatus(int(s)).has_answer for s in states])
     impossible = int((answered & ~_possible(view, roi)).sum())
-    if impossible > roi.n_voxels / 2 or impossible > int((~answered).sum()):
-        return "impossible inversion efficiency (the first inversion time is too long for this T1)"
+    if impossible > int((~answered).sum()):
+        names = [p.name for p in view.maps.parameters[1:] if p.name in _CAN_BE]
+        return "; ".join(_CAN_BE[name][1] for name in names)
     without = [int(s) for s in states if not FitStatus(int(s)).has_answer]
     return FitStatus(max(set(without), key=without.count)).words if without else "no answer"
 
@@ -222,16 +228,6 @@ def _too_short(view: InsertView, value: float) -> CertifiedInsert | None:
         doubt=f"no reference value is used: T2 below twice the echo spacing of {spacing:g} ms "
         "rests on one or two echoes"
     )
-
-
-def _clipped_first(view: InsertView, roi: InsertRoi) -> bool:
-    """Say whether the first or second echo lies at the end of the stored range in most voxels."""
-    limits = view.series.stored_range
-    if limits is None or view.series.quantization == 0.0:
-        return False
-    first = np.argsort(view.series.header.encoding.values, kind="stable")[:2]
-    clipped = view.series.signal[roi.index][:, first] >= limits[1]
-    return bool(clipped.any(axis=1).mean() > _MOST_LOST)
 
 
 def _late(view: InsertView, roi: InsertRoi, value: float) -> tuple[BudgetLine, ...]:

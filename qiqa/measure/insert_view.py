@@ -47,6 +47,8 @@ class InsertView(View):
     @property
     def kind(self) -> str:
         """Which families of tests measure it."""
+        if any(group.fiducials for group in self.phantom.group if group.name == self.pose.kind):
+            return "fiducial"
         return "inserts" if self.maps is not None else "images"
 
     @property

@@ -22,9 +22,11 @@ _SAME_TURN_DEG = 10.0
 
 def labeled(views: Sequence[InsertView]) -> tuple[list[InsertView], list[Finding]]:
     """Return views whose labels are settled as far as they can be, and what is to be known."""
-    found = [_by_own_values(view) for view in views]
-    known = [view for view in found if view.pose.labels == "by_values"]
-    found = [_by_others(view, known) for view in found]
+    settled = [view for view in views if view.pose.labels == "independent"]
+    found = [_by_own_values(_by_others(view, settled)) for view in views]
+    for kind in ("independent", "by_values"):
+        known = [view for view in found if view.pose.labels == kind]
+        found = [_by_others(view, known) for view in found]
     notes = [note for view in found for note in _contradictions(view)]
     for view in found:
         if view.pose.labels == "unresolved":
@@ -55,7 +57,7 @@ def _chosen(pose: PhantomPose, why: str) -> PhantomPose:
 
 
 def _by_others(view: InsertView, known: list[InsertView]) -> InsertView:
-    """Choose the pose that agrees with a series of the same exam that values have settled."""
+    """Choose the pose that agrees with a series of the same exam that is settled."""
     pose, header = view.pose, view.series.header
     if pose.labels != "unresolved":
         return view
@@ -70,9 +72,14 @@ def _by_others(view: InsertView, known: list[InsertView]) -> InsertView:
         ]
         if len(fitting) == 1:
             name = other.series.header.description or other.role
-            return dataclasses.replace(
-                view, pose=_chosen(fitting[0], f"agrees with {name}, which its values settled")
-            )
+            if other.pose.labels == "independent":
+                words = f"agrees with {name}"
+                chosen = dataclasses.replace(
+                    fitting[0], labels="independent", evidence=(*fitting[0].evidence, words)
+                )
+            else:
+                chosen = _chosen(fitting[0], f"agrees with {name}, which its values settled")
+            return dataclasses.replace(view, pose=chosen)
     return view
 
 

@@ -21,6 +21,7 @@ from qiqa.core.series import Series, SeriesHeader, SourceFile
 from qiqa.io.collecting import collect
 from qiqa.io.loading import load
 from qiqa.locate import locate_together
+from qiqa.locate.arrangement import MOST_SLICES
 from qiqa.measure import Conditions, InsertView
 from qiqa.workflows.choosing_model import choose
 from qiqa.workflows.labeling import labeled
@@ -33,8 +34,6 @@ from qiqa.workflows.windowed import windowed
 
 __all__ = ["conditions_of", "locate_inserts"]
 
-_MOST_SLICES = 64
-"""Stacks of more slices are volumes: they are not looked at slice by slice."""
 _THERMOMETER_DEGC = 0.5
 """Standard uncertainty of an entered temperature, where none is entered with it."""
 
@@ -78,7 +77,8 @@ def locate_inserts(
     notes = list(findings)
     loaded: list[Series] = []
     for header in headers:
-        if header.component in _MAPS or header.shape[2] > _MOST_SLICES:
+        volume = header.shape[2] > MOST_SLICES
+        if header.component in _MAPS or (volume and not any(g.fiducials for g in phantom.group)):
             continue
         progress(f"loading {_name(header)}")
         try:
@@ -134,8 +134,9 @@ def _name(header: SeriesHeader) -> str:
 
 def _role(header: SeriesHeader, protocol: Protocol) -> tuple[str, ExpectedSeries | None]:
     """Return the role of a series by what was varied in it."""
+    shape = "volume" if header.shape[2] > MOST_SLICES else "inserts"
     for expected in protocol.series:
-        if expected.encoding == header.encoding.name:
+        if expected.orientation == shape and expected.encoding == header.encoding.name:
             return expected.role, expected
     return OTHER, None
 
