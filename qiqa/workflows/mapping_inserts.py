@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from qiqa.workflows.scanner_maps import with_scanner_maps
 from qiqa.workflows.slice_profile import PROFILED, slice_profile_doubt
 from qiqa.workflows.windowed import windowed
 
-__all__ = ["conditions_of", "locate_inserts"]
+__all__ = ["conditions_of", "locate_inserts", "mapped_views"]
 
 _THERMOMETER_DEGC = 0.5
 """Standard uncertainty of an entered temperature, where none is entered with it."""
@@ -86,9 +86,42 @@ def locate_inserts(
         except QiqaError as error:
             failed.append(exam_series(header, failure=error.message))
             notes.append(not_used(header, error))
+    views, lost, said = mapped_views(loaded, phantom, protocol, conditions, progress)
+    failed += lost
+    notes += said
+    views = with_scanner_maps(views, headers)
+    found = tuple(LocatedSeries(view=view, deviations=()) for view in views)
+    sources: dict[SourceFile, None] = {}
+    for series in loaded:
+        sources.update(dict.fromkeys(series.sources))
+    return Located(
+        found=found,
+        series=(*(_located(view) for view in views), *failed),
+        findings=tuple(notes),
+        sources=tuple(sources),
+    )
+
+
+def mapped_views(
+    loaded: Sequence[Series],
+    phantom: Arrangement,
+    protocol: Protocol,
+    conditions: Conditions,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[list[InsertView], list[ExamSeries], list[Finding]]:
+    """Find the phantom in all series of an exam together, fit maps, and settle the labels.
+
+    Returns
+    -------
+    tuple
+        Views with poses and maps, series in which the phantom was not found, and what is to be
+        known.
+    """
     progress("looking for the phantom")
     poses = locate_together(loaded, phantom)
     views: list[InsertView] = []
+    failed: list[ExamSeries] = []
+    notes: list[Finding] = []
     for series, pose in zip(loaded, poses, strict=True):
         if isinstance(pose, LocateError):
             failed.append(exam_series(series.header, failure=pose.message))
@@ -109,19 +142,8 @@ def locate_inserts(
             except QiqaError as error:
                 notes.append(not_used(series.header, error))
         views.append(view)
-    views = with_scanner_maps(views, headers)
     views, said = labeled(views)
-    notes += said
-    found = tuple(LocatedSeries(view=view, deviations=()) for view in views)
-    sources: dict[SourceFile, None] = {}
-    for series in loaded:
-        sources.update(dict.fromkeys(series.sources))
-    return Located(
-        found=found,
-        series=(*(_located(view) for view in views), *failed),
-        findings=tuple(notes),
-        sources=tuple(sources),
-    )
+    return views, failed, [*notes, *said]
 
 
 _MAPS = ("adc", "fa", "ev", "t1", "t2", "phase", "real", "imaginary")
