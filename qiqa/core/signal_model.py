@@ -23,6 +23,8 @@ class Points:
     train: NDArray[np.float64] | None = None
     """(m,) values of the whole series, where these are a part of it: an echo depends on all pulses
     before it, not only on those whose echoes are used."""
+    refocusing_width: float | None = None
+    """Refocused over excited slice, for trains of echoes; None: what the model states."""
 
     def take(self, index: NDArray[np.intp]) -> Points:
         """Return some of the measurements."""
@@ -32,6 +34,7 @@ class Points:
             tr_ms=self.tr_ms[index],
             directions=directions,
             train=self.values if self.train is None else self.train,
+            refocusing_width=self.refocusing_width,
         )
 
 

@@ -36,6 +36,7 @@ def fit(
     rician: bool | None = None,
     b1: ArrayLike | None = None,
     t1: ArrayLike | None = None,
+    refocusing_width: float | None = None,
     uncertainty: bool = True,
     covariance: bool = False,
     threads: int | None = None,
@@ -61,6 +62,9 @@ def fit(
         (i, j, k), flip angle over nominal flip angle; for models with flip angles.
     t1
         One value or (i, j, k) [ms]; for models of T2 that need it.
+    refocusing_width
+        Width of the refocused over that of the excited slice, for models of echo trains; None:
+        what the model states.
     uncertainty
         Whether standard errors and residuals are computed.
     covariance
@@ -122,6 +126,7 @@ def fit(
         rician=wanted,
         b1=b1,
         t1=t1,
+        refocusing_width=refocusing_width,
         saturation=_clip_range(series),
         uncertainty=uncertainty,
         covariance=covariance,
@@ -176,6 +181,7 @@ def fit_arrays(
     rician: bool | None = None,
     b1: ArrayLike | None = None,
     t1: ArrayLike | None = None,
+    refocusing_width: float | None = None,
     saturation: float | None = None,
     uncertainty: bool = True,
     covariance: bool = False,
@@ -196,7 +202,7 @@ def fit_arrays(
         (n, 3) diffusion directions, for the tensor.
     saturation
         Signal from which a point is clipped.
-    mask, noise_sd, rician, b1, t1, uncertainty, covariance, threads, progress
+    mask, noise_sd, rician, b1, t1, refocusing_width, uncertainty, covariance, threads, progress
         As in `fit`; maps have the shape of one volume. `rician` None means yes, unless the
         model is one for signed images.
 
@@ -246,6 +252,7 @@ def fit_arrays(
         rician=wanted,
         b1=shaped(b1),
         t1=shaped(t1),
+        refocusing_width=refocusing_width,
         saturation=None if saturation is None else (-math.inf, saturation),
         uncertainty=uncertainty,
         covariance=covariance,
@@ -277,6 +284,7 @@ def _fit(
     rician: bool,
     b1: ArrayLike | None,
     t1: ArrayLike | None,
+    refocusing_width: float | None,
     saturation: tuple[float, float] | None,
     uncertainty: bool,
     covariance: bool,
@@ -285,6 +293,13 @@ def _fit(
 ) -> tuple[Results, Fitter]:
     module = load_model(name)
     points: Points = points_of(module, flat.shape[0], values, tr_ms, directions)
+    if refocusing_width is not None:
+        if not (hasattr(module, "REFOCUSING_WIDTH") and refocusing_width > 0):
+            raise FitError(
+                f"{module.TITLE} has no use for a refocusing width of {refocusing_width}",
+                hint="leave it out; models of echo trains need one above 0",
+            )
+        points = dataclasses.replace(points, refocusing_width=float(refocusing_width))
     takes_b1 = hasattr(module, "basis_b1") or getattr(module, "TAKES_B1", False)
     if b1 is not None and not takes_b1:
         raise FitError(

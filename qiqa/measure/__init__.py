@@ -9,7 +9,7 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import Measurement
 from qiqa.core.registry import Registry
-from qiqa.measure.insert_values import insert_means
+from qiqa.measure.insert_values import insert_means, insert_voxels
 from qiqa.measure.insert_view import Conditions, InsertView
 from qiqa.measure.outcome import Outcome, not_measured
 from qiqa.measure.stack_view import StackView
@@ -23,6 +23,7 @@ __all__ = [
     "StackView",
     "View",
     "insert_means",
+    "insert_voxels",
     "measure",
 ]
 

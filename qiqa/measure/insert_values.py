@@ -19,7 +19,7 @@ from qiqa.measure._insert_roi import InsertRoi, insert_roi, placement_uncertaint
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
 
-__all__ = ["ALGORITHM", "KIND", "NAMES", "insert_means", "measure"]
+__all__ = ["ALGORITHM", "KIND", "NAMES", "insert_means", "insert_voxels", "measure"]
 
 KIND = "inserts"
 ALGORITHM = "insert_values/1"
@@ -78,6 +78,17 @@ def insert_means(view: InsertView) -> dict[str, tuple[float, float]]:
             lines = _statistics(view, values, errors, view.maps.n_points)
             u = math.hypot(*(line.standard_uncertainty for line in lines))
             found[insert.label] = (float(values.mean()), u)
+    return found
+
+
+def insert_voxels(view: InsertView) -> dict[str, tuple[NDArray[np.intp], ...]]:
+    """Return the voxels (i, j, k) that each insert is read in, by label."""
+    found: dict[str, tuple[NDArray[np.intp], ...]] = {}
+    for insert in view.pose.inserts:
+        try:
+            found[insert.label] = insert_roi(view, insert).index
+        except NotMeasurable:
+            continue
     return found
 
 
@@ -258,8 +269,8 @@ def _model(view: InsertView, insert: InsertPosition, value: float) -> tuple[Budg
         BudgetLine(
             name="slice profile",
             standard_uncertainty=view.model_doubt[insert.label] * value,
-            note="the pulses are not in the header: the refocused slice is taken as 1.0 to 1.5 "
-            "times the excited one",
+            note="the pulses are not in the header: widths of the refocused slice that fit nearly "
+            "as well",
         ),
     )
 

@@ -29,7 +29,7 @@ from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_use
 from qiqa.workflows.parts import parts
 from qiqa.workflows.roles import OTHER
 from qiqa.workflows.scanner_maps import with_scanner_maps
-from qiqa.workflows.slice_profile import PROFILED, slice_profile_doubt
+from qiqa.workflows.slice_profile import PROFILED, with_slice_profile
 from qiqa.workflows.windowed import windowed
 
 __all__ = ["conditions_of", "locate_inserts", "mapped_views"]
@@ -135,7 +135,8 @@ def mapped_views(
                 maps, said = _mapped(series, pose, phantom, expected)
                 view = dataclasses.replace(view, maps=maps)
                 if maps.model == PROFILED:
-                    view = dataclasses.replace(view, model_doubt=_profile_doubt(view))
+                    view, chosen = _profiled(view)
+                    notes.append(chosen)
                 if expected.window is not None:
                     view = _windowed(view, expected.window)
                 notes += said
@@ -180,12 +181,19 @@ def _mapped(
     return maps, [*notes, *maps.findings]
 
 
-def _profile_doubt(view: InsertView) -> dict[str, float]:
-    """Return what an unknown slice profile does; of all poses where the labels are open."""
-    found: dict[str, float] = {}
-    for pose in view.pose.alternatives or (view.pose,):
-        found.update(slice_profile_doubt(dataclasses.replace(view, pose=pose)))
-    return found
+def _profiled(view: InsertView) -> tuple[InsertView, Finding]:
+    """Choose the slice profile; of all poses where the labels are open, the doubts are the same."""
+    poses = view.pose.alternatives or (view.pose,)
+    mask = _around(view.series, view.pose, view.phantom)
+    found, chosen = with_slice_profile(dataclasses.replace(view, pose=poses[0]), mask)
+    doubt = dict(found.model_doubt)
+    place = {insert.center_voxel: insert.label for insert in poses[0].inserts}
+    for other in poses[1:]:
+        for insert in other.inserts:
+            same = place.get(insert.center_voxel)
+            if same is not None and same in found.model_doubt:
+                doubt[insert.label] = found.model_doubt[same]
+    return dataclasses.replace(found, pose=view.pose, model_doubt=doubt), chosen
 
 
 def _windowed(view: InsertView, window: float) -> InsertView:

@@ -44,7 +44,7 @@ _KNOWN_B1 = tuple(np.round(np.arange(0.3, 1.65, 0.1), 1).tolist())
 class _Table:
     """Splines of the trains of one echo spacing and count."""
 
-    def __init__(self, module: ModuleType, n: int, spacing: float) -> None:
+    def __init__(self, module: ModuleType, n: int, spacing: float, width: float) -> None:
         self.model = handle(module, False)
         t2, _, b1 = module.PARAMETERS
         longest = _LONGEST * t2.upper
@@ -56,7 +56,7 @@ class _Table:
         u = np.linspace(first, last, math.ceil((last - first) / _STEP_U) + 1)
         low, high = b1.lower - _MARGIN_B, b1.upper + _MARGIN_B
         b = np.linspace(low, high, math.ceil((high - low) / min(_STEP_B, _TURN / n)) + 1)
-        along, half, weight = module.profiles(b)
+        along, half, weight = module.profiles(b, width)
         rows = np.tile(np.arange(b.size), u.size)
         decay = np.repeat(np.exp(offset - np.exp(u)), b.size)
         trains = np.empty((rows.size, n))
@@ -84,8 +84,8 @@ class _Table:
 
 
 @functools.lru_cache(maxsize=8)
-def _table(module: ModuleType, n: int, spacing: float) -> _Table:
-    return _Table(module, n, spacing)
+def _table(module: ModuleType, n: int, spacing: float, width: float) -> _Table:
+    return _Table(module, n, spacing, width)
 
 
 def _train(points: Points) -> tuple[int, float, NDArray[np.intp]]:
@@ -125,7 +125,8 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
         If these are not echoes of a train that begins one spacing after excitation.
     """
     n, spacing, keep = _train(points)
-    table = _table(module, n, spacing)
+    width = points.refocusing_width or float(module.REFOCUSING_WIDTH)
+    table = _table(module, n, spacing, width)
     chosen = np.ascontiguousarray(table.coefficients[:, :, keep])
     grid, places = table.grid(keep, _KNOWN_B1 if b1 else _STARTS_B1)
     echoes = keep + 1.0
