@@ -20,7 +20,10 @@ from qiqa.core.series import Encoding, SeriesHeader
 from qiqa.io.kinship import AXES, Axis, family, settings_agree
 from qiqa.io.runs import Runs, runs_of
 
-__all__ = ["collect"]
+__all__ = ["COLLECTED", "collect"]
+
+COLLECTED = "collection:"
+"""What the identity of series that were put together begins with."""
 
 _SAME_PLACE_MM = 1e-3
 """Largest difference of an element of two affines that count as one geometry."""
@@ -186,7 +189,7 @@ def _merged(members: Sequence[SeriesHeader], axis: Axis) -> SeriesHeader:
     identity = digest([[member.series_uid, member.key] for member in members])
     return dataclasses.replace(
         first,
-        series_uid=f"collection:{identity[:32]}",
+        series_uid=f"{COLLECTED}{identity[:32]}",
         description=_common_words([m.description for m in members]),
         acquisition=dataclasses.replace(first.acquisition, acquired_at=min(moments, default=None)),
         shape=(*first.shape[:3], len(members)),

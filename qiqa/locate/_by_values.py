@@ -25,6 +25,8 @@ _LEAST = 5
 """Inserts with a value that are needed, or all of them."""
 _EXCHANGED = 0.05
 """Departure, in the logarithm, from which inserts count as out of order."""
+_UNSURE = 0.2
+"""Relative standard uncertainty from which a value says nothing about the order."""
 _CURED = 0.3
 """Share of the disorder that an exchange of two inserts may leave to be named as its cause."""
 
@@ -140,6 +142,11 @@ def disorder(
     """
     if quantity not in (*group.falling, *group.rising):
         return None
+    values = {
+        label: value
+        for label, value in values.items()
+        if uncertainty.get(label, 0.0) <= _UNSURE * abs(value)
+    }
     off = _between(group, quantity, values)
     labels = tuple(
         label

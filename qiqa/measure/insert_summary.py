@@ -25,6 +25,8 @@ NAMES = (
     ("repeatability_wcv", "repeatability_wcv", "%", None),
 )
 _LEAST = 4
+_UNSURE = 0.1
+"""Relative standard error from which an insert is left out of the line."""
 
 
 def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
@@ -53,8 +55,9 @@ def _slopes(view: InsertView) -> list[Measurement]:
             reference = certified(view, insert).value
             if insert.group != name or insert.label not in means or reference is None:
                 continue
-            if reference.confidence != "unreliable":
-                pairs.append((math.log(reference.value), math.log(means[insert.label][0])))
+            mean, error = means[insert.label]
+            if reference.confidence != "unreliable" and 0 <= error <= _UNSURE * mean:
+                pairs.append((math.log(reference.value), math.log(mean)))
         if len(pairs) < _LEAST:
             continue
         x, y = np.array(pairs).T

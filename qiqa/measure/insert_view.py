@@ -37,6 +37,9 @@ class InsertView(View):
     phantom: Arrangement
     maps: ParameterMaps | None = None
     conditions: Conditions = Conditions()
+    order_maps: ParameterMaps | None = None
+    """Maps by a simpler model that has values where `maps` has none, to see the order of inserts;
+    None: `maps` serves for that."""
     all_points: ParameterMaps | None = None
     """Maps fitted to all points, where `maps` leaves out late ones."""
     model_doubt: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -50,6 +53,11 @@ class InsertView(View):
         if any(group.fiducials for group in self.phantom.group if group.name == self.pose.kind):
             return "fiducial"
         return "inserts" if self.maps is not None else "images"
+
+    @property
+    def for_order(self) -> InsertView:
+        """The view with the maps that show the order of the inserts."""
+        return self if self.order_maps is None else dataclasses.replace(self, maps=self.order_maps)
 
     @property
     def quantity(self) -> str:

@@ -94,6 +94,36 @@ _ALONG = {
     "d1": "diagonal 1",
     "d2": "diagonal 2",
 }
+_WORDINGS |= {
+    "fiducials_found": Wording(title="Fiducial spheres found", unit="1", direction=_HIGH),
+    "fiducial_rigid_rms": Wording(title="Fiducials, RMS, rigid fit", unit="mm", direction=_LOW),
+    "fiducial_affine_rms": Wording(title="Fiducials, RMS, affine fit", unit="mm", direction=_LOW),
+    **{
+        f"scale_{axis}": Wording(
+            title=f"Scale along {axis}",
+            unit="%",
+            direction=_NEAR,
+            meaning="found over true distance less 100 %, in the scanner's axes",
+        )
+        for axis in "xyz"
+    },
+    **{
+        f"shear_{pair}": Wording(
+            title=f"Shear {pair}", unit="%", direction=_LOW, meaning="departure from a right angle"
+        )
+        for pair in ("xy", "xz", "yz")
+    },
+    **{
+        f"nonlinear_{kind}_{radius}mm": Wording(
+            title=f"Nonlinear distortion within {radius} mm, {words}",
+            unit="mm",
+            direction=_LOW,
+            meaning="what scale and shear leave, around the isocenter",
+        )
+        for kind, words in (("rms", "RMS"), ("max", "largest"))
+        for radius in (45, 70, 95)
+    },
+}
 _QUANTITIES = {
     "t1": ("ms", "T1, mean over the voxels clear of the wall,"),
     "t2": ("ms", "T2, mean over the voxels clear of the wall,"),

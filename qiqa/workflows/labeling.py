@@ -41,7 +41,7 @@ def _by_own_values(view: InsertView) -> InsertView:
         return view
     values = []
     for one in pose.alternatives:
-        means = insert_means(dataclasses.replace(view, pose=one))
+        means = insert_means(dataclasses.replace(view.for_order, pose=one))
         values.append({label: mean for label, (mean, _) in means.items()})
     chosen, why = choose_by_values(pose.alternatives, view.phantom, view.quantity, tuple(values))
     if chosen is None:
@@ -98,7 +98,7 @@ def _contradictions(view: InsertView) -> list[Finding]:
     """Say which inserts have values out of the order of their contents."""
     if view.maps is None or view.pose.labels == "unresolved":
         return []
-    means = insert_means(view)
+    means = insert_means(view.for_order)
     values = {label: mean for label, (mean, _) in means.items()}
     errors = {label: u for label, (_, u) in means.items()}
     notes = []

@@ -18,7 +18,7 @@ from qiqa.core.pose import PhantomPose
 from qiqa.core.protocol import ExpectedSeries, Protocol
 from qiqa.core.result import ExamSeries
 from qiqa.core.series import Series, SeriesHeader, SourceFile
-from qiqa.io.collecting import collect
+from qiqa.io.collecting import COLLECTED, collect
 from qiqa.io.loading import load
 from qiqa.locate import locate_together
 from qiqa.locate.arrangement import MOST_SLICES
@@ -147,6 +147,8 @@ def mapped_views(
     return views, failed, [*notes, *said]
 
 
+_ONE_EXPONENTIAL = "t2"
+"""Reads T2 too long, but has a value for short ones, in their order."""
 _MAPS = ("adc", "fa", "ev", "t1", "t2", "phase", "real", "imaginary")
 """Kinds of images that hold no magnitudes."""
 
@@ -172,6 +174,8 @@ def _mapped(
 
     assert expected.maps is not None  # noqa: S101 - the caller looked
     given, model = series, expected.model
+    if model == PROFILED and series.header.series_uid.startswith(COLLECTED):
+        model = _ONE_EXPONENTIAL  # echoes acquired one by one, each in a series of its own
     notes: tuple[Finding, ...] = ()
     if model is None:
         choice = choose([series.header], expected.maps, where=_name(series.header))
@@ -183,8 +187,11 @@ def _mapped(
 
 def _profiled(view: InsertView) -> tuple[InsertView, Finding]:
     """Choose the slice profile; of all poses where the labels are open, the doubts are the same."""
+    from qiqa.fitting import fit  # compiled code, which other phantoms do without
+
     poses = view.pose.alternatives or (view.pose,)
     mask = _around(view.series, view.pose, view.phantom)
+    order = fit(view.series, _ONE_EXPONENTIAL, mask=mask)
     found, chosen = with_slice_profile(dataclasses.replace(view, pose=poses[0]), mask)
     doubt = dict(found.model_doubt)
     place = {insert.center_voxel: insert.label for insert in poses[0].inserts}
@@ -193,7 +200,8 @@ def _profiled(view: InsertView) -> tuple[InsertView, Finding]:
             same = place.get(insert.center_voxel)
             if same is not None and same in found.model_doubt:
                 doubt[insert.label] = found.model_doubt[same]
-    return dataclasses.replace(found, pose=view.pose, model_doubt=doubt), chosen
+    whole = dataclasses.replace(found, pose=view.pose, model_doubt=doubt, order_maps=order)
+    return whole, chosen
 
 
 def _windowed(view: InsertView, window: float) -> InsertView:

@@ -77,7 +77,7 @@ def with_slice_profile(view: InsertView, mask: NDArray[np.bool_]) -> tuple[Inser
     if best in (0, len(tries) - 1):
         return _refused(view, tries[best])
     near = {n for n, total in enumerate(sums) if total <= _NEARLY * sums[best]}
-    near |= {best - 1, best, best + 1}
+    near |= {max(best - 1, 0), best, min(best + 1, len(tries) - 1)}
     residual = 100 * math.sqrt(sums[best] / len(common))
     words = (
         f"the refocused slice is taken as {tries[best].width:g} times the excited one, by the "
@@ -92,9 +92,18 @@ def _doubted(
 ) -> tuple[InsertView, Finding]:
     """Return the view with maps of one width, and what the others make of T2 as doubt."""
     doubt = {}
-    for label in tries[best].values:
+    for label, value in tries[best].values.items():
         read = [tries[n].values[label] for n in near if label in tries[n].values]
-        doubt[label] = (max(read) - min(read)) / 2 / math.sqrt(3.0) / tries[best].values[label]
+        if len(read) == len(near):
+            doubt[label] = (max(read) - min(read)) / 2 / math.sqrt(3.0) / value
+    # an insert that has no value with some of the widths is no better known than the others
+    worst = max(doubt.values(), default=math.nan)
+    found = tries[best].values
+    doubt = {label: doubt.get(label, worst) for label in found}
+    # the shorter T2, the more it depends on the profile; what single fits say is noisy
+    least = 0.0
+    for label in sorted(found, key=lambda label: -found[label]):
+        least = doubt[label] = max(doubt[label], least)
     chosen = dataclasses.replace(view, maps=tries[best].maps, model_doubt=doubt)
     return chosen, _finding(view, words, Severity.INFO)
 

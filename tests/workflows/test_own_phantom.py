@@ -105,6 +105,7 @@ def test_a_phantom_of_ones_own_is_found_labeled_and_compared(scan):
     found = {m.insert: m for m in (a.measurement for a in result.assessments) if m.insert}
     assert set(found) == {"weak-1", "weak-2", "strong-1", "strong-2"}
     for label, t2 in zip(found, (74.0, 74.4, 41.2, 41.0), strict=True):
+        assert found[label].measured, (found[label].reason, [f.message for f in result.findings])
         m = found[label]
         assert m.reference is not None
         assert m.reference.value == t2
