@@ -1,4 +1,4 @@
-"""`qiqa protocols`: which are known, whether one is right, and what it asks a person for."""
+"""`qiqa protocols`: which are known, whether one is right or was kept, what it asks for."""
 
 from __future__ import annotations
 
@@ -10,19 +10,25 @@ from qiqa.cli.arguments import Parser, json_option
 from qiqa.cli.console import say, write_json
 from qiqa.cli.layout import Row, Section, table
 from qiqa.core.canonical import plain
+from qiqa.core.errors import UsageError
 from qiqa.core.protocol import ANY_PHANTOM, Protocol
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
 SCHEMA = "qiqa.protocols/1"
 ENTRIES_SCHEMA = "qiqa.entries/1"
-OPERANDS = ""
+OPERANDS = "[check FILE | check PATH]"
 EPILOG = """
 examples:
   qiqa protocols
-  qiqa protocols --check my_protocol.toml
+  qiqa protocols check my_protocol.toml
+  qiqa protocols check monday/
+  qiqa protocols check monday/ --protocol qiba_dwi_ice_water
   qiqa protocols --entries acr_large_2022 > monday.toml
 
+check FILE.toml looks for faults in a definition; check PATH names how the series in PATH deviate
+from a protocol and what that does to the result. Status: 0 in order, 3 deviates, 5 cannot be
+judged.
 Fill in monday.toml and give it to qiqa qc --enter monday.toml.
 Folders named in QIQA_PATH are searched first: FOLDER/protocols/NAME.toml.
 """
@@ -32,34 +38,64 @@ Folders named in QIQA_PATH are searched first: FOLDER/protocols/NAME.toml.
 class Options:
     """What was asked for on the command line."""
 
+    words: tuple[str, ...] | list[str] = ()
     check: Path | None = None
+    protocol: str | None = None
     entries: str | None = None
     json: str | None = None
 
 
 def arguments(parser: Parser) -> None:
     """Declare the options."""
-    one = parser.add_mutually_exclusive_group()
-    one.add_argument(
-        "--check", type=Path, metavar="FILE", help="check a protocol definition of your own"
+    parser.add_argument("words", nargs="*", metavar="WHAT", help="check; then a file or folder")
+    parser.add_argument(
+        "--protocol", metavar="NAME", help="check PATH: against this one, not the best fitting"
     )
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--check", type=Path, metavar="FILE", help="the same as: check FILE")
     one.add_argument(
         "--entries", metavar="PROTOCOL", help="print an entry file of this protocol to fill in"
     )
-    json_option(parser, f"{SCHEMA}, with --entries {ENTRIES_SCHEMA}")
+    json_option(parser, f"{SCHEMA}, with --entries {ENTRIES_SCHEMA}, check PATH: qiqa.compliance/1")
 
 
 def command(options: Options) -> int:
-    """List protocols, check a file, or print an entry file to fill in."""
+    """List protocols, check a definition or an exam, or print an entry file to fill in.
+
+    Raises
+    ------
+    UsageError
+        If the words or options do not belong together.
+    """
+    words = list(options.words)
+    if words and (words[0] != "check" or len(words) != 2 or options.check or options.entries):
+        given = " ".join(words)
+        message = f"{given!r} is not: check, then one file or folder"
+        raise UsageError(message, where="qiqa protocols", hint="qiqa protocols --help")
+    definition = not words or words[1].endswith(".toml")
+    if options.protocol is not None and definition:
+        message = "--protocol belongs to check PATH"
+        raise UsageError(message, where="qiqa protocols", hint="qiqa protocols --help")
+    if not definition:
+        from qiqa.cli.compliance import check
+
+        return check(Path(words[1]), options.protocol, options.json)
+    if options.entries is not None:
+        from qiqa.io.definitions import load_protocol
+
+        return _entries(load_protocol(options.entries), options.json)
+    return _definitions(Path(words[1]) if words else options.check, options.json)
+
+
+def _definitions(file: Path | None, json: str | None) -> int:
+    """List all protocols, or check the definition in one file."""
     from qiqa.io.definitions import load_phantom, load_protocol, names
 
-    if options.entries is not None:
-        return _entries(load_protocol(options.entries), options.json)
-    wanted = names("protocols") if options.check is None else (str(options.check),)
+    wanted = names("protocols") if file is None else (str(file),)
     found = [load_protocol(name) for name in wanted]
-    if options.check is not None and found[0].phantom != ANY_PHANTOM:
+    if file is not None and found[0].phantom != ANY_PHANTOM:
         load_phantom(found[0].phantom)  # a protocol for a phantom that is not known is no use
-    if options.json is not None:
+    if json is not None:
         rows = [
             {
                 "id": p.id,
@@ -71,11 +107,11 @@ def command(options: Options) -> int:
             }
             for p in found
         ]
-        write_json({"schema": SCHEMA, "protocols": rows}, options.json)
-    if options.json == "-":
+        write_json({"schema": SCHEMA, "protocols": rows}, json)
+    if json == "-":
         return status.PASS
-    if options.check is not None:
-        say(f"{options.check}: {found[0].name}, {len(found[0].limit)} limits, no fault found")
+    if file is not None:
+        say(f"{file}: {found[0].name}, {len(found[0].limit)} limits, no fault found")
         return status.PASS
     lines = tuple(Row(cells=(p.id, p.edition, p.phantom, p.sha256[:12], p.path)) for p in found)
     table(("id", "edition", "phantom", "sha256", "file"), [Section(rows=lines)])

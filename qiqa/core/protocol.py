@@ -5,9 +5,21 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-__all__ = ["ANY_PHANTOM", "Entry", "ExpectedSeries", "Limit", "Protocol"]
+__all__ = ["ANY_PHANTOM", "Effect", "Entry", "ExpectedSeries", "Limit", "Protocol"]
 
 ANY_PHANTOM = "any"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a deviation from an expected series does to the result."""
+
+    field: str
+    """Key of the expected series, `repeats`, or `missing` where the series is not there."""
+    text: str
+    """One sentence for a person."""
+    lost: tuple[float, ...] | None = None
+    """Only for `values`: it holds where one of these is missing; None: where any is."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +50,25 @@ class ExpectedSeries:
     n_slices: int | None = None
     averages: tuple[float, float] | None = None
     echo_train_length: int | None = None
+    values: tuple[float, ...] | None = None
+    """Nominal values of what is varied, each met within 2 %; only asked by `protocols check`."""
+    recognize_slices: tuple[int, int] | None = None
+    """Numbers of slices that make a stack this series, on protocol or not."""
+    slices: tuple[int, int] | None = None
+    """Fewest and most slices; likewise the windows below, all asked by `protocols check`."""
+    flip_angle_deg: tuple[float, float] | None = None
+    acquired_matrix: tuple[int, int] | None = None
+    """Fewest and most acquired steps, in either direction."""
+    pixel_bandwidth_hz: tuple[float, float] | None = None
+    acceleration: tuple[float, float] | None = None
+    field_strength_t: tuple[float, float] | None = None
+    distortion_correction: tuple[str, ...] | None = None
+    """States that are allowed, as headers are read: `none`, `2D`, `3D`; likewise below."""
+    intensity_normalization: tuple[str, ...] | None = None
+    combine_mode: tuple[str, ...] | None = None
+    repeats: int | None = None
+    """How many such series there must be at least; None: one."""
+    effect: tuple[Effect, ...] = ()
     source: str = ""
 
 
@@ -103,6 +134,10 @@ class Protocol:
     phantom: str
     """Which phantom it is for; `any`: whichever is seen."""
     source: str
+    extends: str | None = None
+    """Protocol whose keys hold where this file has none of its own."""
+    manufacturer: str | None = None
+    """Maker of the scanners it is written for, in capitals; None: any."""
     note: str | None = None
     series: tuple[ExpectedSeries, ...]
     measured: tuple[str, ...]

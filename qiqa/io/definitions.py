@@ -221,6 +221,24 @@ def load_certificates(path: Path) -> UnitCertificates:
     return unit
 
 
+def _extended(data: dict[str, Any], sha256: str, where: str) -> tuple[dict[str, Any], str]:
+    """Return the keys of a protocol with those of the one it extends, and a hash of both."""
+    name = data.get("extends")
+    if name is None:
+        return data, sha256
+    if not isinstance(name, str):
+        raise DefinitionError(f"{name!r} is not a name", where=f"{where}: extends")
+    item = _resolve("protocols", name)
+    first, own = _parse(item)
+    _check_schema(first, PROTOCOL_SCHEMA, str(item))
+    if "extends" in first:
+        message = f"{name!r} extends another protocol itself"
+        hint = f"extend {first['extends']!r}"
+        raise DefinitionError(message, where=f"{where}: extends", hint=hint)
+    first.pop("usual", None)  # which protocol is taken unasked is said by that one alone
+    return {**first, **data}, hashlib.sha256(f"{sha256}{own}".encode()).hexdigest()
+
+
 def load_protocol(name: str) -> Protocol:
     """Read a protocol by name or by path of a TOML file.
 
@@ -232,6 +250,7 @@ def load_protocol(name: str) -> Protocol:
     item = _resolve("protocols", name)
     data, sha256 = _parse(item)
     _check_schema(data, PROTOCOL_SCHEMA, str(item))
+    data, sha256 = _extended(data, sha256, str(item))
     given = {**data, "path": str(item), "sha256": sha256}
     protocol: Protocol = build(Protocol, given, file=str(item))
     roles = {series.role for series in protocol.series}
