@@ -7,6 +7,7 @@ import math
 
 from qiqa.core.evidence import Evidence
 from qiqa.core.measurement import BudgetLine, Measurement
+from qiqa.core.pose import PhantomPose
 from qiqa.core.protocol import Entry
 from qiqa.core.result import ExamSeries, QcResult
 from qiqa.core.scanner import Acquisition, Reconstruction
@@ -227,6 +228,8 @@ def _pose_text(series: ExamSeries) -> str:
     pose = series.pose
     if pose is None:
         return "phantom not found in this series"
+    if pose.labels != "none":
+        return _arrangement_text(pose)
     found = f"phantom found with score {pose.score:.2f}"
     shift = pose.offset_mm
     parts = [
@@ -244,6 +247,26 @@ def _pose_text(series: ExamSeries) -> str:
         parts.append(f"ambiguity left: {pose.symmetry}")
     if pose.overrides:
         parts.append(f"set by hand: {listing(list(pose.overrides), most=6)}")
+    return "; ".join(parts)
+
+
+_LABELS = {
+    "independent": "labels rest on geometry, not on values",
+    "by_values": "labels were chosen by the values: no evidence for them",
+    "unresolved": "which insert is which is open",
+}
+
+
+def _arrangement_text(pose: PhantomPose) -> str:
+    """Return in words what was seen of an arrangement and what its labels rest on."""
+    parts = [
+        f"inserts found with score {pose.score:.2f} (next best {pose.runner_up_score:.2f})",
+        f"turned by {pose.rotation_deg:+.1f}°",
+        _LABELS[pose.labels],
+        *pose.evidence,
+    ]
+    if pose.symmetry != "none":
+        parts.append(f"ambiguity left: {pose.symmetry}")
     return "; ".join(parts)
 
 
