@@ -52,9 +52,7 @@ def arguments(parser: Parser) -> None:
         "--protocol", metavar="NAME", help="check PATH: against this one, not the best fitting"
     )
     one = parser.add_mutually_exclusive_group()
-    one.add_argument(
-        "--check", type=Path, metavar="FILE", help="the same as: check FILE"
-    )
+    one.add_argument("--check", type=Path, metavar="FILE", help="the same as: check FILE")
     one.add_argument(
         "--entries", metavar="PROTOCOL", help="print an entry file of this protocol to fill in"
     )
