@@ -13,6 +13,7 @@ from qiqa.core.canonical import plain
 from qiqa.core.measurement import Verdict
 from qiqa.core.series import SeriesHeader
 from qiqa.workflows.compliance import Compliance, RoleCompliance, check_acquisition
+from qiqa.workflows.on_protocol import Check
 
 __all__ = ["SCHEMA", "check"]
 
@@ -57,31 +58,33 @@ def _section(role: RoleCompliance) -> Section:
     if role.missing:
         need = "required" if expected.required or role.series else "optional"
         style = "yellow" if need == "required" else None
-        rows.append(
-            Row(cells=("series", role.missing, need), style=style, remark=_sentence(role.effect))
-        )
+        rows.append(Row(cells=("series", role.missing, need), style=style, remark=role.effect))
+    alike: dict[tuple[Check, ...], list[str]] = {}
     for header, checks in zip(role.series, role.checks, strict=True):
-        mark = f" ({_name(header)})" if len(role.series) > 1 else ""
-        rows += [
-            Row(
-                cells=(c.label + mark, c.found, c.allowed),
-                style="yellow" if c.state == "deviates" else None,
-                remark=_sentence(c.effect),
-            )
-            for c in checks
-            if c.state in ("deviates", "more")
-        ]
-        unknown = [c.label for c in checks if c.state == "unknown"]
-        if unknown:
-            rows.append(Row(cells=(f"unknown{mark}", "header is silent", ", ".join(unknown))))
-        fine = sum(c.state == "in_order" for c in checks)
-        rows.append(Row(cells=(f"in order{mark}", f"{fine} of {len(checks)}", "")))
+        alike.setdefault(checks, []).append(_name(header))
+    for checks, which in alike.items():
+        rows += _rows(checks, f" ({', '.join(which)})" if len(alike) > 1 else "")
     names = ", ".join(_name(h) for h in role.series)
     return Section(title=f"{expected.role}: {names}" if names else expected.role, rows=tuple(rows))
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _rows(checks: tuple[Check, ...], mark: str) -> list[Row]:
+    """Return what deviates, then what is unknown, then how much is in order."""
+    rows = [
+        Row(
+            cells=(c.label + mark, c.found, c.allowed),
+            style="yellow" if c.state == "deviates" else None,
+            remark=c.effect,
+        )
+        for c in checks
+        if c.state in ("deviates", "more")
+    ]
+    unknown = [c.label for c in checks if c.state == "unknown"]
+    if unknown:
+        rows.append(Row(cells=(f"unknown{mark}", "header is silent", ", ".join(unknown))))
+    fine = sum(c.state in ("in_order", "more") for c in checks)
+    rows.append(Row(cells=(f"in order{mark}", f"{fine} of {len(checks)}", "")))
+    return rows
 
 
 def _name(header: SeriesHeader) -> str:

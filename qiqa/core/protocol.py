@@ -18,8 +18,8 @@ class Effect:
     """Key of the expected series, `repeats`, or `missing` where the series is not there."""
     text: str
     """One sentence for a person."""
-    lost: tuple[float, ...] | None = None
-    """Only for `values`: it holds where one of these is missing; None: where any is."""
+    without: tuple[float, float] | None = None
+    """Only for `values`: it holds where none was acquired in this range; None: where any lacks."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,7 +122,8 @@ def _best(exam: Exam, known: tuple[Protocol, ...], where: str, *, asked: bool) -
     maker = normal_manufacturer(exam.scanner.manufacturer)
     own = [p for p in known if maker is None or p.manufacturer in (None, maker)]
     results = sorted((comply(exam, p) for p in own), key=lambda r: (_rank(r), r.protocol.id))
-    results = [r for r in results if any(role.series for role in r.roles)]
+    # a plain stack could be of any phantom: only what was varied tells that a protocol was meant
+    results = [r for r in results if _rank(r)[0] < 0]
     if not results:
         raise ExamError(
             f"no known protocol fits {exam.label}",

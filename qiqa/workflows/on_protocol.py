@@ -34,12 +34,16 @@ class Check:
     """What the deviation does to the result; empty where it is none or nobody has said."""
 
 
-def effect_of(expected: ExpectedSeries, field: str, lost: tuple[float, ...] = ()) -> str:
-    """Return what a deviation of a field does to the result, as the protocol says it."""
+def effect_of(expected: ExpectedSeries, field: str, given: tuple[float, ...] = ()) -> str:
+    """Return what a deviation of a field does to the result, as the protocol says it.
+
+    `given` are the values that were acquired, for `values`.
+    """
     fitting = (
         e.text
         for e in expected.effect
-        if e.field == field and (e.lost is None or set(e.lost) & set(lost))
+        if e.field == field
+        and (e.without is None or not any(e.without[0] <= v <= e.without[1] for v in given))
     )
     return "; ".join(fitting)
 
@@ -106,6 +110,7 @@ _SPANS = (
     ("acceleration", "acceleration", ""),
     ("field_strength_t", "field strength", "T"),
 )
+_LABELS = {"b_value": "b-values", "none": "values"}
 _STATES = (
     ("distortion_correction", "distortion correction"),
     ("intensity_normalization", "intensity normalization"),
@@ -151,7 +156,8 @@ def _span(
     known = [value for value in given if value is not None]
     whole = len(known) == len(given)
     fits = all(span[0] - 1e-6 <= v <= span[1] + 1e-6 for v in known)
-    shown = " x ".join(f"{v:.6g}" for v in dict.fromkeys(round(v, 3) for v in known))
+    between = " x " if field in ("fov_mm", "acquired_matrix") else ", "
+    shown = between.join(f"{v:.6g}" for v in dict.fromkeys(round(v, 3) for v in known))
     reach = f"{span[0]:g}" if span[0] == span[1] else f"{span[0]:g} to {span[1]:g}"
     return _check(
         expected,
@@ -208,11 +214,11 @@ def _values(header: SeriesHeader, expected: ExpectedSeries) -> Check:
     said += [f"also {_list(more)}"] if more else []
     return Check(
         field="values",
-        label=header.encoding.name.replace("_", " ") + "s",
+        label=_LABELS.get(header.encoding.name, header.encoding.name.replace("_", " ") + "s"),
         found=", ".join(said),
         allowed=f"{_list(nominal)} {header.encoding.unit}".strip(),
         state="deviates" if lost else "more" if more else "in_order",
-        effect=effect_of(expected, "values", lost) if lost else "",
+        effect=effect_of(expected, "values", given) if lost else "",
     )
 
 

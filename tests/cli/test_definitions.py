@@ -143,3 +143,42 @@ def test_entries_as_json(home):
     given = Options(paths=(), enter=home / "e.json", phantom_unit="J1")
     found = entries_of(given, load_protocol("acr_large_2022"))
     assert found == {"low_contrast_spokes": "38", "phantom_unit": "J1"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["check"], "then one file or folder"),
+        (["chekc", "x"], "then one file or folder"),
+        (["check", "a", "b"], "then one file or folder"),
+        (["--protocol", "nist_system_ge"], "belongs to check PATH"),
+        (["check", "a.toml", "--protocol", "nist_system_ge"], "belongs to check PATH"),
+    ],
+)
+def test_words_of_protocols_that_do_not_belong_together(qiqa, words, said):
+    ran = qiqa("protocols", *words)
+    assert ran.code == 2
+    assert said in ran.err
+
+
+def test_a_protocol_is_checked_as_an_operand(qiqa, home):
+    text = (root("protocols") / "nist_system_ge.toml").read_text(encoding="utf-8")
+    (home / "mine.toml").write_text(text, encoding="utf-8")
+    ran = qiqa("protocols", "check", "mine.toml")
+    assert ran.code == 0
+    assert "no fault found" in ran.out
+
+
+def test_an_exam_is_held_against_a_protocol(qiqa, real_data):
+    folder = str(real_data("phantoms/diffusion"))
+    ran = qiqa("protocols", "check", folder, "--protocol", "qiba_dwi_ice_water")
+    assert ran.code == 3
+    assert "b 900 is not there" in ran.out
+    assert "acceleration" in ran.out  # unknown, and said so
+    payload = json.loads(qiqa("protocols", "check", folder, "--json", "-").out)
+    assert payload["schema"] == "qiqa.compliance/1"
+    (exam,) = payload["exams"]
+    assert (exam["protocol"], exam["verdict"]) == ("qiba_dwi_conformance", "tolerance")
+    states = {c["field"]: c["state"] for c in exam["roles"][0]["series"][0]["checks"]}
+    assert states["acceleration"] == "unknown"
+    assert states["values"] == "in_order"
