@@ -197,7 +197,7 @@ def test_system_phantom_on_a_skyra(real_data):
         ("T1 VFA", "tr_ms"),
         ("T1 VFA", "te_ms"),
         ("T1 VFA", "slice_thickness_mm"),
-        ("Geometry", "te_ms"),
+        ("geometry", "te_ms"),
     }
     assert [len(role.series) for role in result.roles] == [1, 1, 2, 1, 1]
 
