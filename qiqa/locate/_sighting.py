@@ -160,7 +160,7 @@ def _runs(
     reach = _length(layout.groups[0]) / series.header.voxel_size_mm[2]
     while left:
         best = max(left, key=lambda k: matches[k][1].score)  # type: ignore[union-attr]
-        plane, top = matches[best]
+        _, top = matches[best]
         assert top is not None  # noqa: S101 - only good ones are left
         run = [best]
         for step in (-1, 1):
@@ -170,7 +170,11 @@ def _runs(
             ):
                 run.append(k)
                 k += step
-        found.append(Sighting(layout, top, float(np.mean(run)), tuple(sorted(run)), plane))
+        # the middle one: tubes may lean, and landmarks end before the tubes do
+        middle = min(run, key=lambda k: (abs(k - float(np.mean(run))), k))
+        plane, shown = matches[middle]
+        assert shown is not None  # noqa: S101 - only good ones are in the run
+        found.append(Sighting(layout, shown, float(np.mean(run)), tuple(sorted(run)), plane))
         # what lies within one insert of it shows the same one at its end
         left -= {k for k in left if abs(k - best) <= reach} | set(run)
     return found
