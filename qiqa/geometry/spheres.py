@@ -138,7 +138,8 @@ def _model(
     base = np.stack([np.ones_like(ball), ball], axis=-1)
     weighted = base * weight[..., None]
     normal = np.swapaxes(weighted, 1, 2) @ base
-    linear = np.einsum("npq,nvq,nv->np", np.linalg.pinv(normal), weighted, v)
+    moment = np.einsum("nvq,nv->nq", weighted, v)
+    linear = np.einsum("npq,nq->np", np.linalg.pinv(normal), moment)
     residual = v - np.einsum("nvp,np->nv", base, linear)
     moving = -(linear[:, 1, None] * slope / r)[..., None] * d
     return np.concatenate([base, moving], axis=-1), weight, residual, linear
