@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 import qiqa
+from qiqa.io import definitions
 
 ROOT = Path(__file__).resolve().parents[1]
 KINDS = ("phantoms", "protocols")
@@ -140,12 +141,16 @@ def installed(what: list[str | Path], folder: Path) -> dict:
     return json.loads(run(python, "-c", PROBE, cwd=folder))
 
 
+def sha256_of(path: Path) -> str:
+    """Return the hash of a definition: that of its file, or of it and the one that it extends."""
+    if "extends" in tomllib.loads(path.read_text(encoding="utf-8")):
+        return definitions.load_protocol(str(path)).sha256
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def definitions_in_the_tree() -> dict[str, dict[str, str]]:
     return {
-        kind: {
-            path.stem: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in (ROOT / kind).glob("*.toml")
-        }
+        kind: {path.stem: sha256_of(path) for path in (ROOT / kind).glob("*.toml")}
         for kind in KINDS
     }
 

@@ -55,7 +55,8 @@ def test_keys_in_their_order(make_result):
     ],
 )
 def test_every_field_of_a_noun_is_there(make_result, noun, found):
-    fields = {field.name for field in dataclasses.fields(noun)}
+    # other poses that fit alike are counted in words, in `symmetry`
+    fields = {field.name for field in dataclasses.fields(noun)} - {"alternatives"}
     assert fields <= set(found(result_payload(make_result())))
 
 
