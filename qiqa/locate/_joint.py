@@ -15,8 +15,9 @@ _TURN_DEG = 8.0
 _SHIFT_MM = 12.0
 """Two series agree where they put the phantom within this; a single slice knows its depth only
 by its own thickness."""
-_DECIDED = 0.3
-"""Evidence by which the best explanation must lead."""
+_DECIDED, _LEAST = 0.3, 0.15
+"""Evidence by which the best explanation must lead, as a share of its own by sighting (landmarks
+in noisy or coarse images are less like themselves), and at least."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +54,8 @@ def settle(read: list[list[Labeling]]) -> Verdict:
     if not explained:
         return Verdict((), 0.0)
     best = explained[0][0]
-    left = tuple(choice for total, choice in explained if best - total < _DECIDED)
+    needed = max(_DECIDED * best / len(read), _LEAST)
+    left = tuple(choice for total, choice in explained if best - total < needed)
     lead = best - explained[1][0] if len(explained) > 1 else np.inf
     return Verdict(left, float(lead))
 
