@@ -123,6 +123,12 @@ class Fitter:
         plain = self.rician and not self.logarithms
         return Floor(sd, sd if floor_sd is None else floor_sd, plain)
 
+    def _limits(self, floor: Floor) -> NDArray[np.float64]:
+        """Return what kernels compare signals with."""
+        return np.array(
+            [*self.good_range, floor.suspicious, floor.variance, floor.silent, floor.cut]
+        )
+
     def fit_with(
         self,
         planner: Callable[[Points], Plan],
@@ -140,9 +146,7 @@ class Fitter:
             signal=self.signal,
             order=self.order,
             extra=self.b1,
-            limits=np.array(
-                [*self.good_range, floor.suspicious, floor.variance, floor.silent, floor.cut]
-            ),
+            limits=self._limits(floor),
             noise_sd=np.nan if sd is None else sd,
             outputs=out.arrays,
             full=self.full,

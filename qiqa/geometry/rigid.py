@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fit_rigid", "symmetries"]
+__all__ = ["fit_rigid", "placed_alike", "symmetries"]
 
 _Array = NDArray[np.float64]
 
@@ -30,6 +30,13 @@ def fit_rigid(source: _Array, target: _Array, *, mirrored: bool = False) -> tupl
     hand = wanted * np.sign(np.linalg.det(u @ vt))
     rotation = u @ np.diag([1.0, 1.0, hand]) @ vt
     return rotation, goal - rotation @ middle
+
+
+def placed_alike(one: _Array, other: _Array, turn_deg: float, shift_mm: float) -> bool:
+    """Say whether two rigid maps (4, 4) differ by no more than a turn and a shift of the origin."""
+    turn = one[:3, :3].T @ other[:3, :3]
+    angle = np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1.0, 1.0)))
+    return bool(angle <= turn_deg and np.linalg.norm(one[:3, 3] - other[:3, 3]) <= shift_mm)
 
 
 def symmetries(points: _Array, tolerance: float = 0.01) -> list[_Array]:

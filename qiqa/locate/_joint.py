@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
+from qiqa.geometry.rigid import placed_alike
 from qiqa.locate._labeling import Labeling
 
 __all__ = ["Verdict", "settle"]
@@ -71,11 +71,7 @@ def _holds(choice: tuple[Labeling | None, ...], labeling: Labeling) -> bool:
 
 def _fitting(items: list[Labeling], other: Labeling) -> Labeling | None:
     """Return the labeling of a sighting that puts the phantom where another one does."""
-    near = [item for item in items if _agree(item.to_world, other.to_world)]
+    near = [
+        item for item in items if placed_alike(item.to_world, other.to_world, _TURN_DEG, _SHIFT_MM)
+    ]
     return max(near, key=lambda item: item.evidence, default=None)
-
-
-def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    turn = one[:3, :3].T @ other[:3, :3]
-    angle = np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1.0, 1.0)))
-    return bool(angle <= _TURN_DEG and np.linalg.norm(one[:3, 3] - other[:3, 3]) <= _SHIFT_MM)

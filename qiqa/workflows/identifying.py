@@ -20,13 +20,13 @@ from qiqa.io.definitions import load_phantom, load_protocol, names
 from qiqa.io.loading import load
 from qiqa.io.reading import read
 from qiqa.locate import locate
+from qiqa.locate.arrangement import MOST_SLICES
 from qiqa.workflows.choosing import choose_exam
 
 __all__ = ["Identity", "identify", "protocol_for", "what_is_shown"]
 
 _MOST_SERIES = 6
 """Series that are looked at; one that shows a phantom is enough."""
-_MOST_SLICES = 64
 _SURE = 0.6
 """Score from which nothing else need be tried: what is no phantom of a kind stays below 0.45."""
 
@@ -127,7 +127,7 @@ def _some(exam: Exam) -> Sequence[Series]:
     """Return a few loaded series: magnitudes, of few slices first."""
     headers, _ = collect(exam.headers)
     fit = [h for h in headers if h.component in ("magnitude", "tracew", "trace")]
-    fit = [h for h in fit if 1 <= h.shape[2] <= _MOST_SLICES]
+    fit = [h for h in fit if 1 <= h.shape[2] <= MOST_SLICES]
     fit.sort(key=lambda h: h.shape[2] * h.shape[3])
     found = []
     for header in fit:

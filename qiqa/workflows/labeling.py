@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.pose import PhantomPose
+from qiqa.geometry.rigid import placed_alike
 from qiqa.locate import choose_by_values, disorder
 from qiqa.measure import InsertView, insert_means
 
@@ -68,7 +68,12 @@ def _by_others(view: InsertView, known: list[InsertView]) -> InsertView:
         fitting = [
             one
             for one in pose.alternatives
-            if _agree(_world(one, header.affine), _world(other.pose, other.series.header.affine))
+            if placed_alike(
+                _world(one, header.affine),
+                _world(other.pose, other.series.header.affine),
+                _SAME_TURN_DEG,
+                _SAME_PLACE_MM,
+            )
         ]
         if len(fitting) == 1:
             name = other.series.header.description or other.role
@@ -85,13 +90,6 @@ def _by_others(view: InsertView, known: list[InsertView]) -> InsertView:
 
 def _world(pose: PhantomPose, affine: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(affine @ pose.phantom_to_voxel)
-
-
-def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    turn = one[:3, :3].T @ other[:3, :3]
-    angle = math.degrees(math.acos(float(np.clip((np.trace(turn) - 1) / 2, -1.0, 1.0))))
-    apart = float(np.linalg.norm(one[:3, 3] - other[:3, 3]))
-    return angle <= _SAME_TURN_DEG and apart <= _SAME_PLACE_MM
 
 
 def _contradictions(view: InsertView) -> list[Finding]:
