@@ -70,7 +70,7 @@ def _outline(
         kind="polygon",
         points=points,
         role="roi",
-        label=insert.label.removeprefix(f"{insert.group}-"),
+        label=insert.label.removeprefix(insert.group).removeprefix("-"),
     )
 
 
