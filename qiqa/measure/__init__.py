@@ -9,7 +9,8 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import Measurement
 from qiqa.core.registry import Registry
-from qiqa.measure.insert_values import insert_means, insert_voxels
+from qiqa.measure.insert_fit import InsertFit
+from qiqa.measure.insert_values import insert_disks, insert_means, insert_voxels
 from qiqa.measure.insert_view import Conditions, InsertView
 from qiqa.measure.outcome import Outcome, not_measured
 from qiqa.measure.stack_view import StackView
@@ -18,17 +19,20 @@ from qiqa.measure.view import View
 __all__ = [
     "FAMILIES",
     "Conditions",
+    "InsertFit",
     "InsertView",
     "Outcome",
     "StackView",
     "View",
+    "insert_disks",
     "insert_means",
     "insert_voxels",
     "measure",
 ]
 
 FAMILIES = Registry(
-    "qiqa.measure", exclude=("outcome", "view", "stack_view", "insert_view", "wall", "pictures")
+    "qiqa.measure",
+    exclude=("outcome", "view", "stack_view", "insert_view", "insert_fit", "wall", "pictures"),
 )
 """Modules of test families. Each has NAMES (name, quantity, unit, slice or None), KIND
 (`axial_stack`, `localizer`, `inserts`, `images`, `fiducial` or `any`), ALGORITHM and

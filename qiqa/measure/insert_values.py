@@ -16,10 +16,13 @@ from qiqa.core.pose import InsertPosition
 from qiqa.measure._certified import CertifiedInsert, certified
 from qiqa.measure._insert_pictures import pictures
 from qiqa.measure._insert_roi import InsertRoi, insert_roi, placement_uncertainty_mm
+from qiqa.measure.insert_fit import InsertFit
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
 
-__all__ = ["ALGORITHM", "KIND", "NAMES", "insert_means", "insert_voxels", "measure"]
+__all__ = [
+    "ALGORITHM", "KIND", "NAMES", "insert_disks", "insert_means", "insert_voxels", "measure",
+]  # fmt: skip
 
 KIND = "inserts"
 ALGORITHM = "insert_values/1"
@@ -42,7 +45,7 @@ _CAN_BE = {
     "b1": ((0.6, 1.3), "impossible refocusing angle (are the first echoes clipped?)"),
 }
 """What other parameters of a model can be, and what is wrong where they are not."""
-_DIRECTIONS = ((1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
+_MOVES = ((0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 
 
 def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:  # noqa: ARG001
@@ -69,6 +72,12 @@ def insert_means(view: InsertView) -> dict[str, tuple[float, float]]:
     assert view.maps is not None  # noqa: S101
     found = {}
     for insert in view.pose.inserts:
+        fit = view.fits.get(insert.center_voxel)
+        if fit is not None:
+            if math.isfinite(fit.value):
+                u = math.hypot(*(line.standard_uncertainty for line in _of_fit(view, fit)))
+                found[insert.label] = (fit.value, u)
+            continue
         try:
             roi = insert_roi(view, insert)
         except NotMeasurable:
@@ -107,21 +116,12 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
     if misfit is not None:
         raise NotMeasurable(misfit)
     roi = insert_roi(view, insert)
-    values, errors, lost = _inside(view, roi)
-    if values.size < max((1 - _MOST_LOST) * roi.n_voxels, 3):
-        lost_voxels = f"{roi.n_voxels - values.size} of {roi.n_voxels} voxels"
-        raise NotMeasurable(f"{_why(view, roi)} in {lost_voxels}")
-    value = float(values.mean())
+    fit = view.fits.get(insert.center_voxel)
+    value, own, said = _of_map(view, insert, roi) if fit is None else _of_mean(view, insert, fit)
     reference = certified(view, insert)
     known = value if reference.value is None else min(value, reference.value.value)
     reference = _too_short(view, known) or reference
-    budget = (
-        *_statistics(view, values, errors, int(np.median(view.maps.n_used[roi.index]))),
-        _placement(view, insert, value),
-        *_late(view, roi, value),
-        *_model(view, insert, value),
-    )
-    said = [f"{lost} voxels without an answer left out"] if lost else []
+    budget = (*own, *_model(view, insert, value))
     if view.pose.labels == "by_values":
         said.append("labels were chosen by the values: no independent evidence for them")
     if reference.doubt:
@@ -139,6 +139,84 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
             reference_budget=reference.budget,
         ),
         roi,
+    )
+
+
+def insert_disks(view: InsertView, insert: InsertPosition) -> tuple[InsertRoi, ...]:
+    """Return the disk of an insert, and where it may be as well: moved by its uncertainty.
+
+    Raises
+    ------
+    NotMeasurable
+        If too few voxels are clear of the wall.
+    """
+    step = placement_uncertainty_mm(view.group(insert), insert)
+    return tuple(insert_roi(view, insert, (x * step, y * step)) for x, y in _MOVES)
+
+
+def _of_map(
+    view: InsertView, insert: InsertPosition, roi: InsertRoi
+) -> tuple[float, tuple[BudgetLine, ...], list[str]]:
+    """Return the mean of the map, its budget, and what is to be said."""
+    assert view.maps is not None  # noqa: S101
+    values, errors, lost = _inside(view, roi)
+    if values.size < max((1 - _MOST_LOST) * roi.n_voxels, 3):
+        lost_voxels = f"{roi.n_voxels - values.size} of {roi.n_voxels} voxels"
+        raise NotMeasurable(f"{_why(view, roi)} in {lost_voxels}")
+    value = float(values.mean())
+    points = int(np.median(view.maps.n_used[roi.index]))
+    elsewhere = [_inside(view, disk)[0] for disk in insert_disks(view, insert)[1:]]
+    moved = tuple(float(found.mean()) for found in elsewhere if found.size)
+    budget = (
+        *_statistics(view, values, errors, points),
+        _placement(view, insert, value, moved),
+    )
+    return value, budget, [f"{lost} voxels without an answer left out"] if lost else []
+
+
+def _of_mean(
+    view: InsertView, insert: InsertPosition, fit: InsertFit
+) -> tuple[float, tuple[BudgetLine, ...], list[str]]:
+    """Return the value of the mean signal, its budget, and what is to be said."""
+    if not math.isfinite(fit.value):
+        raise NotMeasurable(fit.reason or "no answer")
+    budget = (
+        *_of_fit(view, fit),
+        _placement(view, insert, fit.value, fit.moved),
+        *_late(fit),
+    )
+    return fit.value, budget, []
+
+
+def _of_fit(view: InsertView, fit: InsertFit) -> tuple[BudgetLine, ...]:
+    """Return what noise, misfit and unknown signs do to a value of the mean signal."""
+    assert view.maps is not None  # noqa: S101
+    points = f"{fit.n_used} of {view.maps.n_points} points"
+    excess = math.sqrt(max(fit.misfit_sd**2 - fit.noise_sd**2, 0.0))
+    return (
+        BudgetLine(
+            name="fit",
+            standard_uncertainty=fit.per_noise * fit.noise_sd,
+            note=f"noise in the mean signal of the voxels; {points}",
+        ),
+        BudgetLine(
+            name="misfit",
+            standard_uncertainty=fit.per_noise * excess,
+            degrees_of_freedom=float(fit.freedom),
+            evaluation="A",
+            note=f"residuals of the mean signal beyond noise; {points}",
+        ),
+        BudgetLine(
+            name="voxel spread",
+            standard_uncertainty=fit.voxel_spread,
+            evaluation="A",
+            note="spread of the voxels beyond their standard errors",
+        ),
+        BudgetLine(
+            name="sign near zero crossing",
+            standard_uncertainty=fit.other_signs,
+            note="which points are negative: patterns that fit nearly as well",
+        ),
     )
 
 
@@ -190,10 +268,8 @@ def _statistics(
 ) -> tuple[BudgetLine, ...]:
     """Return what noise does to the mean, and what spread of the voxels it does not explain."""
     assert view.maps is not None  # noqa: S101
-    header = view.series.header
     n = values.size
-    own = _independent(header.acquisition.matrix, header.acquisition.matrix_acquired)
-    effective = max(n * own, 1.0)
+    effective = max(n * view.acquired_share, 1.0)
     noise = float(np.sqrt(np.nanmean(errors**2))) if np.isfinite(errors).any() else math.nan
     spread = float(values.std(ddof=1))
     if not math.isfinite(noise):
@@ -220,13 +296,6 @@ def _statistics(
     )
 
 
-def _independent(stored: tuple[int, int] | None, acquired: tuple[int, int] | None) -> float:
-    """Return how many of the stored voxels were acquired, as a share."""
-    if not stored or not acquired or min(acquired) <= 0:
-        return 1.0
-    return min(max(acquired) * min(acquired) / (max(stored) * min(stored)), 1.0)
-
-
 def _too_short(view: InsertView, value: float) -> CertifiedInsert | None:
     """Return that a T2 is not to be judged where one or two echoes are all that tells it."""
     if view.quantity != "t2":
@@ -241,22 +310,15 @@ def _too_short(view: InsertView, value: float) -> CertifiedInsert | None:
     )
 
 
-def _late(view: InsertView, roi: InsertRoi, value: float) -> tuple[BudgetLine, ...]:
+def _late(fit: InsertFit) -> tuple[BudgetLine, ...]:
     """Return what the choice of points does to the value."""
-    assert view.maps is not None  # noqa: S101
-    if view.all_points is None:
+    if not math.isfinite(fit.all_points) or fit.all_points == fit.value:
         return ()
-    other = view.all_points.estimate(view.quantity)[roi.index].astype(np.float64)
-    other = other[np.isfinite(other)]
-    if not other.size:
-        return ()
-    apart = abs(float(other.mean()) - value)
     return (
         BudgetLine(
             name="late recovery",
-            standard_uncertainty=apart / math.sqrt(12.0),
-            note=f"all points read {float(other.mean()):.4g}; anywhere within half of the "
-            "difference",
+            standard_uncertainty=abs(fit.all_points - fit.value) / math.sqrt(12.0),
+            note=f"all points read {fit.all_points:.4g}; anywhere within half of the difference",
         ),
     )
 
@@ -275,16 +337,12 @@ def _model(view: InsertView, insert: InsertPosition, value: float) -> tuple[Budg
     )
 
 
-def _placement(view: InsertView, insert: InsertPosition, value: float) -> BudgetLine:
-    """Return how much the mean changes when the disk is moved by its uncertainty."""
-    group = view.group(insert)
-    step = placement_uncertainty_mm(group, insert)
-    moved = []
-    for x, y in _DIRECTIONS:
-        found, _, _ = _inside(view, insert_roi(view, insert, (x * step, y * step)))
-        if found.size:
-            moved.append(float(found.mean()) - value)
-    u = math.sqrt(float(np.mean(np.square(moved)))) if moved else 0.0
+def _placement(
+    view: InsertView, insert: InsertPosition, value: float, moved: tuple[float, ...]
+) -> BudgetLine:
+    """Return how much the value changes when the disk is moved by its uncertainty."""
+    step = placement_uncertainty_mm(view.group(insert), insert)
+    u = math.sqrt(float(np.mean(np.square(np.array(moved) - value)))) if moved else 0.0
     return BudgetLine(
         name="ROI placement",
         standard_uncertainty=u,

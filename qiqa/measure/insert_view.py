@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from qiqa.core.arrangement import Arrangement, Group
 from qiqa.core.maps import ParameterMaps
 from qiqa.core.pose import InsertPosition
+from qiqa.measure.insert_fit import InsertFit
 from qiqa.measure.view import View
 
 __all__ = ["Conditions", "InsertView"]
@@ -40,8 +41,9 @@ class InsertView(View):
     order_maps: ParameterMaps | None = None
     """Maps by a simpler model that has values where `maps` has none, to see the order of inserts;
     None: `maps` serves for that."""
-    all_points: ParameterMaps | None = None
-    """Maps fitted to all points, where `maps` leaves out late ones."""
+    fits: Mapping[tuple[float, float, float], InsertFit] = dataclasses.field(default_factory=dict)
+    """Fits to the mean signal of inserts, by their `center_voxel` (labels may still be open); where
+    there is one its value is that of the insert, else the mean of the map is."""
     model_doubt: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """Relative standard uncertainty by insert of what the signal model takes for granted."""
     scanner_map: NDArray[np.float32] | None = None
@@ -63,6 +65,15 @@ class InsertView(View):
     def quantity(self) -> str:
         """The parameter that is mapped: `t1`, `t2`, `adc`."""
         return "" if self.maps is None else self.maps.parameters[0].name
+
+    @property
+    def acquired_share(self) -> float:
+        """How many of the stored voxels were acquired, as a share: the rest are interpolated."""
+        acquisition = self.series.header.acquisition
+        stored, acquired = acquisition.matrix, acquisition.matrix_acquired
+        if not stored or not acquired or min(acquired) <= 0:
+            return 1.0
+        return min(max(acquired) * min(acquired) / (max(stored) * min(stored)), 1.0)
 
     @property
     def slice_thickness_mm(self) -> float:

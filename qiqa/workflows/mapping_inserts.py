@@ -27,10 +27,10 @@ from qiqa.workflows.choosing_model import choose
 from qiqa.workflows.labeling import labeled
 from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_used
 from qiqa.workflows.parts import parts
+from qiqa.workflows.pooled import POOLED, pooled
 from qiqa.workflows.roles import OTHER
 from qiqa.workflows.scanner_maps import with_scanner_maps
 from qiqa.workflows.slice_profile import PROFILED, with_slice_profile
-from qiqa.workflows.windowed import windowed
 
 __all__ = ["conditions_of", "locate_inserts", "mapped_views"]
 
@@ -137,8 +137,8 @@ def mapped_views(
                 if maps.model == PROFILED:
                     view, chosen = _profiled(view)
                     notes.append(chosen)
-                if expected.window is not None:
-                    view = _windowed(view, expected.window)
+                if maps.model in POOLED:
+                    view = pooled(view, expected.window)
                 notes += said
             except QiqaError as error:
                 notes.append(not_used(series.header, error))
@@ -202,25 +202,6 @@ def _profiled(view: InsertView) -> tuple[InsertView, Finding]:
                 doubt[insert.label] = found.model_doubt[same]
     whole = dataclasses.replace(found, pose=view.pose, model_doubt=doubt, order_maps=order)
     return whole, chosen
-
-
-def _windowed(view: InsertView, window: float) -> InsertView:
-    """Fit inserts again to the points that tell their value; places do not depend on labels."""
-    first = view.pose.alternatives[0] if view.pose.alternatives else view.pose
-    found = windowed(dataclasses.replace(view, pose=first), window, _areas(view))
-    return dataclasses.replace(found, pose=view.pose)
-
-
-def _areas(view: InsertView) -> dict[str, NDArray[np.bool_]]:
-    """Return the voxels of each insert and its wall; places do not depend on labels."""
-    poses = view.pose.alternatives[:1] or (view.pose,)
-    return {
-        insert.label: _around(
-            view.series, dataclasses.replace(pose, inserts=(insert,), alternatives=()), view.phantom
-        )
-        for pose in poses
-        for insert in pose.inserts
-    }
 
 
 def _around(series: Series, pose: PhantomPose, phantom: Arrangement) -> NDArray[np.bool_]:

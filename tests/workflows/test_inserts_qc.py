@@ -68,8 +68,10 @@ def test_the_exchanged_pair_is_reported_and_not_corrected(system):
 
 def test_every_value_has_a_whole_budget(system):
     for m in values(system, "T1").values():
-        names = [line.name for line in m.budget]
-        assert names == ["fit", "voxel spread", "ROI placement", "late recovery"]
+        names = {line.name for line in m.budget}
+        assert names >= {"fit", "misfit", "voxel spread", "ROI placement"}
+        assert names <= {"fit", "misfit", "voxel spread", "ROI placement", "late recovery",
+                         "sign near zero crossing"}  # fmt: skip
         assert [line.name for line in m.reference_budget] == ["certificate", "temperature"]
         assert all(np.isfinite(line.standard_uncertainty) for line in m.budget)
 
@@ -152,14 +154,16 @@ def test_a_plate_alone_is_labeled_by_its_values_and_says_so(real_data):
         assert any("labels were chosen by the values" in text for text in m.assumptions)
 
 
-def test_t1_far_below_the_first_inversion_time_has_no_value(real_data):
-    """Spheres of 45 to 22 ms at TI 50 ms and more: an impossible efficiency shows the wrong fit."""
+def test_t1_far_below_the_first_inversion_time_says_how_little_is_known(real_data):
+    """Spheres of 21 to 32 ms, whatever the batch, at inversion times of 50 ms and more."""
     result = judged(real_data("phantoms/system/hazen/T1/site3_ge"), "nist_system")
     found = values(result, "T1")
-    for insert in ("T1-13", "T1-14"):
-        assert not found[insert].measured
-        assert "impossible inversion efficiency" in found[insert].reason
-    assert found["T1-10"].measured
+    for insert, low, high, least in (("T1-13", 29.5, 32.5, 0.04), ("T1-14", 20.9, 22.9, 0.2)):
+        m = found[insert]
+        assert m.standard_uncertainty / m.value > least
+        assert m.interval.low < low
+        assert m.interval.high > high
+    assert found["T1-10"].standard_uncertainty / found["T1-10"].value < 0.02
 
 
 @pytest.mark.parametrize(
