@@ -7,7 +7,19 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Example", "Points"]
+__all__ = ["Example", "Points", "Pulses"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pulses:
+    """The pulses of an echo train, Hann-windowed sinc, which no header holds."""
+
+    excitation_time_bandwidth: float = 3.0
+    refocusing_time_bandwidth: float = 3.0
+    """Duration times bandwidth."""
+    refocusing_width: float = 1.2
+    """Refocused over excited slice: what one vendor's product sequence does and the usual
+    default."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,8 +35,8 @@ class Points:
     train: NDArray[np.float64] | None = None
     """(m,) values of the whole series, where these are a part of it: an echo depends on all pulses
     before it, not only on those whose echoes are used."""
-    refocusing_width: float | None = None
-    """Refocused over excited slice, for trains of echoes; None: what the model states."""
+    pulses: Pulses | None = None
+    """For trains of echoes; None: what the model states."""
 
     def take(self, index: NDArray[np.intp]) -> Points:
         """Return some of the measurements."""
@@ -34,7 +46,7 @@ class Points:
             tr_ms=self.tr_ms[index],
             directions=directions,
             train=self.values if self.train is None else self.train,
-            refocusing_width=self.refocusing_width,
+            pulses=self.pulses,
         )
 
 

@@ -14,7 +14,7 @@ from qiqa.core.errors import FitError
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.maps import ParameterMaps
 from qiqa.core.series import Series, SeriesHeader
-from qiqa.core.signal_model import Points
+from qiqa.core.signal_model import Points, Pulses
 from qiqa.fitting.checking import check_b1, check_mask, check_t1, points_of
 from qiqa.fitting.fitter import Fitter, Results
 from qiqa.fitting.loading import model as load_model
@@ -36,7 +36,7 @@ def fit(
     rician: bool | None = None,
     b1: ArrayLike | None = None,
     t1: ArrayLike | None = None,
-    refocusing_width: float | None = None,
+    pulses: Pulses | None = None,
     uncertainty: bool = True,
     covariance: bool = False,
     threads: int | None = None,
@@ -62,9 +62,8 @@ def fit(
         (i, j, k), flip angle over nominal flip angle; for models with flip angles.
     t1
         One value or (i, j, k) [ms]; for models of T2 that need it.
-    refocusing_width
-        Width of the refocused over that of the excited slice, for models of echo trains; None:
-        what the model states.
+    pulses
+        Pulses of the train, for models of echo trains; None: what the model states.
     uncertainty
         Whether standard errors and residuals are computed.
     covariance
@@ -126,7 +125,7 @@ def fit(
         rician=wanted,
         b1=b1,
         t1=t1,
-        refocusing_width=refocusing_width,
+        pulses=pulses,
         saturation=_clip_range(series),
         uncertainty=uncertainty,
         covariance=covariance,
@@ -181,7 +180,7 @@ def fit_arrays(
     rician: bool | None = None,
     b1: ArrayLike | None = None,
     t1: ArrayLike | None = None,
-    refocusing_width: float | None = None,
+    pulses: Pulses | None = None,
     saturation: float | None = None,
     uncertainty: bool = True,
     covariance: bool = False,
@@ -202,7 +201,7 @@ def fit_arrays(
         (n, 3) diffusion directions, for the tensor.
     saturation
         Signal from which a point is clipped.
-    mask, noise_sd, rician, b1, t1, refocusing_width, uncertainty, covariance, threads, progress
+    mask, noise_sd, rician, b1, t1, pulses, uncertainty, covariance, threads, progress
         As in `fit`; maps have the shape of one volume. `rician` None means yes, unless the
         model is one for signed images.
 
@@ -252,7 +251,7 @@ def fit_arrays(
         rician=wanted,
         b1=shaped(b1),
         t1=shaped(t1),
-        refocusing_width=refocusing_width,
+        pulses=pulses,
         saturation=None if saturation is None else (-math.inf, saturation),
         uncertainty=uncertainty,
         covariance=covariance,
@@ -284,7 +283,7 @@ def _fit(
     rician: bool,
     b1: ArrayLike | None,
     t1: ArrayLike | None,
-    refocusing_width: float | None,
+    pulses: Pulses | None,
     saturation: tuple[float, float] | None,
     uncertainty: bool,
     covariance: bool,
@@ -293,13 +292,13 @@ def _fit(
 ) -> tuple[Results, Fitter]:
     module = load_model(name)
     points: Points = points_of(module, flat.shape[0], values, tr_ms, directions)
-    if refocusing_width is not None:
-        if not (hasattr(module, "REFOCUSING_WIDTH") and refocusing_width > 0):
+    if pulses is not None:
+        if not hasattr(module, "PULSES"):
             raise FitError(
-                f"{module.TITLE} has no use for a refocusing width of {refocusing_width}",
-                hint="leave it out; models of echo trains need one above 0",
+                f"{module.TITLE} has no use for {pulses}",
+                hint="leave it out; models of echo trains need it",
             )
-        points = dataclasses.replace(points, refocusing_width=float(refocusing_width))
+        points = dataclasses.replace(points, pulses=pulses)
     takes_b1 = hasattr(module, "basis_b1") or getattr(module, "TAKES_B1", False)
     if b1 is not None and not takes_b1:
         raise FitError(

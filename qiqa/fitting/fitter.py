@@ -275,7 +275,7 @@ def _planner(engine: ModuleType, module: ModuleType, b1: bool) -> Callable[[Poin
     def make(points: Points) -> Plan:
         directions = b"" if points.directions is None else points.directions.tobytes()
         key = points.values.tobytes() + points.tr_ms.tobytes() + directions
-        key += f"{points.refocusing_width}".encode()
+        key += f"{points.pulses}".encode()
         if key not in kept:
             kept[key] = engine.plan(module, points, b1)
         return kept[key]

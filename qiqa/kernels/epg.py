@@ -41,7 +41,7 @@ def slice_angles(shape, nominal, scale, phase, half, along):
     Parameters
     ----------
     shape
-        (steps,) symmetric pulse, its sum 1.
+        (steps,) symmetric pulse of an even number of steps, its sum 1.
     nominal
         Flip angle on resonance where B1 is 1 [radian].
     scale
@@ -60,7 +60,7 @@ def slice_angles(shape, nominal, scale, phase, half, along):
         for j in range(phase.size):
             along_z = phase[j] / steps
             ar, ai, br, bi = 1.0, 0.0, 0.0, 0.0
-            for k in range(steps):
+            for k in range(steps // 2):
                 across = shape[k] * nominal * scale[i]
                 turn = math.sqrt(across * across + along_z * along_z)
                 if turn == 0.0:
@@ -74,9 +74,17 @@ def slice_angles(shape, nominal, scale, phase, half, along):
                     c * br + p * bi - q * ai,
                     c * bi - p * br + q * ar,
                 )
-            half[i, j] = min(math.hypot(br, bi), 1.0)
+            # the second half is the first one backward; each step is a symmetric matrix, so the
+            # product of the second half is the transpose of the first one's
+            ar, ai, br, bi = (
+                ar * ar - ai * ai + br * br - bi * bi,
+                2.0 * (ar * ai + br * bi),
+                0.0,
+                2.0 * (ar * bi - ai * br),
+            )
+            half[i, j] = min(abs(bi), 1.0)
             # 2 conj(a) b, turned back by half the phase of the gradient, times i
-            re, im = 2.0 * (ar * br + ai * bi), 2.0 * (ar * bi - ai * br)
+            re, im = 2.0 * ai * bi, 2.0 * ar * bi
             along[i, j] = re * math.sin(0.5 * phase[j]) - im * math.cos(0.5 * phase[j])
 
 

@@ -9,7 +9,7 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import Measurement
 from qiqa.core.registry import Registry
-from qiqa.measure.insert_fit import InsertFit
+from qiqa.measure.insert_fit import InsertFit, spread_beyond_noise
 from qiqa.measure.insert_values import insert_disks, insert_means, insert_voxels
 from qiqa.measure.insert_view import Conditions, InsertView
 from qiqa.measure.outcome import Outcome, not_measured
@@ -28,6 +28,7 @@ __all__ = [
     "insert_means",
     "insert_voxels",
     "measure",
+    "spread_beyond_noise",
 ]
 
 FAMILIES = Registry(

@@ -112,16 +112,15 @@ def _empty(view: InsertView, insert: InsertPosition, reason: str) -> Measurement
 def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertRoi]:
     assert view.maps is not None  # noqa: S101
     parameter = view.maps.parameters[0]
+    fit = view.fits.get(insert.center_voxel)
     misfit = next((f.message for f in view.maps.findings if f.code == "misfit"), None)
-    if misfit is not None:
+    if fit is None and misfit is not None:
         raise NotMeasurable(misfit)
     roi = insert_roi(view, insert)
-    fit = view.fits.get(insert.center_voxel)
-    value, own, said = _of_map(view, insert, roi) if fit is None else _of_mean(view, insert, fit)
+    value, budget, said = _of_map(view, insert, roi) if fit is None else _of_mean(view, insert, fit)
     reference = certified(view, insert)
     known = value if reference.value is None else min(value, reference.value.value)
     reference = _too_short(view, known) or reference
-    budget = (*own, *_model(view, insert, value))
     if view.pose.labels == "by_values":
         said.append("labels were chosen by the values: no independent evidence for them")
     if reference.doubt:
@@ -212,12 +211,46 @@ def _of_fit(view: InsertView, fit: InsertFit) -> tuple[BudgetLine, ...]:
             evaluation="A",
             note="spread of the voxels beyond their standard errors",
         ),
-        BudgetLine(
-            name="sign near zero crossing",
-            standard_uncertainty=fit.other_signs,
-            note="which points are negative: patterns that fit nearly as well",
-        ),
+        *_of_model(fit),
     )
+
+
+def _of_model(fit: InsertFit) -> tuple[BudgetLine, ...]:
+    """Return what the signal model had to guess."""
+    lines = []
+    if fit.other_signs is not None:
+        lines.append(
+            BudgetLine(
+                name="sign near zero crossing",
+                standard_uncertainty=fit.other_signs,
+                note="which points are negative: patterns that fit nearly as well",
+            )
+        )
+    if fit.pulses is not None:
+        lines.append(
+            BudgetLine(
+                name="slice profile",
+                standard_uncertainty=fit.pulses,
+                note="the pulses are not in the header: they are fitted with T2",
+            )
+        )
+    if fit.depth is not None:
+        lines.append(
+            BudgetLine(
+                name="depth in the slice",
+                standard_uncertainty=fit.depth,
+                note="a sphere off the middle of the slice cuts its profile",
+            )
+        )
+    if fit.t1 is not None:
+        lines.append(
+            BudgetLine(
+                name="T1 in the train",
+                standard_uncertainty=fit.t1,
+                note="stimulated echoes decay with T1: measured, certified or assumed",
+            )
+        )
+    return tuple(lines)
 
 
 def _inside(
@@ -319,20 +352,6 @@ def _late(fit: InsertFit) -> tuple[BudgetLine, ...]:
             name="late recovery",
             standard_uncertainty=abs(fit.all_points - fit.value) / math.sqrt(12.0),
             note=f"all points read {fit.all_points:.4g}; anywhere within half of the difference",
-        ),
-    )
-
-
-def _model(view: InsertView, insert: InsertPosition, value: float) -> tuple[BudgetLine, ...]:
-    """Return what the signal model takes for granted: the slice profile of an echo train."""
-    if insert.label not in view.model_doubt:
-        return ()
-    return (
-        BudgetLine(
-            name="slice profile",
-            standard_uncertainty=view.model_doubt[insert.label] * value,
-            note="the pulses are not in the header: widths of the refocused slice that fit nearly "
-            "as well",
         ),
     )
 

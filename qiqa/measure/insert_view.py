@@ -44,8 +44,6 @@ class InsertView(View):
     fits: Mapping[tuple[float, float, float], InsertFit] = dataclasses.field(default_factory=dict)
     """Fits to the mean signal of inserts, by their `center_voxel` (labels may still be open); where
     there is one its value is that of the insert, else the mean of the map is."""
-    model_doubt: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    """Relative standard uncertainty by insert of what the signal model takes for granted."""
     scanner_map: NDArray[np.float32] | None = None
     """(i, j, k) map of the same quantity that the scanner computed, in its own unit."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qiqa.core.maps import Parameter
-from qiqa.core.signal_model import Example, Points
+from qiqa.core.signal_model import Example, Points, Pulses
 from qiqa.kernels.epg import echo_trains, hann_sinc, slice_angles
 
 __all__ = [
@@ -53,36 +53,48 @@ EXAMPLE = Example(
 )
 ASSUMED_T1_MS = 1000.0
 """T1 where none is given [ms]: that of much tissue at 1.5 and 3 T."""
-EXCITATION_TIME_BANDWIDTH = 3.0
-REFOCUSING_TIME_BANDWIDTH = 3.0
-"""Duration times bandwidth of the Hann-windowed sinc pulses."""
-REFOCUSING_WIDTH = 1.2
-"""Refocused over excited slice: what one vendor's product sequence does and the usual default."""
+PULSES = Pulses()
 EXCITATION_DEGREE, REFOCUSING_DEGREE = 90.0, 180.0
 _STEPS, _POSITIONS, _REACH = 256, 48, 1.5
 """Steps of a pulse; positions from the middle of the slice to so many slice thicknesses: the sum
 differs from one over 2000 positions to 3 thicknesses by less than 1e-5."""
 
 
+def positions() -> NDArray[np.float64]:
+    """Return the distances (48,) from the middle of the slice, in thicknesses, one side."""
+    return (np.arange(_POSITIONS) + 0.5) / _POSITIONS * _REACH
+
+
 def profiles(
-    b1: NDArray[np.float64], width: float = REFOCUSING_WIDTH
+    b1: NDArray[np.float64], pulses: Pulses = PULSES
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Return what is excited and sin(half the refocusing angle), (b, positions), and a weight.
 
     With the weight, the sum of what is excited at B1 = 1 is 1: S0 is the signal of the slice at
     nominal B1 before any decay.
     """
-    position = (np.arange(_POSITIONS) + 0.5) / _POSITIONS * _REACH
+    along, whole = excited(b1, pulses.excitation_time_bandwidth)
+    width = pulses.refocusing_width
+    return along, refocused(b1, pulses.refocusing_time_bandwidth, width), 1.0 / whole
+
+
+def excited(b1: NDArray[np.float64], time_bandwidth: float) -> tuple[NDArray[np.float64], float]:
+    """Return the magnetization that is excited, (b, positions), and its sum where B1 is 1."""
     scale = np.append(b1, 1.0)
-    shape = (scale.size, _POSITIONS)
-    along, half, unused = np.empty(shape), np.empty(shape), np.empty(shape)
-    pulse = hann_sinc(EXCITATION_TIME_BANDWIDTH, _STEPS)
-    phase = 2.0 * np.pi * EXCITATION_TIME_BANDWIDTH * position
-    slice_angles(pulse, np.radians(EXCITATION_DEGREE), scale, phase, unused, along)
-    pulse = hann_sinc(REFOCUSING_TIME_BANDWIDTH, _STEPS)
-    phase = 2.0 * np.pi * REFOCUSING_TIME_BANDWIDTH / width * position
-    slice_angles(pulse, np.radians(REFOCUSING_DEGREE), scale, phase, half, unused)
-    return along[:-1], half[:-1], 1.0 / float(along[-1].sum())
+    along = np.empty((scale.size, _POSITIONS))
+    pulse = hann_sinc(time_bandwidth, _STEPS)
+    phase = 2.0 * np.pi * time_bandwidth * positions()
+    slice_angles(pulse, np.radians(EXCITATION_DEGREE), scale, phase, np.empty_like(along), along)
+    return along[:-1], float(along[-1].sum())
+
+
+def refocused(b1: NDArray[np.float64], time_bandwidth: float, width: float) -> NDArray[np.float64]:
+    """Return the sine of half the refocusing angle, (b, positions)."""
+    half = np.empty((b1.size, _POSITIONS))
+    pulse = hann_sinc(time_bandwidth, _STEPS)
+    phase = 2.0 * np.pi * time_bandwidth / width * positions()
+    slice_angles(pulse, np.radians(REFOCUSING_DEGREE), b1, phase, half, np.empty_like(half))
+    return half
 
 
 def predict(
@@ -90,13 +102,12 @@ def predict(
     points: Points,
     b1: ArrayLike | None = None,
     t1: ArrayLike | None = None,
-    width: float = REFOCUSING_WIDTH,
+    pulses: Pulses = PULSES,
 ) -> NDArray[np.float64]:
     """Return the magnitude (n, ...) of parameters (t2 [ms], s0, b1), shape (3, ...).
 
     `points` hold echoes of a train that begins one echo spacing after excitation. A map of B1
-    takes the place of the parameter; T1 [ms] is assumed where it is not given. `width` is that of
-    the refocused over the excited slice.
+    takes the place of the parameter; T1 [ms] is assumed where it is not given.
     """
     t2, s0 = (np.asarray(p, dtype=np.float64) for p in parameters[:2])
     field = np.broadcast_to(parameters[2] if b1 is None else np.asarray(b1), t2.shape)
@@ -105,7 +116,7 @@ def predict(
     spacing = float(train[-1]) / train.size
     known = np.isfinite(t2) & np.isfinite(field) & np.isfinite(along_z)
     values, row = np.unique(field[known], return_inverse=True)
-    along, half, weight = profiles(np.ascontiguousarray(values, dtype=np.float64), width)
+    along, half, weight = profiles(np.ascontiguousarray(values, dtype=np.float64), pulses)
     e1, e2 = np.exp(-spacing / along_z[known]), np.exp(-spacing / t2[known])
     trains = np.empty((row.size, train.size))
     echo_trains(along, half, row.ravel().astype(np.int64), e1.ravel(), e2.ravel(), weight, trains)

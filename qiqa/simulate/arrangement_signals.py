@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.series import Encoding
-from qiqa.simulate import relaxation
+from qiqa.simulate import pulses, relaxation
 from qiqa.simulate.analytic import Weights
 from qiqa.simulate.arrangement_spec import ArrangementSpec, Filling
 from qiqa.simulate.profile import slice_profile
@@ -17,6 +17,8 @@ __all__ = ["Spread", "encoding_of", "half_width", "signals", "spread"]
 
 Values = NDArray[np.float64]
 _PLACES = 129
+_TRAIN_REACH = 1.5
+"""Of the pulses of a train, in slice thicknesses from the middle."""
 _KEPT = 1e-5
 """Functions of the place in the slice that hold less than this part of the signal are left out."""
 
@@ -105,6 +107,8 @@ def half_width(spec: ArrangementSpec) -> float:
     """Return how far a slice reaches from its middle [mm]."""
     if spec.profile == "rect":
         return spec.thickness_mm / 2
+    if spec.kind == "mse":
+        return _TRAIN_REACH * spec.thickness_mm
     return slice_profile(spec.profile, spec.thickness_mm).half_mm
 
 
@@ -134,18 +138,21 @@ def spread(spec: ArrangementSpec, fillings: list[Filling], adc_factor: Values) -
 def _trains(spec: ArrangementSpec, fillings: list[Filling], z: Values) -> Values:
     """Return echoes (liquids, places, echoes) a mm of the slice.
 
-    The excitation's profile is taken as the square root of the spin echo's, the refocusing angle's
-    as the same shape, wider by `refocusing_width`: both linear in the pulse (small angles).
+    Where the slice is a box, angles are the same all over it; else they are those of the pulses.
     """
     t1, t2, pd, _ = _columns(fillings)
     middle = _PLACES // 2
     place = z[middle:] / spec.thickness_mm  # symmetric: one half is enough
-    excitation = np.sqrt(_shape(spec.profile, place))
-    refocusing = np.sqrt(_shape(spec.profile, place / spec.refocusing_width))
-    one_side = relaxation.echo_train(
-        t1, t2, spec.te_ms, spec.n_echoes,
-        90 * spec.b1 * excitation, spec.refocusing_deg * spec.b1 * refocusing,
-    )  # fmt: skip
+    nominal = spec.refocusing_deg * spec.b1
+    if spec.profile == "rect":
+        angle, turn = np.full(place.size, 90 * spec.b1), np.full(place.size, nominal)
+    else:
+        window = spec.pulse_window
+        first, later = spec.excitation_time_bandwidth, spec.refocusing_time_bandwidth
+        size = np.clip(pulses.excited(90 * spec.b1, window, first, place), -1.0, 1.0)
+        angle = np.degrees(np.arcsin(size))
+        turn = pulses.refocusing_deg(nominal, window, later, place / spec.refocusing_width)
+    one_side = relaxation.echo_train(t1, t2, spec.te_ms, spec.n_echoes, angle, turn)
     both = np.concatenate((one_side[:, :0:-1], one_side), axis=1)
     rest = np.maximum(spec.tr_ms - spec.n_echoes * spec.te_ms, 0.0)
     ready = pd * (1 - np.exp(-rest / t1))

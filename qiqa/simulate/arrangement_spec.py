@@ -8,6 +8,7 @@ import math
 
 from qiqa.core.errors import UsageError
 from qiqa.core.scanner import Scanner
+from qiqa.simulate.pulses import WINDOWS
 
 __all__ = ["KINDS", "ArrangementSpec", "Filling"]
 
@@ -121,7 +122,11 @@ class ArrangementSpec:
     refocusing_deg: float = 180.0
     """Nominal angle of the refocusing pulses in the middle of the slice."""
     refocusing_width: float = 1.2
-    """Width of the refocusing profile over that of the excitation."""
+    """Nominal width of the refocused slice over that of the excited one."""
+    pulse_window: str = "hann"
+    """Of the sinc pulses of `mse`: one of `pulses.WINDOWS`."""
+    excitation_time_bandwidth: float = 3.0
+    refocusing_time_bandwidth: float = 3.0
     b_values: tuple[float, ...] = _B_VALUES
     directions: tuple[tuple[float, float, float], ...] = ()
     """Unit vectors (LPS), each measured at every b above 0; empty: trace-weighted images."""
@@ -154,7 +159,8 @@ class ArrangementSpec:
     def __post_init__(self) -> None:
         self._check_choices()
         for name in ("fov_mm", "thickness_mm", "tr_ms", "te_ms", "snr", "b1", "reference_counts",
-                     "refocusing_width", "refocusing_deg", "tube_length_mm"):  # fmt: skip
+                     "refocusing_width", "refocusing_deg", "tube_length_mm",
+                     "excitation_time_bandwidth", "refocusing_time_bandwidth"):  # fmt: skip
             if not getattr(self, name) > 0:
                 self._refuse(name, "above 0")
         for name in ("ti_ms", "flip_deg", "b_values"):
@@ -179,6 +185,7 @@ class ArrangementSpec:
             ("kind", KINDS),
             ("profile", _PROFILES),
             ("orientation", _ORIENTATIONS),
+            ("pulse_window", WINDOWS),
         ):
             if getattr(self, name) not in allowed:
                 self._refuse(name, f"one of {allowed}")

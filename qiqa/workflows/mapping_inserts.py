@@ -134,9 +134,6 @@ def mapped_views(
             try:
                 maps, said = _mapped(series, pose, phantom, expected)
                 view = dataclasses.replace(view, maps=maps)
-                if maps.model == PROFILED:
-                    view, chosen = _profiled(view)
-                    notes.append(chosen)
                 if maps.model in POOLED:
                     view = pooled(view, expected.window)
                 notes += said
@@ -144,7 +141,14 @@ def mapped_views(
                 notes.append(not_used(series.header, error))
         views.append(view)
     views, said = labeled(views)
-    return views, failed, [*notes, *said]
+    notes += said
+    for n, view in enumerate(views):
+        if _is_train(view, protocol) and view.pose.labels != "unresolved":
+            progress(f"fitting the pulses of {view.role}")
+            mask = _around(view.series, view.pose, phantom)
+            views[n], chosen = with_slice_profile(view, views, mask)
+            notes.append(chosen)
+    return views, failed, notes
 
 
 _ONE_EXPONENTIAL = "t2"
@@ -174,8 +178,8 @@ def _mapped(
 
     assert expected.maps is not None  # noqa: S101 - the caller looked
     given, model = series, expected.model
-    if model == PROFILED and series.header.series_uid.startswith(COLLECTED):
-        model = _ONE_EXPONENTIAL  # echoes acquired one by one, each in a series of its own
+    if model == PROFILED:
+        model = _ONE_EXPONENTIAL  # to tell the order; trains are fitted when labels are settled
     notes: tuple[Finding, ...] = ()
     if model is None:
         choice = choose([series.header], expected.maps, where=_name(series.header))
@@ -185,23 +189,12 @@ def _mapped(
     return maps, [*notes, *maps.findings]
 
 
-def _profiled(view: InsertView) -> tuple[InsertView, Finding]:
-    """Choose the slice profile; of all poses where the labels are open, the doubts are the same."""
-    from qiqa.fitting import fit  # compiled code, which other phantoms do without
-
-    poses = view.pose.alternatives or (view.pose,)
-    mask = _around(view.series, view.pose, view.phantom)
-    order = fit(view.series, _ONE_EXPONENTIAL, mask=mask)
-    found, chosen = with_slice_profile(dataclasses.replace(view, pose=poses[0]), mask)
-    doubt = dict(found.model_doubt)
-    place = {insert.center_voxel: insert.label for insert in poses[0].inserts}
-    for other in poses[1:]:
-        for insert in other.inserts:
-            same = place.get(insert.center_voxel)
-            if same is not None and same in found.model_doubt:
-                doubt[insert.label] = found.model_doubt[same]
-    whole = dataclasses.replace(found, pose=view.pose, model_doubt=doubt, order_maps=order)
-    return whole, chosen
+def _is_train(view: InsertView, protocol: Protocol) -> bool:
+    """Say whether a series is a train of echoes that is to be fitted with its pulses."""
+    header = view.series.header
+    _, expected = _role(header, protocol)
+    wanted = expected is not None and expected.model == PROFILED
+    return wanted and view.maps is not None and not header.series_uid.startswith(COLLECTED)
 
 
 def _around(series: Series, pose: PhantomPose, phantom: Arrangement) -> NDArray[np.bool_]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.pose import InsertPosition
-from qiqa.measure import InsertFit, InsertView, insert_disks
+from qiqa.measure import InsertFit, InsertView, insert_disks, spread_beyond_noise
 from qiqa.metrology.noise import signal_from_power
 
 __all__ = ["POOLED", "pooled"]
@@ -35,14 +35,14 @@ _PARAMETERS = 3
 _LEAST = 4
 """Points that are kept whatever the value: one more than a model has parameters."""
 _ROUNDS = 4
-_TO_SD = 1.4826
-"""Median absolute deviation to SD of a normal distribution."""
 _TINY = 1e-9
 """Residual [signal] below which a fit is exact in float32."""
 _EFFICIENCY = (0.3, 3.0)
 """Inversion times counted from elsewhere by 5 ms make it 1.5 at T1 22 ms (seen)."""
 _CLIPPED = 0.02
 """Share of clipped voxels from which a point is left out."""
+_VAGUE = 0.5
+"""Relative standard uncertainty from which there is no value."""
 _IMPROBABLE = 18.0
 """Sign patterns whose chi-square is larger by this are out of the question: exp(-9)."""
 
@@ -171,7 +171,12 @@ def _fitted(view: InsertView, points: _Points, chosen: NDArray[np.bool_]) -> Ins
     likely = np.exp(-0.5 * np.minimum(away / max(variance, 1e-300), 2 * _IMPROBABLE))
     likely[away > _IMPROBABLE * variance] = 0.0
     likely /= likely.sum()
-    others = np.nansum(likely * np.where(likely > 0, fits.value[:, 0] - value, 0.0) ** 2)
+    others = float(np.nansum(likely * np.where(likely > 0, fits.value[:, 0] - value, 0.0) ** 2))
+    error = math.hypot(float(fits.per_noise[best, 0]) * math.sqrt(variance), math.sqrt(others))
+    if not error < _VAGUE * value:
+        return InsertFit(
+            reason=f"the points do not tell T1 (standard uncertainty {100 * error / value:.0f} %)"
+        )
     moved = fits.value[best, 1:]
     spread = _spread(view, points, chosen, best)
     return InsertFit(
@@ -182,27 +187,19 @@ def _fitted(view: InsertView, points: _Points, chosen: NDArray[np.bool_]) -> Ins
         freedom=freedom,
         n_used=int(chosen.sum()),
         moved=tuple(float(x) for x in moved[np.isfinite(moved)]),
-        other_signs=math.sqrt(float(others)),
+        other_signs=math.sqrt(others),
         voxel_spread=spread,
     )
 
 
 def _spread(view: InsertView, points: _Points, chosen: NDArray[np.bool_], negative: int) -> float:
-    """Return the standard error of the mean from spread of the voxels beyond their noise.
-
-    By medians: of a few thousand voxels some are always far off.
-    """
+    """Return the standard error of the mean from spread of the voxels beyond their noise."""
     signal = points.voxels[_in_order(view, chosen)].copy()
     signal[:negative] *= -1.0
     value, error, _, residual = _fit(view, signal, chosen, single=points.signed)
     independent = max(points.voxels.shape[1] * view.acquired_share, 1.0)
     noise = points.noise * math.sqrt(independent)
-    good = np.isfinite(value) & np.isfinite(error)
-    if good.sum() < _LEAST:
-        return 0.0
-    seen = _TO_SD * float(np.median(np.abs(value[good] - np.median(value[good]))))
-    own = float(np.median(error[good] / residual[good])) * noise
-    return math.sqrt(max(seen**2 - own**2, 0.0) / independent)
+    return spread_beyond_noise(value, error / residual * noise, independent)
 
 
 def _patterns(view: InsertView, points: _Points, chosen: NDArray[np.bool_]) -> _Fits:

@@ -1,162 +1,273 @@
-"""The slice profile of an echo train: chosen by the residual of the fits, never by the values.
+"""T2 of inserts from echo trains whose pulses are not known.
 
-The pulses of a product sequence are not in the header. How wide the refocused slice is decides how
-much signal goes through stimulated echoes, and so T2; it also decides how well the echoes can be
-fitted at all. All inserts of a series are fitted with several widths; the width with the smallest
-residual is taken, and what those widths make of T2 that fit nearly as well goes into the budget.
+The pulses of a product sequence are not in the header, and they decide how much signal goes through
+stimulated echoes. All inserts saw the same ones: T2 and B1 of every insert and the pulses are
+fitted together to the mean signals, certificates and labels having no say in it. What is not known
+of the pulses is in the budget of every T2.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.arrangement import Group
+from qiqa.core.errors import CertificateError, FitError, NotMeasurable
 from qiqa.core.finding import Finding, Severity
-from qiqa.core.maps import ParameterMaps
-from qiqa.measure import InsertView, insert_means, insert_voxels
+from qiqa.core.pose import InsertPosition
+from qiqa.fitting.shared_pulses import (
+    SharedPulses,
+    Trains,
+    fit_shared_pulses,
+    refit_t2,
+)
+from qiqa.measure import InsertFit, InsertView, insert_disks, spread_beyond_noise
+from qiqa.metrology.noise import mean_signal
 
 __all__ = ["PROFILED", "with_slice_profile"]
 
 PROFILED = "t2_epg"
-_WIDTHS = (0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0)
-"""Refocused over excited slice; product sequences are said to use 1.0 to 1.5, some more."""
-_NEARLY = 1.1
-"""Widths with this much of the smallest sum of squares fit nearly as well."""
-_LEAST = 3
-"""Inserts with unclipped first echoes that are needed to tell the width."""
-_CLIPPED = 0.1
-_STATED, _USUAL = 1.2, (1.0, 1.5)
-"""Width of the model, and what product sequences use, where the echoes cannot tell."""
-_UNKNOWN = (
-    "the first echoes, which tell how wide the refocused slice is, are clipped in too many "
-    "inserts: it is taken as 1.2 times the excited one, anywhere from 1.0 to 1.5"
-)
+_FLOOR = 3.0
+"""Echoes are used down to this many SD of the voxels of the insert: noise, and what rings and
+ghosts into it from the bath, whose signal lasts much longer."""
+_CLIPPED = 0.02
+"""Share of clipped voxels from which an echo is left out."""
+_LEAST = 5
+"""Echoes an insert must have."""
+_MOST_MISFIT = 0.005
+"""Of the amplitude: with more left over, this is no train of constant refocusing angle."""
+_VAGUE = 0.5
+"""Relative standard uncertainty from which there is no value."""
+_ASSUMED_T1_MS = 1000.0
+_ROOM_DEGC = 20.0
+_U_MEASURED, _U_CERTIFIED, _U_OTHER_UNIT, _U_ASSUMED = 0.03, 0.1, 0.2, 0.7
+"""Relative standard uncertainties of T1: measured in the same sphere, from its certificate
+(temperature included), from that of another unit, guessed."""
+
+Values = NDArray[np.float64]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Try:
-    """The fits with one width."""
-
-    width: float
-    maps: ParameterMaps
-    misfit: Mapping[str, float]
-    """Median residual over median amplitude, squared, by insert."""
-    values: Mapping[str, float]
-
-
-def with_slice_profile(view: InsertView, mask: NDArray[np.bool_]) -> tuple[InsertView, Finding]:
-    """Return the view with maps of the width that fits best, and what was chosen.
+def with_slice_profile(
+    view: InsertView, views: Sequence[InsertView], mask: NDArray[np.bool_]
+) -> tuple[InsertView, Finding]:
+    """Return the view with T2 of every insert and maps by the same pulses, and what was found.
 
     Parameters
     ----------
     view
-        With labels of some pose, any: the choice does not depend on them.
+        With labels, and maps by a simpler model that tell the noise.
+    views
+        All of the exam: T1 of the same inserts is taken from there.
     mask
         (i, j, k) voxels of all inserts.
     """
     from qiqa.fitting import fit  # compiled code, which other phantoms do without
 
     assert view.maps is not None  # noqa: S101 - the caller fitted them
-    tries = []
-    for width in _WIDTHS:
-        maps = fit(
-            view.series, PROFILED, mask=mask, noise_sd=view.maps.noise_sd, refocusing_width=width
+    simple = dataclasses.replace(view, order_maps=view.maps)
+    inserts, trains, fits = _collected(view)
+    if trains is None:
+        return _without(simple, fits, "too few inserts have echoes that can be used")
+    t1 = [_t1(view, insert, views) for insert in inserts]
+    trains = dataclasses.replace(trains, t1_ms=np.array([value for value, _ in t1]))
+    try:
+        found = fit_shared_pulses(trains)
+    except FitError as error:
+        return _without(simple, fits, error.message)
+    left = found.misfit_sd / float(np.median(found.s0))
+    if left > _MOST_MISFIT:
+        words = (
+            "the echoes are not a train of constant refocusing angle: no pulses fit them "
+            f"({100 * left:.2f} % of the amplitude are left over, {100 * _MOST_MISFIT:g} % may be)"
         )
-        tries.append(_tried(width, dataclasses.replace(view, maps=maps)))
-    common = set.intersection(*(set(t.misfit) for t in tries)) - _clipped_first(view)
-    if len(common) < _LEAST:
-        best = _WIDTHS.index(_STATED)
-        near = {n for n, width in enumerate(_WIDTHS) if _USUAL[0] <= width <= _USUAL[1]}
-        return _doubted(view, tries, best, near, _UNKNOWN)
-    sums = [sum(t.misfit[label] for label in common) for t in tries]
-    best = int(np.argmin(sums))
-    if best in (0, len(tries) - 1):
-        return _refused(view, tries[best])
-    near = {n for n, total in enumerate(sums) if total <= _NEARLY * sums[best]}
-    near |= {max(best - 1, 0), best, min(best + 1, len(tries) - 1)}
-    residual = 100 * math.sqrt(sums[best] / len(common))
-    words = (
-        f"the refocused slice is taken as {tries[best].width:g} times the excited one, by the "
-        f"residual of the fits ({residual:.2f} % of the amplitude); {tries[min(near)].width:g} to "
-        f"{tries[max(near)].width:g} fit nearly as well"
+        return _without(simple, fits, words)
+    field = np.full(view.series.header.shape[:3], _ASSUMED_T1_MS)
+    for insert, (value, _) in zip(inserts, t1, strict=True):
+        field[insert_disks(view, insert)[0].index] = value
+    maps = fit(
+        view.series, PROFILED, mask=mask, noise_sd=view.maps.noise_sd, pulses=found.pulses, t1=field
     )
-    return _doubted(view, tries, best, near, words)
+    view = dataclasses.replace(simple, maps=maps)
+    fits |= _fits(view, inserts, trains, found, [u for _, u in t1])
+    return dataclasses.replace(view, fits=fits), _chosen(view, found, left)
 
 
-def _doubted(
-    view: InsertView, tries: list[_Try], best: int, near: set[int], words: str
+def _collected(
+    view: InsertView,
+) -> tuple[list[InsertPosition], Trains | None, dict[tuple[float, float, float], InsertFit]]:
+    """Return the inserts with usable echoes, these, and why others have none."""
+    inserts, signals, used, noise, fits = [], [], [], [], {}
+    for insert in view.pose.inserts:
+        try:
+            signal, good, sd = _echoes(view, insert, 0)
+        except NotMeasurable as reason:
+            fits[insert.center_voxel] = InsertFit(reason=reason.message)
+            continue
+        if good.sum() < _LEAST:
+            fits[insert.center_voxel] = InsertFit(
+                reason=f"only {int(good.sum())} echoes are above the noise and not clipped, "
+                f"{_LEAST} are needed"
+            )
+            continue
+        inserts.append(insert)
+        signals.append(signal)
+        used.append(good)
+        noise.append(sd)
+    if not inserts:
+        return [], None, fits
+    sizes = np.array(view.series.header.voxel_size_mm)
+    times = view.series.header.encoding.values
+    disks = [insert_disks(view, insert)[0] for insert in inserts]
+    depth = [i.center_voxel[2] - d.slices[0] for i, d in zip(inserts, disks, strict=True)]
+    trains = Trains(
+        signal=np.array(signals),
+        used=np.array(used),
+        spacing_ms=max(times) / len(times),
+        t1_ms=np.full(len(inserts), _ASSUMED_T1_MS),
+        noise_sd=np.array(noise),
+        position_mm=np.array([insert.center_voxel for insert in inserts]) * sizes,
+        radius_mm=np.array([_radius_mm(view.group(insert)) for insert in inserts]),
+        disk_mm=np.array([disk.radius_mm for disk in disks]),
+        offset_mm=np.array(depth) * sizes[2],
+        thickness_mm=view.slice_thickness_mm,
+    )
+    return inserts, trains, fits
+
+
+def _radius_mm(group: Group) -> float:
+    """Return how far the liquid reaches along the normal of the slice."""
+    return math.inf if group.shape == "tube" else group.inner_diameter_mm / 2
+
+
+def _echoes(
+    view: InsertView, insert: InsertPosition, disk: int
+) -> tuple[Values, NDArray[np.bool_], float]:
+    """Return the mean signal of a disk by echo time, which echoes count, and the noise in it."""
+    assert view.maps is not None  # noqa: S101
+    order = np.argsort(view.series.header.encoding.values, kind="stable")
+    where = insert_disks(view, insert)[disk]
+    voxels = view.series.signal[where.index].astype(np.float64)[:, order]
+    known = view.maps.noise_sd
+    sd = float(known) if known is not None and math.isfinite(known) else 0.0
+    signal = mean_signal(voxels.mean(axis=0), sd)
+    low = np.flatnonzero(signal <= _FLOOR * voxels.std(axis=0, ddof=1))
+    good = np.arange(signal.size) < (low[0] if low.size else signal.size)
+    if view.series.stored_range is not None and view.series.quantization:
+        good &= (voxels >= view.series.stored_range[1]).mean(axis=0) <= _CLIPPED
+    return signal, good, sd / math.sqrt(max(where.n_voxels * view.acquired_share, 1.0))
+
+
+def _t1(
+    view: InsertView, insert: InsertPosition, views: Sequence[InsertView]
+) -> tuple[float, float]:
+    """Return T1 of an insert [ms] and how uncertain ln T1 is."""
+    for other in views:
+        if other.quantity != "t1" or other.pose.labels == "unresolved":
+            continue
+        for same in other.pose.inserts:
+            known = other.fits.get(same.center_voxel)
+            if same.label == insert.label and known is not None and known.value > 0:
+                return known.value, _U_MEASURED
+    conditions, rows = view.conditions, view.group(insert).labels
+    own = view.phantom.certificates(
+        insert.group, "t1", conditions.serial, conditions.field_strength_t
+    )
+    others = [
+        table
+        for table in view.phantom.certificate
+        if table.group == insert.group and table.quantity == "t1"
+    ]
+    degc = _ROOM_DEGC if conditions.temperature_degc is None else conditions.temperature_degc
+    for table in (*own, *others):
+        if insert.label in (table.inserts or rows):
+            try:
+                found = table.at(insert.label, rows, degc)
+            except CertificateError:
+                continue
+            return found.reference.value, _U_CERTIFIED if table in own else _U_OTHER_UNIT
+    return _ASSUMED_T1_MS, _U_ASSUMED
+
+
+def _fits(
+    view: InsertView,
+    inserts: list[InsertPosition],
+    trains: Trains,
+    found: SharedPulses,
+    u_t1: list[float],
+) -> dict[tuple[float, float, float], InsertFit]:
+    moved = []
+    for disk in range(1, len(insert_disks(view, inserts[0]))):
+        signal = np.array([_echoes(view, insert, disk)[0] for insert in inserts])
+        moved.append(refit_t2(dataclasses.replace(trains, signal=signal), found))
+    elsewhere = refit_t2(trains, found, found.u_offset_mm)
+    fits = {}
+    for n, insert in enumerate(inserts):
+        value, noise = float(found.t2_ms[n]), float(trains.noise_sd[n])
+        relative = math.hypot(found.u_fixed[n], found.u_pulses[n])
+        if relative > _VAGUE:
+            fits[insert.center_voxel] = InsertFit(
+                reason=f"the echoes do not tell T2 (standard uncertainty {100 * relative:.0f} %)"
+            )
+            continue
+        whole = math.hypot(noise, found.misfit_sd)
+        fits[insert.center_voxel] = InsertFit(
+            value=value,
+            per_noise=float(found.u_fixed[n]) * value / whole if whole > 0 else 0.0,
+            noise_sd=noise,
+            misfit_sd=whole,
+            freedom=found.freedom,
+            n_used=int(trains.used[n].sum()),
+            moved=tuple(float(t2[n]) for t2 in moved),
+            voxel_spread=_spread(view, insert),
+            pulses=float(found.u_pulses[n]) * value,
+            depth=abs(float(elsewhere[n]) - value),
+            t1=abs(float(found.per_t1[n])) * u_t1[n] * value,
+        )
+    return fits
+
+
+def _spread(view: InsertView, insert: InsertPosition) -> float:
+    assert view.maps is not None  # noqa: S101
+    disk = insert_disks(view, insert)[0]
+    values = view.maps.estimate("t2")[disk.index].astype(np.float64)
+    errors = view.maps.standard_error("t2")[disk.index].astype(np.float64)
+    return spread_beyond_noise(values, errors, disk.n_voxels * view.acquired_share)
+
+
+def _without(
+    view: InsertView, fits: Mapping[tuple[float, float, float], InsertFit], words: str
 ) -> tuple[InsertView, Finding]:
-    """Return the view with maps of one width, and what the others make of T2 as doubt."""
-    doubt = {}
-    for label, value in tries[best].values.items():
-        read = [tries[n].values[label] for n in near if label in tries[n].values]
-        if len(read) == len(near):
-            doubt[label] = (max(read) - min(read)) / 2 / math.sqrt(3.0) / value
-    # an insert that has no value with some of the widths is no better known than the others
-    worst = max(doubt.values(), default=math.nan)
-    found = tries[best].values
-    doubt = {label: doubt.get(label, worst) for label in found}
-    # the shorter T2, the more it depends on the profile; what single fits say is noisy
-    least = 0.0
-    for label in sorted(found, key=lambda label: -found[label]):
-        least = doubt[label] = max(doubt[label], least)
-    chosen = dataclasses.replace(view, maps=tries[best].maps, model_doubt=doubt)
-    return chosen, _finding(view, words, Severity.INFO)
+    """Return the view without values, and why."""
+    none = {insert.center_voxel: InsertFit(reason=words) for insert in view.pose.inserts}
+    found = _finding(
+        view, words, Severity.WARNING, "the train of flip angles and pulses would settle it"
+    )
+    return dataclasses.replace(view, fits={**none, **fits}), found
 
 
-def _refused(view: InsertView, last: _Try) -> tuple[InsertView, Finding]:
-    """Return the view with maps that say that this is no train of constant angle."""
+def _chosen(view: InsertView, found: SharedPulses, left: float) -> Finding:
+    pulses = found.pulses
     words = (
-        f"the echoes fit best with a refocused slice of {last.width:g} times the excited one, the "
-        "end of what was tried: they are not a train of constant refocusing angle"
+        f"pulses that fit all inserts best: refocused slice {pulses.refocusing_width:.2f} times "
+        f"the excited one, time-bandwidth {pulses.excitation_time_bandwidth:.1f} and "
+        f"{pulses.refocusing_time_bandwidth:.1f}, B1 {found.b1.min():.2f} to {found.b1.max():.2f}; "
+        f"{100 * left:.2f} % of the amplitude left over"
     )
-    misfit = Finding(
-        code="misfit",
-        severity=Severity.WARNING,
-        message=words,
-        where=view.series.header.description,
-    )
-    maps = dataclasses.replace(last.maps, findings=(*last.maps.findings, misfit))
-    return dataclasses.replace(view, maps=maps), _finding(view, words, Severity.WARNING)
+    hint = "what is not known of them is in the budget of T2; the maker's pulses would settle it"
+    return _finding(view, words, Severity.INFO, hint)
 
 
-def _clipped_first(view: InsertView) -> set[str]:
-    """Return the inserts whose first or second echo is clipped: these tell the profile."""
-    limits = view.series.stored_range
-    if limits is None or view.series.quantization == 0.0:
-        return set()
-    first = np.argsort(view.series.header.encoding.values, kind="stable")[:2]
-    found = set()
-    for label, index in insert_voxels(view).items():
-        clipped = view.series.signal[index][:, first] >= limits[1]
-        if clipped.any(axis=1).mean() > _CLIPPED:
-            found.add(label)
-    return found
-
-
-def _tried(width: float, view: InsertView) -> _Try:
-    assert view.maps is not None and view.maps.residual_sd is not None  # noqa: S101, PT018
-    values = {label: mean for label, (mean, _) in insert_means(view).items()}
-    misfit = {}
-    for label, index in insert_voxels(view).items():
-        if label in values:
-            amplitude = float(np.nanmedian(view.maps.estimate("s0")[index]))
-            residual = float(np.nanmedian(view.maps.residual_sd[index]))
-            misfit[label] = (residual / amplitude) ** 2
-    return _Try(width, view.maps, misfit, values)
-
-
-def _finding(view: InsertView, words: str, severity: Severity) -> Finding:
+def _finding(view: InsertView, words: str, severity: Severity, hint: str) -> Finding:
     header = view.series.header
     return Finding(
         code="slice_profile",
         severity=severity,
         message=words,
         where=header.description,
-        hint="its doubt is in the budget of T2; the maker's pulse shapes would settle it",
+        hint=hint,
         series_uid=header.series_uid,
     )

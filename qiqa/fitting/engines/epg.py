@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.errors import FitError
-from qiqa.core.signal_model import Points
+from qiqa.core.signal_model import Points, Pulses
 from qiqa.fitting.engines import Plan, Task
 from qiqa.fitting.loading import handle
 from qiqa.kernels.epg import echo_trains
@@ -44,7 +44,7 @@ _KNOWN_B1 = tuple(np.round(np.arange(0.3, 1.65, 0.1), 1).tolist())
 class _Table:
     """Splines of the trains of one echo spacing and count."""
 
-    def __init__(self, module: ModuleType, n: int, spacing: float, width: float) -> None:
+    def __init__(self, module: ModuleType, n: int, spacing: float, pulses: Pulses) -> None:
         self.model = handle(module, False)
         t2, _, b1 = module.PARAMETERS
         longest = _LONGEST * t2.upper
@@ -56,7 +56,7 @@ class _Table:
         u = np.linspace(first, last, math.ceil((last - first) / _STEP_U) + 1)
         low, high = b1.lower - _MARGIN_B, b1.upper + _MARGIN_B
         b = np.linspace(low, high, math.ceil((high - low) / min(_STEP_B, _TURN / n)) + 1)
-        along, half, weight = module.profiles(b, width)
+        along, half, weight = module.profiles(b, pulses)
         rows = np.tile(np.arange(b.size), u.size)
         decay = np.repeat(np.exp(offset - np.exp(u)), b.size)
         trains = np.empty((rows.size, n))
@@ -84,8 +84,8 @@ class _Table:
 
 
 @functools.lru_cache(maxsize=8)
-def _table(module: ModuleType, n: int, spacing: float, width: float) -> _Table:
-    return _Table(module, n, spacing, width)
+def _table(module: ModuleType, n: int, spacing: float, pulses: Pulses) -> _Table:
+    return _Table(module, n, spacing, pulses)
 
 
 def _train(points: Points) -> tuple[int, float, NDArray[np.intp]]:
@@ -125,8 +125,7 @@ def plan(module: ModuleType, points: Points, b1: bool) -> Plan:
         If these are not echoes of a train that begins one spacing after excitation.
     """
     n, spacing, keep = _train(points)
-    width = points.refocusing_width or float(module.REFOCUSING_WIDTH)
-    table = _table(module, n, spacing, width)
+    table = _table(module, n, spacing, points.pulses or module.PULSES)
     chosen = np.ascontiguousarray(table.coefficients[:, :, keep])
     grid, places = table.grid(keep, _KNOWN_B1 if b1 else _STARTS_B1)
     echoes = keep + 1.0
