@@ -16,7 +16,6 @@ whose first echoes are missing would be explained by an angle that no coil makes
 from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 
 import numpy as np
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import FitError
 from qiqa.core.signal_model import Pulses
 from qiqa.fitting.loading import model
+from qiqa.fitting.pulse_profiles import B1_RANGE, profiles_at
 from qiqa.kernels.epg import echo_trains
 
 __all__ = ["SharedPulses", "Trains", "fit_shared_pulses", "refit_t2"]
@@ -45,9 +45,6 @@ _LEAST = np.array([*np.log([0.8, 0.8, 0.6]), -4.0, -4.0, -4.0])
 _MOST = np.array([*np.log([14.0, 14.0, 3.5]), 4.0, 4.0, 4.0])
 _B1_SD, _B1_BEND_SD, _B1_BEND_MM, _B1_OWN_SD = 0.1, 0.06, 80.0, 0.01
 """B1 as a whole, how it varies over the phantom and over what distance, and each on its own."""
-_B1_RANGE = (0.5, 1.4)
-_B1_NODES = 14
-"""Profiles are computed there and interpolated: they are sines of B1, smooth to 1e-9."""
 _START_B1 = 0.95
 """Below 1, where the train turns back on itself."""
 _MISFIT = 0.003
@@ -212,7 +209,7 @@ class _Problem:
     def _inside(self, x: Values) -> Values:
         m = self.m
         x[:m] = np.clip(x[:m], math.log(0.5), math.log(2e4))
-        x[m : 2 * m] = np.clip(x[m : 2 * m], *_B1_RANGE)
+        x[m : 2 * m] = np.clip(x[m : 2 * m], *B1_RANGE)
         x[2 * m :] = np.clip(x[2 * m :], _LEAST, _MOST)
         return x
 
@@ -352,16 +349,11 @@ def _shapes(
     trains: Trains, log_t2: Values, b1: Values, log_pulses: Values, t1_ms: Values, offset: Values
 ) -> Values:
     """Return the trains (m, n) of unit amplitude."""
-    excitation, refocusing, width = (math.exp(v) for v in log_pulses)
-    along, whole = _excited(excitation)
-    half = _refocused(refocusing, width)
-    share = _between(b1)
+    along, turn, whole = profiles_at(b1, *(math.exp(v) for v in log_pulses))
     found = np.empty(trains.signal.shape)
     rows = np.arange(log_t2.size)
     e1, e2 = np.exp(-trains.spacing_ms / t1_ms), np.exp(-trains.spacing_ms / np.exp(log_t2))
-    there = share @ along * _windows(trains, offset)
-    # the square is smooth, where the sine of half the angle has a kink in every null of the pulse
-    turn = np.sqrt(np.clip(share @ half**2, 0.0, 1.0))
+    there = along * _windows(trains, offset)
     echo_trains(there, turn, rows, e1, e2, 1.0 / whole, found)  # type: ignore[no-untyped-call]
     return found
 
@@ -377,32 +369,3 @@ def _windows(trains: Trains, offset_mm: Values) -> Values:
     radius, disk = trains.radius_mm[:, None], trains.disk_mm[:, None]
     found: Values = np.clip((radius**2 - sides**2) / disk**2, 0.0, 1.0).mean(axis=0)
     return found
-
-
-@functools.lru_cache(maxsize=8)
-def _excited(time_bandwidth: float) -> tuple[Values, float]:
-    found: tuple[Values, float] = model("t2_epg").excited(_nodes(), time_bandwidth)
-    return found
-
-
-@functools.lru_cache(maxsize=8)
-def _refocused(time_bandwidth: float, width: float) -> Values:
-    found: Values = model("t2_epg").refocused(_nodes(), time_bandwidth, width)
-    return found
-
-
-def _nodes() -> Values:
-    """Return Chebyshev's points in the range of B1."""
-    low, high = _B1_RANGE
-    angle = np.pi * (np.arange(_B1_NODES) + 0.5) / _B1_NODES
-    return np.asarray((low + high) / 2 + (high - low) / 2 * np.cos(angle))
-
-
-def _between(b1: Values) -> Values:
-    """Return the weights (m, nodes) of the polynomial through the nodes (barycentric form)."""
-    angle = np.pi * (np.arange(_B1_NODES) + 0.5) / _B1_NODES
-    own = np.sin(angle) * (-1.0) ** np.arange(_B1_NODES)
-    away = b1[:, None] - _nodes()
-    away = np.where(np.abs(away) < 1e-12, 1e-12, away)
-    parts = own / away
-    return np.asarray(parts / parts.sum(axis=1, keepdims=True))
