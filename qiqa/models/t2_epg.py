@@ -5,7 +5,7 @@ stimulated echoes into later ones. This model computes them: T2 and B1 are fitte
 matters little, is given or assumed.
 
 The pulses are those of a protocol that this model does not know: the constants below were set
-beforehand. For other pulses copy this file and change them.
+beforehand; for other pulses give `pulses`.
 """
 
 from __future__ import annotations
