@@ -16,7 +16,7 @@ from qiqa.core.certificate import Certificate
 from qiqa.core.errors import CertificateError
 from qiqa.core.phantom import ReferenceValue
 
-__all__ = ["RelaxivityRatio", "anchored_t2", "relaxivity_ratio"]
+__all__ = ["AnchoredT2", "RelaxivityRatio", "anchored_t2", "relaxivity_ratio"]
 
 WATER_PER_S = 0.32
 """R1 and R2 of the water itself [1/s]: where R1 of the spheres of batches 1 and 2.5 ends at no
@@ -43,6 +43,15 @@ class RelaxivityRatio:
     """T1 of the spheres in the certificate: it is not carried beyond."""
     field_strength_t: float | None
     source: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AnchoredT2:
+    """A T2 that a measured T1 asks for."""
+
+    reference: ReferenceValue
+    u_t1_ms: float
+    """Part of its standard uncertainty that T1 brings; the rest is the ratio."""
 
 
 def relaxivity_ratio(t1: Certificate, t2: Certificate) -> RelaxivityRatio:
@@ -104,7 +113,7 @@ def anchored_t2(
     *,
     degc: float,
     insert: str | None = None,
-) -> ReferenceValue:
+) -> AnchoredT2:
     """Return the T2 [ms] that a measured T1 asks for.
 
     R2 = R2_water + ratio * (R1 - R1_water).
@@ -122,8 +131,8 @@ def anchored_t2(
 
     Returns
     -------
-    ReferenceValue
-        With confidence `secondary`; its source says that it rests on a measured T1.
+    AnchoredT2
+        Its reference has confidence `secondary`; its source says that it rests on a measured T1.
 
     Raises
     ------
@@ -151,7 +160,7 @@ def anchored_t2(
     u_ratio = math.hypot(ratio.relative_sd, away) * ratio.value * paramagnetic
     u_r1 = ratio.value * r1 * t1_standard_uncertainty_ms / t1_measured_ms
     u_r2 = math.hypot(u_ratio, u_r1, ratio.value * WATER_UNCERTAINTY_PER_S, WATER_UNCERTAINTY_PER_S)
-    return ReferenceValue(
+    reference = ReferenceValue(
         quantity="t2",
         value=1000 / r2,
         unit="ms",
@@ -162,3 +171,4 @@ def anchored_t2(
         temperature_degc=degc,
         field_strength_t=ratio.field_strength_t,
     )
+    return AnchoredT2(reference=reference, u_t1_ms=1000 / r2 * u_r1 / r2)

@@ -37,6 +37,9 @@ class ExpectedSeries:
     """Signal model that is fitted; None takes the one that the acquisition calls for."""
     window: float | None = None
     """Points beyond this many times the fitted value are left out; None: all are used."""
+    reference: Literal["certified", "t1_anchored"] = "certified"
+    """What the values are compared with; `t1_anchored`: T2 with what T1 of the same insert on the
+    same scanner asks for."""
     recognize_tr_ms: tuple[float, float] | None = None
     """Repetition times that make a stack this series, on protocol or not."""
     recognize_te_ms: tuple[float, float] | None = None

@@ -23,6 +23,8 @@ class CertifiedInsert:
     budget: tuple[BudgetLine, ...] = ()
     doubt: str | None = None
     """Why there is no value, or what is wrong with it."""
+    said: str | None = None
+    """What is to be known of the value."""
 
 
 def certified(view: InsertView, insert: InsertPosition) -> CertifiedInsert:
@@ -42,7 +44,9 @@ def certified(view: InsertView, insert: InsertPosition) -> CertifiedInsert:
         return CertifiedInsert(doubt="no reference value: the temperature is unknown")
     table = tables[0]
     try:
-        found = table.at(insert.label, rows, conditions.temperature_degc)
+        found = table.at(
+            insert.label, rows, conditions.temperature_degc, conditions.field_strength_t
+        )
     except CertificateError as error:
         return CertifiedInsert(doubt=f"no reference value: {error.message}")
     budget = _budget(table, conditions, found.reference, found.per_degc)

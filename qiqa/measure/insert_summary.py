@@ -9,8 +9,8 @@ import numpy as np
 
 from qiqa.core.measurement import BudgetLine, Interval, Measurement
 from qiqa.core.pose import InsertPosition
-from qiqa.measure._certified import certified
-from qiqa.measure.insert_values import insert_means
+from qiqa.measure._anchored import reference_of
+from qiqa.measure.insert_values import insert_means, measured_t1
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
 from qiqa.metrology.linearity import weighted_line
@@ -33,7 +33,7 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
     """Measure the slope of measured on certified values [1], and the scatter of repeats [%]."""
     if view.maps is None or view.pose.labels == "unresolved":
         return Outcome()
-    found = [*_slopes(view)]
+    found = [*_slopes(view, siblings)]
     repeats = [
         other
         for other in siblings
@@ -45,14 +45,14 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
     return Outcome(measurements=tuple(found))
 
 
-def _slopes(view: InsertView) -> list[Measurement]:
+def _slopes(view: InsertView, siblings: tuple[InsertView, ...]) -> list[Measurement]:
     """Return the slope of ln(measured) on ln(certified) for each group that has certificates."""
-    means = insert_means(view)
+    means, t1 = insert_means(view), measured_t1(siblings)
     found = []
     for name in dict.fromkeys(item.group for item in view.pose.inserts):
         pairs = []
         for insert in view.pose.inserts:
-            reference = certified(view, insert).value
+            reference = reference_of(view, insert, t1).value
             if insert.group != name or insert.label not in means or reference is None:
                 continue
             mean, error = means[insert.label]

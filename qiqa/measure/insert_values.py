@@ -13,7 +13,8 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.maps import FitStatus
 from qiqa.core.measurement import BudgetLine, Measurement
 from qiqa.core.pose import InsertPosition
-from qiqa.measure._certified import CertifiedInsert, certified
+from qiqa.measure._anchored import reference_of
+from qiqa.measure._certified import CertifiedInsert
 from qiqa.measure._insert_pictures import pictures
 from qiqa.measure._insert_roi import InsertRoi, insert_roi, placement_uncertainty_mm
 from qiqa.measure.insert_fit import InsertFit
@@ -22,6 +23,7 @@ from qiqa.measure.outcome import Outcome, finish, not_measured
 
 __all__ = [
     "ALGORITHM", "KIND", "NAMES", "insert_disks", "insert_means", "insert_voxels", "measure",
+    "measured_t1",
 ]  # fmt: skip
 
 KIND = "inserts"
@@ -48,7 +50,7 @@ _CAN_BE = {
 _MOVES = ((0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 
 
-def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:  # noqa: ARG001
+def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
     """Measure the mapped quantity in every insert that was labeled [ms or mm²/s]."""
     assert view.maps is not None  # noqa: S101 - its kind says so
     if view.pose.labels == "unresolved":
@@ -56,13 +58,14 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:  # n
         reason = f"which insert is which is unresolved: {view.pose.symmetry}"
         name = parameter.name
         return Outcome(measurements=(not_measured(view, name, name, parameter.unit, reason),))
+    t1 = measured_t1(siblings)
     measured, rois = [], []
     for insert in view.pose.inserts:
         try:
-            value, roi = _one(view, insert)
+            value, roi = _one(view, insert, t1)
             rois.append((insert, roi))
         except NotMeasurable as reason:
-            value = _empty(view, insert, reason.message)
+            value = _empty(view, insert, t1, reason.message)
         measured.append(value)
     return Outcome(measurements=tuple(measured), evidence=pictures(view, rois, measured))
 
@@ -90,6 +93,18 @@ def insert_means(view: InsertView) -> dict[str, tuple[float, float]]:
     return found
 
 
+def measured_t1(views: tuple[InsertView, ...]) -> dict[str, tuple[float, float]]:
+    """Return T1 and its standard uncertainty [ms] by label, as measured in the views."""
+    found: dict[str, tuple[float, float]] = {}
+    for view in views:
+        if view.maps is not None and view.quantity == "t1" and view.pose.labels != "unresolved":
+            # of several ways to T1, inversion recovery comes first
+            found = (
+                {**found, **insert_means(view)} if view.fits else {**insert_means(view), **found}
+            )
+    return found
+
+
 def insert_voxels(view: InsertView) -> dict[str, tuple[NDArray[np.intp], ...]]:
     """Return the voxels (i, j, k) that each insert is read in, by label."""
     found: dict[str, tuple[NDArray[np.intp], ...]] = {}
@@ -101,15 +116,20 @@ def insert_voxels(view: InsertView) -> dict[str, tuple[NDArray[np.intp], ...]]:
     return found
 
 
-def _empty(view: InsertView, insert: InsertPosition, reason: str) -> Measurement:
+def _empty(
+    view: InsertView, insert: InsertPosition, t1: dict[str, tuple[float, float]], reason: str
+) -> Measurement:
     assert view.maps is not None  # noqa: S101
     parameter = view.maps.parameters[0]
     name = f"{parameter.name}_{insert.label}"
     plain = not_measured(view, name, parameter.name, parameter.unit, reason)
-    return dataclasses.replace(plain, insert=insert.label, reference=certified(view, insert).value)
+    reference = reference_of(view, insert, t1).value
+    return dataclasses.replace(plain, insert=insert.label, reference=reference)
 
 
-def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertRoi]:
+def _one(
+    view: InsertView, insert: InsertPosition, t1: dict[str, tuple[float, float]]
+) -> tuple[Measurement, InsertRoi]:
     assert view.maps is not None  # noqa: S101
     parameter = view.maps.parameters[0]
     fit = view.fits.get(insert.center_voxel)
@@ -118,11 +138,13 @@ def _one(view: InsertView, insert: InsertPosition) -> tuple[Measurement, InsertR
         raise NotMeasurable(misfit)
     roi = insert_roi(view, insert)
     value, budget, said = _of_map(view, insert, roi) if fit is None else _of_mean(view, insert, fit)
-    reference = certified(view, insert)
+    reference = reference_of(view, insert, t1)
     known = value if reference.value is None else min(value, reference.value.value)
     reference = _too_short(view, known) or reference
     if view.pose.labels == "by_values":
         said.append("labels were chosen by the values: no independent evidence for them")
+    if reference.said:
+        said.append(reference.said)
     if reference.doubt:
         said.append(reference.doubt)
     plain = finish(

@@ -44,6 +44,8 @@ class InsertView(View):
     fits: Mapping[tuple[float, float, float], InsertFit] = dataclasses.field(default_factory=dict)
     """Fits to the mean signal of inserts, by their `center_voxel` (labels may still be open); where
     there is one its value is that of the insert, else the mean of the map is."""
+    reference: str = "certified"
+    """What values are compared with: `certified`, or `t1_anchored` for T2."""
     scanner_map: NDArray[np.float32] | None = None
     """(i, j, k) map of the same quantity that the scanner computed, in its own unit."""
 

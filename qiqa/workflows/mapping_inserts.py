@@ -128,7 +128,8 @@ def mapped_views(
             notes.append(not_used(series.header, pose))
             continue
         role, expected = _role(series.header, protocol)
-        view = InsertView(series, pose, phantom, role, conditions=conditions)
+        kind = "certified" if expected is None else expected.reference
+        view = InsertView(series, pose, phantom, role, conditions=conditions, reference=kind)
         if expected is not None and expected.maps is not None:
             progress(f"fitting {role}")
             try:

@@ -109,8 +109,8 @@ def _collected(
             continue
         if good.sum() < _LEAST:
             fits[insert.center_voxel] = InsertFit(
-                reason=f"only {int(good.sum())} echoes are above the noise and not clipped, "
-                f"{_LEAST} are needed"
+                reason=f"{int(good.sum())} of {good.size} echoes are above the noise and not "
+                f"clipped, {_LEAST} are needed"
             )
             continue
         inserts.append(insert)

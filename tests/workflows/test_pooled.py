@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from qiqa.core.scanner import Scanner
 from qiqa.io.definitions import load_phantom, load_protocol
 from qiqa.measure import Conditions, InsertView, measure
 from qiqa.simulate.arrangement import simulate_arrangement
@@ -68,3 +71,50 @@ def test_all_points_count_as_doubt_where_late_ones_are_left_out():
     names = {line.name for line in found[10].budget}
     assert "late recovery" in names
     assert "late recovery" not in {line.name for line in found[1].budget}  # all points are used
+
+
+def exam(protocol: str, *kinds: str) -> dict[str, object]:
+    """Return T2 of the MnCl2 spheres of a unit of batch 1 at 1.5 T, and what they are held to."""
+    phantom = load_phantom("nist_system")
+    rng = np.random.default_rng(11)
+    study = ("2.25.1", "2.25.2")
+    scanner = Scanner(manufacturer="SIEMENS", model="x", field_strength_t=1.5)
+    common = {
+        "group": "T2", "serial": "130-0001", "fov_mm": 240.0, "snr": 120.0, "scanner": scanner,
+    }  # fmt: skip
+    # one content of all: what is certified at 1.5 T contradicts itself
+    fillings = []
+    for n, t1 in enumerate((2376, 2183, 1870, 1539, 1237, 1030, 752, 550, 413, 293), start=1):
+        r1 = 1000.0 / t1
+        r2 = 0.32 + 10.55 * (r1 - 0.32)
+        fillings.append((f"T2-{n}", Filling(t1_ms=float(t1), t2_ms=1000.0 / r2)))
+    both = ArrangementSpec(kind="ir", fillings=tuple(fillings), **common)
+    made = [
+        simulate_arrangement(phantom, replace(both, kind=kind), rng, study=study) for kind in kinds
+    ]
+    series = [one.series for one in made]
+    conditions = Conditions(serial="130-0001", temperature_degc=20.0, field_strength_t=1.5)
+    views, _, _ = mapped_views(series, phantom, load_protocol(protocol), conditions)
+    (view,) = (view for view in views if view.quantity == "t2")
+    (out,) = measure(view, ("insert_values",), tuple(views))
+    return {m.insert: m for m in out.measurements if m.insert}
+
+
+def test_t2_is_held_to_t1_of_the_same_spheres():
+    """Contents whose R2/R1 is that of the certificate, but not its concentrations."""
+    found = exam("nist_system_t1_anchored", "ir", "mse")
+    for n in range(3, 10):
+        m = found[f"T2-{n}"]
+        assert m.reference.confidence == "secondary"
+        assert abs(m.value / m.reference.value - 1) < 0.04
+        names = [line.name for line in m.reference_budget]
+        assert names == ["T1 of this scanner", "ratio of relaxivities"]
+        assert any("anchored to T1" in said for said in m.assumptions)
+    plain = exam("nist_system", "ir", "mse")
+    assert [line.name for line in plain["T2-4"].reference_budget] == ["certificate", "temperature"]
+
+
+def test_without_t1_nothing_is_anchored():
+    found = exam("nist_system_t1_anchored", "mse")
+    assert found["T2-5"].reference is None
+    assert any("T1 of T2-5 was not measured" in said for said in found["T2-5"].assumptions)
