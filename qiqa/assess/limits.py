@@ -93,7 +93,8 @@ def _close_call(measurement: Measurement, levels: _Levels) -> str | None:
         return None
     tolerance, action = levels
     for name, pair in (("limit", action), ("target", tolerance)):
-        for level in pair or ():
+        # a lower end of 0 only says that the quantity has no sign: there is no other verdict below
+        for level in (level for level in pair or () if level != 0.0):
             if interval.low < level < interval.high:
                 return f"close call: the uncertainty reaches across the {name} {level:g}"
     return None

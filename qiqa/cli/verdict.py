@@ -10,6 +10,7 @@ from qiqa.core.finding import Severity
 from qiqa.core.measurement import ENTERED, Assessment, Verdict
 from qiqa.core.result import ExamSeries, QcResult
 from qiqa.report.numbers import DASH
+from qiqa.report.series_names import series_names
 from qiqa.report.table import TableRow, table_rows
 
 __all__ = ["show", "show_verdict"]
@@ -30,6 +31,10 @@ _MOST = 3
 """How many values the verdict names before it counts the rest."""
 
 _Pair = tuple[TableRow, Assessment]
+
+
+_TOLD = ("slice_profile",)
+"""Remarks without which a value would be misread."""
 
 
 def show(result: QcResult, *, to_error: bool = False) -> None:
@@ -106,13 +111,14 @@ def _show_exam(result: QcResult, to_error: bool) -> None:
 def _sections(result: QcResult, pairs: Sequence[_Pair]) -> list[Section]:
     """Group the rows by the series they were measured on, those without one last."""
     order = [expected.role for expected in result.protocol.series]
+    names = series_names(result.series)
     sections = []
     for series in sorted(
         result.series, key=lambda s: order.index(s.role) if s.role in order else 99
     ):
         rows = [p for p in pairs if p[1].measurement.stack == series.stack and not _by_eye(p)]
         if rows:
-            sections.append(_section(_series_title(series), series.deviations, rows))
+            sections.append(_section(_series_title(series, names), series.deviations, rows))
     stacks = {series.stack for series in result.series}
     others = [p for p in pairs if p[1].measurement.stack not in stacks or _by_eye(p)]
     for role in dict.fromkeys(row.series for row, _ in others):
@@ -129,7 +135,7 @@ def _by_eye(pair: _Pair) -> bool:
     return pair[1].measurement.algorithm == ENTERED
 
 
-def _series_title(series: ExamSeries) -> str:
+def _series_title(series: ExamSeries, names: dict[str, str]) -> str:
     a = series.acquisition
     parts = []
     if a.tr_ms is not None and a.te_ms is not None:
@@ -138,7 +144,7 @@ def _series_title(series: ExamSeries) -> str:
     parts.append(f"{count} slice" if count == 1 else f"{count} slices")
     if series.description:
         parts.append(one_line(series.description, 50))
-    return f"{series.role}: {', '.join(parts)}"
+    return f"{names.get(series.stack, series.role)}: {', '.join(parts)}"
 
 
 def _section(title: str, deviations: Sequence[str], pairs: Sequence[_Pair]) -> Section:
@@ -212,6 +218,11 @@ def _show_remarks(result: QcResult, to_error: bool) -> None:
         f for f in result.findings if f.severity is not Severity.INFO and f.code != "off_protocol"
     ]
     tell_findings(serious, to_error=to_error)
+    # remarks that say how values came about stand once, short; the report has them in full
+    said = [f for f in result.findings if f.severity is Severity.INFO and f.code in _TOLD]
+    for remark in said:
+        where = f"{remark.where}: " if remark.where else ""
+        _paragraph(f"   {where}{remark.message}", to_error)
 
 
 def _paragraph(text: str, to_error: bool) -> None:

@@ -62,6 +62,8 @@ class Evidence:
     measurements: tuple[str, ...]
     """Names of the measurements shown."""
     series_uid: str
+    stack: str | None = None
+    """Key of the stack (SeriesHeader.key); stacks may share a series UID."""
     slice: int | None = None
     """Slice of the phantom (1 to 11 for ACR), where it has numbered slices."""
     image: NDArray[np.float32] | None = None

@@ -50,6 +50,7 @@ def _picture(view: InsertView, k: int, here: _Found, measured: Sequence[Measurem
         title=" and ".join(dict.fromkeys(view.group(insert).title for insert, _ in here)),
         measurements=tuple(f"{view.quantity}_{insert.label}" for insert, _ in here),
         series_uid=view.series.header.series_uid,
+        stack=view.series.header.key,
         image=cut,
         window=(0.0, float(np.percentile(cut, 99.5)) or 1.0),
         pixel_mm=sizes[0],

@@ -10,7 +10,7 @@ import numpy as np
 from qiqa.core.measurement import BudgetLine, Interval, Measurement
 from qiqa.core.pose import InsertPosition
 from qiqa.measure._anchored import reference_of
-from qiqa.measure.insert_values import insert_means, measured_t1
+from qiqa.measure.insert_values import insert_means, measured_t1, too_short
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
 from qiqa.metrology.linearity import weighted_line
@@ -56,6 +56,8 @@ def _slopes(view: InsertView, siblings: tuple[InsertView, ...]) -> list[Measurem
             if insert.group != name or insert.label not in means or reference is None:
                 continue
             mean, error = means[insert.label]
+            if too_short(view, min(mean, reference.value)) is not None:
+                continue
             if reference.confidence != "unreliable" and 0 <= error <= _UNSURE * mean:
                 pairs.append((math.log(reference.value), math.log(mean)))
         if len(pairs) < _LEAST:

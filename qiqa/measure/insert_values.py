@@ -23,7 +23,7 @@ from qiqa.measure.outcome import Outcome, finish, not_measured
 
 __all__ = [
     "ALGORITHM", "KIND", "NAMES", "insert_disks", "insert_means", "insert_voxels", "measure",
-    "measured_t1",
+    "measured_t1", "too_short",
 ]  # fmt: skip
 
 KIND = "inserts"
@@ -140,7 +140,7 @@ def _one(
     value, budget, said = _of_map(view, insert, roi) if fit is None else _of_mean(view, insert, fit)
     reference = reference_of(view, insert, t1)
     known = value if reference.value is None else min(value, reference.value.value)
-    reference = _too_short(view, known) or reference
+    reference = too_short(view, known) or reference
     if view.pose.labels == "by_values":
         said.append("labels were chosen by the values: no independent evidence for them")
     if reference.said:
@@ -351,7 +351,7 @@ def _statistics(
     )
 
 
-def _too_short(view: InsertView, value: float) -> CertifiedInsert | None:
+def too_short(view: InsertView, value: float) -> CertifiedInsert | None:
     """Return that a T2 is not to be judged where one or two echoes are all that tells it."""
     if view.quantity != "t2":
         return None

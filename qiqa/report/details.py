@@ -15,6 +15,7 @@ from qiqa.core.series import SourceFile
 from qiqa.report.numbers import decimals, fixed, plain_number, unit_text
 from qiqa.report.pictures import ROLE_WORDS, picture
 from qiqa.report.plots import plot
+from qiqa.report.series_names import series_names
 from qiqa.report.shown import shown
 from qiqa.report.summary import Row
 from qiqa.report.text import basename, listing, short_hash
@@ -94,8 +95,12 @@ class File:
 
 def pictures(result: QcResult, rows: list[Row]) -> list[Picture]:
     """Return every evidence as drawings, each with the rows of the values it shows."""
-    roles = {series.series_uid: series.role for series in result.series}
-    return [_picture(item, roles.get(item.series_uid, ""), rows) for item in result.evidence]
+    names = series_names(result.series)
+    by_uid = {series.series_uid: names.get(series.stack, series.role) for series in result.series}
+    return [
+        _picture(item, names.get(item.stack or "", by_uid.get(item.series_uid, "")), rows)
+        for item in result.evidence
+    ]
 
 
 def _picture(item: Evidence, role: str, rows: list[Row]) -> Picture:
@@ -272,14 +277,15 @@ def _arrangement_text(pose: PhantomPose) -> str:
 
 def budgets(result: QcResult) -> list[Budget]:
     """Return the budget of each measured value that has one."""
+    names = series_names(result.series)
     return [
-        _budget(shown(item).measurement)
+        _budget(shown(item).measurement, names)
         for item in result.assessments
         if item.measurement.measured and item.measurement.budget
     ]
 
 
-def _budget(m: Measurement) -> Budget:
+def _budget(m: Measurement, names: dict[str, str]) -> Budget:
     unit = unit_text(m.unit)
     largest = max((b.standard_uncertainty for b in m.budget), default=0.0)
     lines = []
@@ -289,7 +295,7 @@ def _budget(m: Measurement) -> Budget:
         lines.append(f"of the reference: {_line(b, largest)}")
     return Budget(
         title=wording(m.name, m.insert).title,
-        series=m.role or "",
+        series=names.get(m.stack or "", m.role or ""),
         lines=tuple(lines),
         combined=_combined(m, unit),
         algorithm=m.algorithm,

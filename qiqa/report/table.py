@@ -9,6 +9,7 @@ from qiqa.core.measurement import Assessment, Verdict
 from qiqa.core.protocol import Protocol
 from qiqa.core.result import QcResult
 from qiqa.report.numbers import DASH, decimals, fixed, plain_number, quantity_text, span_text
+from qiqa.report.series_names import series_names
 from qiqa.report.shown import shown
 from qiqa.report.wording import wording
 
@@ -79,10 +80,11 @@ class TableRow:
 
 def table_rows(result: QcResult) -> list[TableRow]:
     """Return one row an assessment, in the order of the result."""
-    return [_row(shown(item), result.protocol) for item in result.assessments]
+    names = series_names(result.series)
+    return [_row(shown(item), result.protocol, names) for item in result.assessments]
 
 
-def _row(item: Assessment, protocol: Protocol) -> TableRow:
+def _row(item: Assessment, protocol: Protocol, names: dict[str, str]) -> TableRow:
     m = item.measurement
     words = wording(m.name, m.insert)
     value, unit, uncertainty = quantity_text(m)
@@ -93,7 +95,7 @@ def _row(item: Assessment, protocol: Protocol) -> TableRow:
         title=words.title,
         short_title=words.short or words.title,
         meaning="; ".join(part for part in (words.meaning, words.direction) if part),
-        series=m.role or "",
+        series=names.get(m.stack or "", m.role or ""),
         value_text=value,
         unit_text=unit,
         uncertainty_text=uncertainty,

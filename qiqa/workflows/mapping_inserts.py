@@ -27,10 +27,9 @@ from qiqa.workflows.choosing_model import choose
 from qiqa.workflows.labeling import labeled
 from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_used
 from qiqa.workflows.parts import parts
-from qiqa.workflows.pooled import POOLED, pooled
+from qiqa.workflows.pooled import POOLED, PROFILED, pooled
 from qiqa.workflows.roles import OTHER
 from qiqa.workflows.scanner_maps import with_scanner_maps
-from qiqa.workflows.slice_profile import PROFILED, with_slice_profile
 
 __all__ = ["conditions_of", "locate_inserts", "mapped_views"]
 
@@ -145,6 +144,8 @@ def mapped_views(
     notes += said
     for n, view in enumerate(views):
         if _is_train(view, protocol) and view.pose.labels != "unresolved":
+            from qiqa.workflows.slice_profile import with_slice_profile  # compiled code
+
             progress(f"fitting the pulses of {view.role}")
             mask = _around(view.series, view.pose, phantom)
             views[n], chosen = with_slice_profile(view, views, mask)

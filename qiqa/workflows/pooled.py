@@ -26,10 +26,12 @@ from qiqa.core.pose import InsertPosition
 from qiqa.measure import InsertFit, InsertView, insert_disks, spread_beyond_noise
 from qiqa.metrology.noise import signal_from_power
 
-__all__ = ["POOLED", "pooled"]
+__all__ = ["POOLED", "PROFILED", "pooled"]
 
 POOLED = ("t1_inversion_recovery", "t1_inversion_recovery_signed", "t1_inversion_recovery_tr")
 """Models whose value is that of the mean signal."""
+PROFILED = "t2_epg"
+"""Model of an echo train, which is fitted to the mean signals of all inserts together."""
 _PLAIN, _SIGNED = POOLED[:2]
 _PARAMETERS = 3
 _LEAST = 4

@@ -19,6 +19,7 @@ from qiqa.core.arrangement import Group
 from qiqa.core.errors import CertificateError, FitError, NotMeasurable
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.pose import InsertPosition
+from qiqa.fitting import fit
 from qiqa.fitting.shared_pulses import (
     SharedPulses,
     Trains,
@@ -27,10 +28,10 @@ from qiqa.fitting.shared_pulses import (
 )
 from qiqa.measure import InsertFit, InsertView, insert_disks, spread_beyond_noise
 from qiqa.metrology.noise import mean_signal
+from qiqa.workflows.pooled import PROFILED
 
-__all__ = ["PROFILED", "with_slice_profile"]
+__all__ = ["with_slice_profile"]
 
-PROFILED = "t2_epg"
 _FLOOR = 3.0
 """Echoes are used down to this many SD of the voxels of the insert: noise, and what rings and
 ghosts into it from the bath, whose signal lasts much longer."""
@@ -65,8 +66,6 @@ def with_slice_profile(
     mask
         (i, j, k) voxels of all inserts.
     """
-    from qiqa.fitting import fit  # compiled code, which other phantoms do without
-
     assert view.maps is not None  # noqa: S101 - the caller fitted them
     simple = dataclasses.replace(view, order_maps=view.maps)
     inserts, trains, fits = _collected(view)

@@ -12,6 +12,8 @@ from qiqa.core.measurement import Measurement, Verdict
 from qiqa.core.result import QcResult
 from qiqa.io.definitions import load_phantom, load_protocol
 from qiqa.io.reading import read
+from qiqa.report.details import pictures
+from qiqa.report.summary import rows
 from qiqa.workflows.choosing import choose_exam
 from qiqa.workflows.identifying import identify, protocol_for
 from qiqa.workflows.weekly_qc import QcRequest, run_qc
@@ -129,6 +131,19 @@ def test_diffusion_vials_in_ice_water(real_data):
         assert abs(m.value / 1109e-6 - 1) < 0.02
     inserts = {a.measurement.insert for a in result.assessments if a.measurement.insert}
     assert len(inserts) == 13
+
+
+def test_repeats_are_told_apart_and_pictures_show_their_own_values(real_data):
+    result = judged(real_data("phantoms/diffusion"), "qiba_diffusion", temperature=0.0)
+    shown, _ = rows(result, ())
+    names = [row.cells.series for row in shown if row.cells.name == "adc_PVP10-inner"]
+    assert names == ["DWI 1/2", "DWI 2/2"]
+    drawn = [picture for picture in pictures(result, shown) if picture.values]
+    assert len(drawn) >= 2
+    for picture in drawn:
+        assert {row.cells.series for row in picture.values} == {picture.subtitle.split(",")[0]}
+    # what is kept over the years is the role
+    assert {m.measurement.role for m in result.assessments} == {"DWI"}
 
 
 def test_without_a_serial_number_values_stand_and_nothing_is_judged(real_data):
