@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import BudgetLine, Interval, Measurement
 from qiqa.core.pose import InsertPosition
 from qiqa.measure._anchored import reference_of
@@ -25,6 +26,8 @@ NAMES = (
     ("repeatability_wcv", "repeatability_wcv", "%", None),
 )
 _LEAST = 4
+_SAME = 0.02
+"""Relative difference of settings up to which series are repeats: as protocols are held."""
 _UNSURE = 0.1
 """Relative standard error from which an insert is left out of the line."""
 
@@ -34,15 +37,50 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
     if view.maps is None or view.pose.labels == "unresolved":
         return Outcome()
     found = [*_slopes(view, siblings)]
-    repeats = [
+    same_role = [
         other
         for other in siblings
         if other.role == view.role and other.maps is not None and other.pose.labels != "unresolved"
     ]
+    repeats = [other for other in same_role if not _difference(view, other)]
     # told once, on the last of the repeats
     if len(repeats) > 1 and repeats[-1] is view:
         found += _repeats(view, repeats)
-    return Outcome(measurements=tuple(found))
+    others = [other for other in same_role if _difference(view, other)]
+    told = others and same_role[-1] is view
+    return Outcome(
+        measurements=tuple(found), findings=tuple(_no_repeat(view, o) for o in others if told)
+    )
+
+
+def _difference(view: InsertView, other: InsertView) -> str | None:
+    """Return what keeps two series of one role from being repeats of each other, or None."""
+    mine, its = view.series.header, other.series.header
+    if len(mine.encoding.values) != len(its.encoding.values) or not np.allclose(
+        sorted(mine.encoding.values), sorted(its.encoding.values), rtol=_SAME
+    ):
+        return mine.encoding.name.replace("_", " ") + "s"
+    if not np.allclose(mine.voxel_size_mm, its.voxel_size_mm, rtol=_SAME):
+        return "voxel sizes"
+    for name, words in (("tr_ms", "repetition times"), ("te_ms", "echo times")):
+        a, b = getattr(mine.acquisition, name), getattr(its.acquisition, name)
+        if a is not None and b is not None and not math.isclose(a, b, rel_tol=_SAME):
+            return words
+    return None
+
+
+def _no_repeat(view: InsertView, other: InsertView) -> Finding:
+    header = view.series.header
+    return Finding(
+        code="not_a_repeat",
+        severity=Severity.WARNING,
+        message=f"{header.description or view.role} and "
+        f"{other.series.header.description or other.role} are no repeats: their "
+        f"{_difference(view, other)} differ, so they say nothing on repeatability",
+        where=header.description,
+        hint="acquire the series twice with the same settings",
+        series_uid=header.series_uid,
+    )
 
 
 def _slopes(view: InsertView, siblings: tuple[InsertView, ...]) -> list[Measurement]:
