@@ -156,10 +156,15 @@ def _entry_box(entry: Entry, value: str | None) -> EntryBox:
     )
 
 
-def series_facts(series: ExamSeries) -> SeriesFacts:
-    """Return the acquisition of one series in words; only what the header states."""
+def series_facts(result: QcResult) -> list[SeriesFacts]:
+    """Return how each series was acquired, in words; only what the headers state."""
+    names = series_names(result.series)
+    return [_series_facts(item, names.get(item.stack, item.role)) for item in result.series]
+
+
+def _series_facts(series: ExamSeries, name: str) -> SeriesFacts:
     return SeriesFacts(
-        role=series.role,
+        role=name,
         description=series.description or "",
         parameters=tuple(acquisition_facts(series.acquisition, series.voxel_size_mm)),
         reconstruction=tuple(_reconstruction_facts(series.acquisition.reconstruction)),

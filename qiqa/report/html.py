@@ -73,7 +73,7 @@ def render_html(
             pictures=details.pictures(result, rows),
             legend=legend(roles),
             entries=details.entry_boxes(result),
-            series=[details.series_facts(item) for item in result.series],
+            series=details.series_facts(result),
             budgets=details.budgets(result),
             findings=result.findings,
             provenance=result.provenance,
