@@ -1,4 +1,4 @@
-"""Signal and noise in inserts from a pair of like images: SNR by NEMA, relative proton density."""
+"""Signal over noise in inserts from a pair of like images (NEMA)."""
 
 from __future__ import annotations
 
@@ -18,15 +18,11 @@ __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 
 KIND = "images"
 ALGORITHM = "insert_signal/1"
-NAMES = (
-    ("snr_nema_method1_insert", "snr_nema_method1_insert", "1", None),
-    ("signal_relative", "signal_relative", "%", None),
-)
-_UNCORRECTED = "not corrected for the coil's sensitivity: no proton density"
+NAMES = (("snr_nema_method1_insert", "snr_nema_method1_insert", "1", None),)
 
 
 def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
-    """Measure SNR [1] and signal relative to the brightest insert [%] in every insert of a pair.
+    """Measure SNR [1] in every insert of a pair.
 
     Noise is the SD of the difference of two images of one acquisition over the root of 2 (NEMA
     MS 1-2008, method 1). Told once, on the second of the two.
@@ -45,18 +41,13 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
     found: list[Measurement] = []
     first = pair[0].series.signal[..., 0].astype(np.float64)
     second = view.series.signal[..., 0].astype(np.float64)
-    means: dict[str, tuple[float, float]] = {}
     for insert in view.pose.inserts:
         try:
             roi = insert_roi(view, insert)
             found.append(_snr(view, insert, roi, first, second))
-            both = (first[roi.index] + second[roi.index]) / 2
-            means[insert.label] = (
-                float(both.mean()), float(both.std(ddof=1)) / math.sqrt(roi.n_voxels),
-            )  # fmt: skip
         except NotMeasurable as reason:
             found.append(_none(view, insert, reason.message))
-    return Outcome(measurements=(*found, *_relative(view, means)))
+    return Outcome(measurements=tuple(found))
 
 
 def _snr(
@@ -83,37 +74,6 @@ def _snr(
         algorithm=ALGORITHM,
     )  # fmt: skip
     return dataclasses.replace(plain, insert=insert.label, reference=None)
-
-
-def _relative(view: InsertView, means: dict[str, tuple[float, float]]) -> list[Measurement]:
-    """Return signals of each group in percent of that of its last insert: the highest content."""
-    found = []
-    for name in dict.fromkeys(item.group for item in view.pose.inserts):
-        group = view.phantom.find_group(name)
-        if "pd" not in group.rising:
-            continue
-        last = group.labels[int(np.argmax(group.contents))]
-        if last not in means or not means[last][0] > 0:
-            continue
-        for label in group.labels:
-            if label not in means:
-                continue
-            value = 100 * means[label][0] / means[last][0]
-            own = math.hypot(means[label][1] / means[label][0], means[last][1] / means[last][0])
-            plain = finish(
-                view, f"signal_relative_{label}", "signal_relative", "%", value,
-                (
-                    BudgetLine(
-                        name="spread of two means",
-                        standard_uncertainty=value * own,
-                        evaluation="A",
-                    ),
-                ),
-                algorithm=ALGORITHM,
-                assumptions=(_UNCORRECTED,),
-            )  # fmt: skip
-            found.append(dataclasses.replace(plain, insert=label, reference=None))
-    return found
 
 
 def _none(view: InsertView, insert: InsertPosition, reason: str) -> Measurement:

@@ -137,7 +137,7 @@ _OF_INSERTS = {
     ),
     "adc_versus_scanner": ("Against scanner's ADC", "%", "our ADC over the scanner's, less 100 %"),
     "snr_nema_method1": ("SNR", "", "signal over noise from the difference of two images"),
-    "signal_relative": ("Signal", "%", "signal in percent of that of the highest content"),
+    "pd": ("Proton density", "%", "signal over that of the bath at the same place"),
 }
 _DIAMETER = re.compile(r"^diameter_slice(\d+)_(lr|ap|d1|d2)$")
 _POSITION = re.compile(r"^slice_position_slice(\d+)$")

@@ -86,6 +86,18 @@ def test_unreliable_certificate_entries_give_no_verdict(system):
     assert "unreliable" in (item.reason or "")
 
 
+def test_proton_density_does_not_depend_on_the_coil(system):
+    """From 50 % on within 3 % of the contents; the bare signal is up to 17 points off."""
+    found = {m.insert: m for m in (a.measurement for a in system.assessments) if m.quantity == "pd"}
+    assert len(found) == 14
+    for number, content in ((9, 50.0), (10, 60.0), (11, 70.0), (12, 80.0), (13, 90.0)):
+        m = found[f"PD-{number}"]
+        assert m.value == pytest.approx(content, rel=0.03)
+        assert m.reference.value == content
+    values_ = [found[f"PD-{n}"].value for n in range(1, 15)]
+    assert values_ == sorted(values_)
+
+
 def test_fiducials_of_the_volume(system):
     found = {a.measurement.name: a.measurement for a in system.assessments}
     assert found["fiducials_found"].value >= 54  # of 56
