@@ -47,7 +47,7 @@ class Labeling:
     """Whether the phantom's axis runs against the slice normal."""
 
 
-def labelings(sighting: Sighting, phantom: Arrangement, header: SeriesHeader) -> list[Labeling]:
+def labelings(sighting: Sighting, phantom: Arrangement) -> list[Labeling]:
     """Return all ways of reading a sighting, best supported by landmarks first."""
     drafts = []
     layout = sighting.layout
@@ -61,7 +61,7 @@ def labelings(sighting: Sighting, phantom: Arrangement, header: SeriesHeader) ->
     for draft in drafts:
         own, others = _compared(sighting, draft, [d for d in drafts if d is not draft])
         evidence = (float(np.mean(own)) if own else 0.0) - (float(np.mean(others)) if others else 0)
-        to_world, over = _world(sighting, draft.turn, draft.center, header)
+        to_world, over = _world(sighting, draft.turn, draft.center, sighting.header)
         names = tuple(m.name for m, s in zip(draft.marks, own, strict=True) if s > _SEEN)
         found.append(
             Labeling(
