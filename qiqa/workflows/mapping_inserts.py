@@ -18,11 +18,12 @@ from qiqa.core.pose import PhantomPose
 from qiqa.core.protocol import ExpectedSeries, Protocol
 from qiqa.core.result import ExamSeries
 from qiqa.core.series import Series, SeriesHeader, SourceFile
+from qiqa.geometry.inside import touching
 from qiqa.io.collecting import COLLECTED, collect
 from qiqa.io.loading import load
 from qiqa.locate import locate_together
 from qiqa.locate.arrangement import MOST_SLICES
-from qiqa.measure import Conditions, InsertView
+from qiqa.measure import Conditions, InsertView, insert_body, insert_grid
 from qiqa.workflows.choosing_model import choose
 from qiqa.workflows.labeling import labeled
 from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_used
@@ -77,8 +78,9 @@ def locate_inserts(
     notes = list(findings)
     loaded: list[Series] = []
     for header in headers:
-        volume = header.shape[2] > MOST_SLICES
-        if header.component in _MAPS or (volume and not any(g.fiducials for g in phantom.group)):
+        if header.component in _MAPS or (
+            header.shape[2] > MOST_SLICES and not _seen_in_volume(phantom)
+        ):
             continue
         progress(f"loading {_name(header)}")
         try:
@@ -151,6 +153,11 @@ _ONE_EXPONENTIAL = "t2"
 """Reads T2 too long, but has a value for short ones, in their order."""
 _MAPS = ("adc", "fa", "ev", "t1", "t2", "phase", "real", "imaginary")
 """Kinds of images that hold no magnitudes."""
+
+
+def _seen_in_volume(phantom: Arrangement) -> bool:
+    """Say whether a volume can show where the phantom is: by fiducials, or by tubes."""
+    return any(group.fiducials or group.shape == "tube" for group in phantom.group)
 
 
 def _name(header: SeriesHeader) -> str:
@@ -230,8 +237,13 @@ def _around(series: Series, pose: PhantomPose, phantom: Arrangement) -> NDArray[
     mask = np.zeros(header.shape[:3], dtype=bool)
     i, j = np.meshgrid(np.arange(header.shape[0]), np.arange(header.shape[1]), indexing="ij")
     for one in pose.alternatives or (pose,):
+        solid = all(number is None for number in one.slice_numbers)
         for insert in one.inserts:
             group = phantom.find_group(insert.group)
+            if solid:
+                body = insert_body(header, one, insert, group)
+                mask[touching(insert_grid(header), body)] = True
+                continue
             r = group.outer_diameter_mm / 2
             ci, cj, ck = insert.center_voxel
             disk = np.hypot((i - ci) * sizes[0], (j - cj) * sizes[1]) <= r
