@@ -14,7 +14,14 @@ from qiqa.core.arrangement import Arrangement
 from qiqa.core.scanner import Acquisition, Scanner
 from qiqa.core.series import Encoding, FrameSource, Series, SeriesHeader
 
-ADC = {0.0: 1.109e-3, 10.0: 0.817e-3, 20.0: 0.579e-3, 30.0: 0.380e-3, 40.0: 0.220e-3, 50.0: 0.110e-3}
+ADC = {
+    0.0: 1.109e-3,
+    10.0: 0.817e-3,
+    20.0: 0.579e-3,
+    30.0: 0.380e-3,
+    40.0: 0.220e-3,
+    50.0: 0.110e-3,
+}
 """Of the maker's certificate at 0 °C, by content [mm²/s]."""
 B_VALUES = (0.0, 500.0, 900.0, 2000.0)
 SIGNAL = 1000.0
@@ -94,8 +101,8 @@ def rendered(phantom: Arrangement, scene: Scene) -> Series:
         volumes.append(np.rint(np.hypot(clean + noise[0], noise[1])))
     pixels = np.asfortranarray(np.stack(volumes, axis=-1), dtype=np.float32)
     plain = len(scene.b_values) == 1
-    encoding = Encoding() if plain else Encoding(
-        name="b_value", values=scene.b_values, unit="s/mm²"
+    encoding = (
+        Encoding() if plain else Encoding(name="b_value", values=scene.b_values, unit="s/mm²")
     )
     header = SeriesHeader(
         series_uid=f"1.2.3.{scene.seed}.{len(scene.plane)}",

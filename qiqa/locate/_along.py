@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from qiqa.core.series import Series
 from qiqa.locate._constellation import Match
 from qiqa.locate._disks import Plane
-from qiqa.locate._recut import Window, cut, few_images, leaned, middle_mm
+from qiqa.locate._recut import Window, cut, divided, leaned, middle_mm
 from qiqa.locate._sighting import RUN, FlatLayout, Sighting, good, in_slice, near_in_slice
 
 __all__ = ["tubes_along"]
 
 _Array = NDArray[np.float64]
 
-_IMAGES = 3
+_IMAGES = 2
 """Images of a slice that are looked at: contrast differs among them, geometry does not."""
 _COARSEST = 0.25
 """Largest voxel side, of the inner diameter of a tube: four voxels across show that it is round."""
@@ -79,7 +79,7 @@ def tubes_along(series: Series, layout: FlatLayout, across: bool) -> Sighting | 
         return None
     if extent.min() < _REACH * float(np.ptp(layout.places, axis=0).min()):
         return None
-    few = few_images(series, _IMAGES)
+    few = divided(series, _IMAGES)
     first = _first_look(few, layout, (0, 1, 2) if across else (0, 1))
     return None if first is None else _followed(few, layout, first)
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from qiqa.core.series import Encoding, Series
 from qiqa.locate._disks import PIXEL_MM
 
-__all__ = ["Window", "cut", "few_images", "leaned", "middle_mm"]
+__all__ = ["Window", "cut", "divided", "leaned", "middle_mm"]
 
 _Array = NDArray[np.float64]
 
 _COARSE_MM = 2.0
-"""Voxels longer than this are interpolated by cubic splines: a straight line between slices of
-5 mm rounds off walls that splines still show."""
+"""Voxels longer than this are divided by cubic splines: a straight line between slices of 5 mm
+rounds off walls that splines still show."""
 _WITHIN_MM = 2.0
 """Distance of the planes that a slab is the mean of: what is looked for is longer than that."""
 
@@ -94,14 +94,13 @@ def cut(series: Series, axes: _Array, window: Window, slab_mm: float) -> Series:
     inverse = np.linalg.inv(header.affine)
     matrix = inverse[:3, :3] @ (axes * steps)
     offset = inverse[:3, :3] @ (axes @ first) + inverse[:3, 3]
-    order = 3 if sizes.max() > _COARSE_MM else 1
     volumes = []
     for n in range(header.shape[3]):
         fine = affine_transform(
-            series.signal[..., n], matrix, offset, (*size, n_slabs * many), order=order
+            series.signal[..., n], matrix, offset, (*size, n_slabs * many), order=1
         )
         volumes.append(fine.reshape(*size, n_slabs, many).mean(axis=3))
-    signal = np.asfortranarray(np.maximum(np.stack(volumes, axis=-1), 0), dtype=np.float32)
+    signal = np.asfortranarray(np.stack(volumes, axis=-1), dtype=np.float32)
     affine = np.eye(4)
     affine[:3, :3] = axes * np.array([PIXEL_MM, PIXEL_MM, slab_mm])
     start = first.copy()
@@ -117,22 +116,54 @@ def cut(series: Series, axes: _Array, window: Window, slab_mm: float) -> Series:
     return dataclasses.replace(series, header=changed, signal=signal)
 
 
-def few_images(series: Series, most: int) -> Series:
-    """Return a series with at most `most` of its volumes, evenly spread."""
-    n = series.header.shape[3]
-    if n <= most:
-        return series
-    picked = np.unique(np.linspace(0, n - 1, most).round().astype(int))
-    signal = np.asfortranarray(series.signal[..., picked])
-    header = dataclasses.replace(series.header, shape=signal.shape, encoding=Encoding(), frames=())
-    return dataclasses.replace(series, header=header, signal=signal)
+def divided(series: Series, most: int) -> Series:
+    """Return a series to cut: some of its volumes, long voxels divided into shorter ones.
+
+    Parameters
+    ----------
+    series
+        Images.
+    most
+        Number of volumes that are kept, evenly spread.
+    """
+    header = series.header
+    n = header.shape[3]
+    picked = np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
+    signal, affine = series.signal[..., picked], header.affine.copy()
+    for axis in range(3):
+        long = int(np.ceil(header.voxel_size_mm[axis] / _COARSE_MM))
+        if long > 1 and signal.shape[axis] > 3:
+            mixing = _between(signal.shape[axis], long)
+            signal = np.moveaxis(np.tensordot(mixing, signal, axes=(1, axis)), 0, axis)
+            affine[:3, axis] /= long
+    signal = np.asfortranarray(np.maximum(signal, 0), dtype=np.float32)
+    changed = dataclasses.replace(
+        header,
+        affine=affine,
+        shape=signal.shape,
+        encoding=Encoding(),
+        frames=(),
+        slice_positions_mm=tuple(float(k) for k in range(signal.shape[2])),
+    )
+    return dataclasses.replace(series, header=changed, signal=signal)
+
+
+def _between(n: int, parts: int) -> NDArray[np.float32]:
+    """Return weights (new, n) of the cubic spline through n values, `parts` points an interval."""
+    from scipy.ndimage import map_coordinates
+
+    at = [np.arange((n - 1) * parts + 1) / parts]
+    rows = [map_coordinates(row, at, order=3, mode="mirror") for row in np.eye(n)]
+    return np.stack(rows, axis=1).astype(np.float32)
 
 
 def middle_mm(series: Series, axes: _Array) -> float:
     """Return where half of the signal lies on either side, along the third axis [mm]."""
-    step = max(min(series.header.shape[:3]) // 48, 1)
-    part = series.signal[::step, ::step, ::step, 0].astype(np.float64)
-    index = np.stack(np.meshgrid(*[np.arange(n) * step for n in part.shape], indexing="ij"), -1)
+    steps = [max(n // 32, 1) for n in series.header.shape[:3]]
+    i, j, k = (slice(None, None, step) for step in steps)
+    part = series.signal[i, j, k, 0].astype(np.float64)
+    ranges = [np.arange(n) * step for n, step in zip(part.shape, steps, strict=True)]
+    index = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1)
     affine = series.header.affine
     at = (index @ affine[:3, :3].T + affine[:3, 3]) @ axes[:, 2]
     total = float(part.sum())
