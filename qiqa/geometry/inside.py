@@ -42,9 +42,10 @@ class Body:
 def wholly_inside(grid: Grid, body: Body) -> _Index:
     """Return i, j, k of the voxels that lie in a body with all of their width, and half as much.
 
-    A voxel whose center is at a distance r in the direction u counts if all its corners are
-    inside, and if ``r + sqrt(sum((voxel_mm * u)**2)) <= radius``: half of that is its own width in
-    that direction, the rest is room for ringing and blur, which are as anisotropic as the voxels.
+    A voxel whose center is at a distance r in the direction u counts if all its corners, and the
+    places one voxel beside it along each axis, are inside, and if
+    ``r + sqrt(sum((voxel_mm * u)**2)) <= radius``: half of that is its own width in that
+    direction, the rest is room for ringing and blur, which are as anisotropic as the voxels.
     Along a tube its width counts alone.
     """
     index, offset = _near(grid, body)
@@ -57,6 +58,9 @@ def wholly_inside(grid: Grid, body: Body) -> _Index:
         corner, end = _parted(offset + np.array(signs) * grid.voxel_mm, body.axis)
         kept &= np.linalg.norm(corner, axis=1) <= body.radius_mm
         kept &= np.abs(end) <= body.half_length_mm
+    for axis, side in itertools.product(range(3), (-1.0, 1.0)):
+        beside, _ = _parted(offset + side * grid.voxel_mm * np.eye(3)[axis], body.axis)
+        kept &= np.linalg.norm(beside, axis=1) <= body.radius_mm
     i, j, k = index[kept].T
     return i, j, k
 
