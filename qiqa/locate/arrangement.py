@@ -25,8 +25,8 @@ from qiqa.locate._along import tubes_along
 from qiqa.locate._joint import Verdict, settle
 from qiqa.locate._labeling import Labeling, labelings
 from qiqa.locate._lattice import fiducial_group, locate_volume
-from qiqa.locate._plates import plates_in_volume, settled_by_plates
-from qiqa.locate._sighting import Sighting, flat_layouts, sightings
+from qiqa.locate._plates import settled_by_plates
+from qiqa.locate._sighting import FlatLayout, Sighting, flat_layouts, sightings
 
 __all__ = ["MOST_SLICES", "locate", "locate_together"]
 
@@ -64,15 +64,14 @@ def locate_together(
     layouts = flat_layouts(phantom)
     found: list[PhantomPose | LocateError] = [_nothing(s, phantom) for s in all_series]
     seen: list[list[Sighting]] = [[] for _ in all_series]
-    plates: dict[int, list[Sighting]] = {}
     for number, series in enumerate(all_series):
         volume = series.header.shape[2] > MOST_SLICES
         if volume and fiducial_group(phantom) is not None:
-            found[number] = _in_volume(series, phantom)
-            plates[number] = plates_in_volume(series, layouts, found[number])
-        elif not volume:
+            found[number] = _in_volume(series, phantom, layouts)
+            continue
+        if not volume:
             seen[number] = _of_places(sightings(series, layouts))
-        if not seen[number] and number not in plates:
+        if not seen[number]:
             anew = [tubes_along(series, layout, across=volume) for layout in layouts]
             seen[number] = _of_places([item for item in anew if item is not None])
     frames: dict[str, list[int]] = {}
@@ -82,24 +81,22 @@ def locate_together(
     for members in frames.values():
         read, owners = [], []
         for number in members:
-            for sighting in plates.get(number, seen[number]):
+            for sighting in seen[number]:
                 read.append(labelings(sighting, phantom))
                 owners.append(number)
         verdict = settle(read)
         for number in set(owners):
             mine = [place for place, owner in enumerate(owners) if owner == number]
-            if number in plates:
-                chosen = [[item for n in mine if (item := c[n])] for c in verdict.choices]
-                found[number] = settled_by_plates(all_series[number], found[number], chosen)
-            else:
-                found[number] = _pose(all_series[number], phantom, verdict, mine, len(read))
+            found[number] = _pose(all_series[number], phantom, verdict, mine, len(read))
     return found
 
 
-def _in_volume(series: Series, phantom: Arrangement) -> PhantomPose | LocateError:
-    """Return the pose in a volume, by fiducials; a volume is not looked at slice by slice."""
+def _in_volume(
+    series: Series, phantom: Arrangement, layouts: tuple[FlatLayout, ...]
+) -> PhantomPose | LocateError:
+    """Return the pose in a volume, by fiducials, and by plates where these leave several ways."""
     try:
-        return locate_volume(series, phantom)
+        return settled_by_plates(series, locate_volume(series, phantom), phantom, layouts)
     except LocateError as error:
         return error
 

@@ -130,6 +130,8 @@ def mapped_views(
             notes.append(not_used(series.header, pose))
             continue
         role, expected = _role(series.header, protocol)
+        if expected is not None and expected.maps is not None:
+            pose = _of_values(pose, phantom)
         view = InsertView(series, pose, phantom, role, conditions=conditions)
         if expected is not None and expected.maps is not None:
             progress(f"fitting {role}")
@@ -155,6 +157,20 @@ _MAPS = ("adc", "fa", "ev", "t1", "t2", "phase", "real", "imaginary")
 """Kinds of images that hold no magnitudes."""
 
 
+def _of_values(pose: PhantomPose, phantom: Arrangement) -> PhantomPose:
+    """Return a pose by fiducials as one of the inserts that hold values; others as they are."""
+    marks = {group.name for group in phantom.group if group.fiducials}
+    if pose.kind not in marks:
+        return pose
+    kept = tuple(item for item in pose.inserts if item.group not in marks)
+    return dataclasses.replace(
+        pose,
+        kind="+".join(group.name for group in phantom.group if not group.fiducials),
+        inserts=kept,
+        alternatives=tuple(_of_values(one, phantom) for one in pose.alternatives),
+    )
+
+
 def _seen_in_volume(phantom: Arrangement) -> bool:
     """Say whether a volume can show where the phantom is: by fiducials, or by tubes."""
     return any(group.fiducials or group.shape == "tube" for group in phantom.group)
@@ -166,7 +182,8 @@ def _name(header: SeriesHeader) -> str:
 
 def _role(header: SeriesHeader, protocol: Protocol) -> tuple[str, ExpectedSeries | None]:
     """Return the role of a series by what was varied in it."""
-    shape = "volume" if header.shape[2] > MOST_SLICES else "inserts"
+    plain = header.encoding.name == "none"  # a volume without it shows places, but no values
+    shape = "volume" if plain and header.shape[2] > MOST_SLICES else "inserts"
     for expected in protocol.series:
         if expected.orientation == shape and expected.encoding == header.encoding.name:
             return expected.role, expected
