@@ -130,13 +130,12 @@ def mapped_views(
             notes.append(not_used(series.header, pose))
             continue
         role, expected = _role(series.header, protocol)
-        if expected is not None and expected.maps is not None:
-            pose = _of_values(pose, phantom)
         view = InsertView(series, pose, phantom, role, conditions=conditions)
         if expected is not None and expected.maps is not None:
             progress(f"fitting {role}")
+            view = dataclasses.replace(view, pose=_of_values(pose, phantom))
             try:
-                maps, said = _mapped(series, pose, phantom, expected)
+                maps, said = _mapped(series, view.pose, phantom, expected)
                 view = dataclasses.replace(view, maps=maps)
                 if maps.model == PROFILED:
                     view, chosen = _profiled(view)
