@@ -143,8 +143,18 @@ def acr_simulated() -> Callable[[AcrSpec], SimulatedExam]:
 @pytest.fixture(scope="session")
 def system_phantom() -> ModuleType:
     """Return the renderer of the NIST system phantom: tests/system_phantom.py."""
-    path = Path(__file__).with_name("system_phantom.py")
-    spec = importlib.util.spec_from_file_location("system_phantom", path)
+    return _beside("system_phantom")
+
+
+@pytest.fixture(scope="session")
+def vial_stack() -> ModuleType:
+    """Return the renderer of the diffusion phantom, cut any way: tests/vial_stack.py."""
+    return _beside("vial_stack")
+
+
+def _beside(name: str) -> ModuleType:
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)

@@ -53,6 +53,9 @@ class InsertPosition:
     """Whether something like it was found there in the images."""
     distance_mm: float = math.nan
     """From where it was found to where the pose puts it; NaN where it was not seen."""
+    half_length_mm: float = math.nan
+    """How far from the center, on either side along its axis, a tube was seen; NaN where slices
+    lie across it, which say so themselves, and for spheres."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

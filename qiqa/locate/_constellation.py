@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qiqa.locate._disks import PIXEL_MM
 
-__all__ = ["Match", "match"]
+__all__ = ["Match", "match", "match_near"]
 
 _COARSE = 2
 """Grid points that the first search takes together."""
@@ -74,6 +74,12 @@ def match(
     elsewhere = [t[0] for t in tried if np.hypot(*(t[2] - best[2])) > _APART_MM]
     fitted = _refined(like, layout, best[1], best[2])
     return dataclasses.replace(fitted, runner_up=float(max(elsewhere, default=0.0)))
+
+
+def match_near(like: NDArray[np.float32], layout: NDArray[np.float64], near: Match) -> Match:
+    """Return the explanation next to a known one, of another slice of the same inserts."""
+    fitted = _refined(like, layout, near.turn, near.shift)
+    return dataclasses.replace(fitted, runner_up=near.runner_up)
 
 
 def _pooled(like: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from qiqa.core.series import SeriesHeader
 from qiqa.locate._disks import PIXEL_MM
 from qiqa.locate._sighting import FlatLayout, Sighting, landmarks_of
 
-__all__ = ["Labeling", "labelings"]
+__all__ = ["Labeling", "labelings", "mark_seen"]
 
 _NEAR_MM = 8.0
 """Landmarks nearer than this to each other cannot tell two labelings apart."""
@@ -47,7 +47,7 @@ class Labeling:
     """Whether the phantom's axis runs against the slice normal."""
 
 
-def labelings(sighting: Sighting, phantom: Arrangement, header: SeriesHeader) -> list[Labeling]:
+def labelings(sighting: Sighting, phantom: Arrangement) -> list[Labeling]:
     """Return all ways of reading a sighting, best supported by landmarks first."""
     drafts = []
     layout = sighting.layout
@@ -61,7 +61,7 @@ def labelings(sighting: Sighting, phantom: Arrangement, header: SeriesHeader) ->
     for draft in drafts:
         own, others = _compared(sighting, draft, [d for d in drafts if d is not draft])
         evidence = (float(np.mean(own)) if own else 0.0) - (float(np.mean(others)) if others else 0)
-        to_world, over = _world(sighting, draft.turn, draft.center, header)
+        to_world, over = _world(sighting, draft.turn, draft.center, sighting.header)
         names = tuple(m.name for m, s in zip(draft.marks, own, strict=True) if s > _SEEN)
         found.append(
             Labeling(
@@ -88,14 +88,15 @@ def _compared(
 ) -> tuple[list[float], list[float]]:
     """Return how well landmarks are seen where a labeling puts them, and where only rivals do."""
     own = [
-        _seen(sighting, mark, place) for mark, place in zip(draft.marks, draft.places, strict=True)
+        mark_seen(sighting, mark, place)
+        for mark, place in zip(draft.marks, draft.places, strict=True)
     ]
     others = []
     for rival in rivals:
         for mark, place in zip(rival.marks, rival.places, strict=True):
             apart = np.linalg.norm(draft.places - place, axis=1)
             if apart.min(initial=np.inf) > _NEAR_MM:
-                others.append(_seen(sighting, mark, place))
+                others.append(mark_seen(sighting, mark, place))
     return own, others
 
 
@@ -106,7 +107,7 @@ def _in_plane(
     return np.asarray((at @ layout.axes.T)[:, :2])
 
 
-def _seen(sighting: Sighting, mark: Landmark, place: NDArray[np.float64]) -> float:
+def mark_seen(sighting: Sighting, mark: Landmark, place: NDArray[np.float64]) -> float:
     """Return how much the place looks like the landmark; 0 outside of the image."""
     like = sighting.landmark_likeness(mark.diameter_mm, mark.bright)
     i, j = np.rint(place / PIXEL_MM).astype(int)

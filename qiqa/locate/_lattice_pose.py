@@ -19,6 +19,8 @@ __all__ = ["Laid", "build_pose"]
 
 _Array = NDArray[np.float64]
 
+MOST_WAYS = 8
+"""Ways up to which each is told: more than the equal places of one plate, twice."""
 TO_LPS = np.diag([-1.0, -1.0, 1.0])
 
 
@@ -38,8 +40,26 @@ class Laid:
 def build_pose(
     series: Series, phantom: Arrangement, group: Group, coarse: Coarse, laid: Laid, chosen: Chosen
 ) -> PhantomPose:
-    """Fit the phantom, turned the chosen way, to the found fiducials, and say what it rests on."""
-    places, way = np.asarray(group.centers_mm), chosen.ways[0]
+    """Fit the phantom, turned the chosen way, to the found fiducials, and say what it rests on.
+
+    Where several ways are left, each of them is an alternative, with its inserts.
+    """
+    first = _turned(series, phantom, group, coarse, laid, chosen, chosen.ways[0])
+    if len(chosen.ways) == 1:
+        return first
+    whole = dataclasses.replace(first, inserts=(), labels="unresolved", symmetry=_symmetry(chosen))
+    if len(chosen.ways) > MOST_WAYS:
+        return whole
+    others = [_turned(series, phantom, group, coarse, laid, chosen, way) for way in chosen.ways[1:]]
+    return dataclasses.replace(whole, alternatives=(first, *others))
+
+
+def _turned(
+    series: Series, phantom: Arrangement, group: Group, coarse: Coarse, laid: Laid, chosen: Chosen,
+    way: _Array,
+) -> PhantomPose:  # fmt: skip
+    """Return the pose of one way; its inserts are named as if it were the only one."""
+    places = np.asarray(group.centers_mm)
     order = np.linalg.norm((places @ way.T)[:, None] - places[None], axis=2).argmin(axis=1)
     center, seen, visible = laid.center_mm[order], laid.seen[order], laid.visible[order]
     mirrored = bool(np.linalg.det(way) < 0)
@@ -70,14 +90,14 @@ def build_pose(
         mirrored=mirrored,
         reversed_order=bool(to_voxel[2, 2] < 0),
         residual_mm=residual,
-        symmetry="none" if single else _symmetry(chosen),
+        symmetry="none",
         evidence=(
             basis,
             *chosen.evidence,
             _absent_words(group, seen, visible, single),
         ),
-        inserts=_inserts(phantom, coarse, to_voxel, world, (seen, gaps)) if single else (),
-        labels="independent" if single else "unresolved",
+        inserts=_inserts(phantom, coarse, to_voxel, world, (seen, gaps)),
+        labels="independent" if single else "none",
     )
 
 

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.arrangement import Arrangement, Group, Landmark
-from qiqa.core.series import Series
-from qiqa.locate._constellation import Match, match
+from qiqa.core.series import Series, SeriesHeader
+from qiqa.locate._constellation import Match, match, match_near
 from qiqa.locate._disks import Plane, likeness, resampled
 from qiqa.locate._symmetry import Symmetry, symmetries
 
-__all__ = ["FlatLayout", "Sighting", "flat_layouts", "sightings"]
+__all__ = [
+    "RUN", "FlatLayout", "Sighting", "flat_layouts", "good", "in_slice", "near_in_slice",
+    "sightings",
+]  # fmt: skip
 
 _SCORE = 0.5
 """Mean likeness from which a layout counts as found. Chosen on simulated spheres; what is no
@@ -25,7 +28,7 @@ _RESIDUAL_MM = 2.0
 scans stay below 1 mm, the best of what heads show is 3.7 mm."""
 _MISSING = 0.25
 """Share of the inserts that may be unseen."""
-_RUN = 0.8
+RUN = 0.8
 """Slices with this share of the best score show the same inserts."""
 _FEW_SLICES = 4
 _MANY_IMAGES, _FEW_IMAGES = 8, 3
@@ -68,6 +71,10 @@ class Sighting:
     """Middle of the slices that show it."""
     slices: tuple[int, ...]
     plane: Plane
+    header: SeriesHeader
+    """Of the images that `k` and `slices` count in: the series', or slices cut anew from it."""
+    half_length_mm: float | None = None
+    """In slices cut anew: how far from `k` on either side along the axis it is seen."""
 
     @functools.cache  # noqa: B019 - lives as long as the sighting
     def landmark_likeness(self, diameter_mm: float, bright: bool) -> NDArray[np.float32]:
@@ -123,12 +130,30 @@ def sightings(series: Series, layouts: tuple[FlatLayout, ...]) -> list[Sighting]
     for layout in layouts:
         if len(layout.places) < 3:
             continue
-        matches = [_in_slice(series, layout, k) for k in range(series.header.shape[2])]
+        matches = [in_slice(series, layout, k) for k in range(series.header.shape[2])]
         found += _runs(series, layout, matches)
     return sorted(found, key=lambda item: -item.match.score)
 
 
-def _in_slice(series: Series, layout: FlatLayout, k: int) -> tuple[Plane, Match | None]:
+def in_slice(series: Series, layout: FlatLayout, k: int) -> tuple[Plane, Match | None]:
+    """Return the grid of a slice, and the best place for a layout on it, if any."""
+    plane, like = _likeness_in(series, layout, k)
+    if like is None:
+        return plane, None
+    return plane, match(like, layout.places, layout.fold, layout.chiral)
+
+
+def near_in_slice(
+    series: Series, layout: FlatLayout, k: int, near: Match
+) -> tuple[Plane, Match | None]:
+    """Return the same, but looked for only where it is known to be from another slice."""
+    plane, like = _likeness_in(series, layout, k)
+    return plane, None if like is None else match_near(like, layout.places, near)
+
+
+def _likeness_in(
+    series: Series, layout: FlatLayout, k: int
+) -> tuple[Plane, NDArray[np.float32] | None]:
     most = _MANY_IMAGES if series.header.shape[2] <= _FEW_SLICES else _FEW_IMAGES
     plane = resampled(series.signal[:, :, k, :], series.header.voxel_size_mm[:2], most)
     brightest = float(plane.images.max())
@@ -138,10 +163,11 @@ def _in_slice(series: Series, layout: FlatLayout, k: int) -> tuple[Plane, Match 
     like = likeness(
         plane, group.inner_diameter_mm / 2, group.outer_diameter_mm / 2, _GROUND * brightest
     )
-    return plane, match(like.round, layout.places, layout.fold, layout.chiral)
+    return plane, like.round
 
 
-def _good(found: Match | None) -> bool:
+def good(found: Match | None) -> bool:
+    """Say whether a match is the layout and nothing else."""
     return (
         found is not None
         and found.score >= _SCORE
@@ -156,7 +182,7 @@ def _runs(
 ) -> list[Sighting]:
     """Take neighboring slices that show the same place together: tubes, or thin slices."""
     found: list[Sighting] = []
-    left = {k for k, (_, m) in enumerate(matches) if _good(m)}
+    left = {k for k, (_, m) in enumerate(matches) if good(m)}
     reach = _length(layout.groups[0]) / series.header.voxel_size_mm[2]
     while left:
         best = max(left, key=lambda k: matches[k][1].score)  # type: ignore[union-attr]
@@ -166,7 +192,7 @@ def _runs(
         for step in (-1, 1):
             k = best + step
             while (
-                k in left and abs(k - best) <= reach and matches[k][1].score >= _RUN * top.score  # type: ignore[union-attr]
+                k in left and abs(k - best) <= reach and matches[k][1].score >= RUN * top.score  # type: ignore[union-attr]
             ):
                 run.append(k)
                 k += step
@@ -174,7 +200,9 @@ def _runs(
         middle = min(run, key=lambda k: (abs(k - float(np.mean(run))), k))
         plane, shown = matches[middle]
         assert shown is not None  # noqa: S101 - only good ones are in the run
-        found.append(Sighting(layout, shown, float(np.mean(run)), tuple(sorted(run)), plane))
+        found.append(
+            Sighting(layout, shown, float(np.mean(run)), tuple(sorted(run)), plane, series.header)
+        )
         # what lies within one insert of it shows the same one at its end
         left -= {k for k in left if abs(k - best) <= reach} | set(run)
     return found

@@ -14,16 +14,19 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qiqa.core.arrangement import Arrangement
 from qiqa.core.errors import LocateError
 from qiqa.core.phantom import Phantom
 from qiqa.core.pose import InsertPosition, Override, PhantomPose
-from qiqa.core.series import Series
+from qiqa.core.series import Series, SeriesHeader
+from qiqa.locate._along import tubes_along
 from qiqa.locate._joint import Verdict, settle
 from qiqa.locate._labeling import Labeling, labelings
-from qiqa.locate._lattice import locate_volume
-from qiqa.locate._sighting import Sighting, flat_layouts, sightings
+from qiqa.locate._lattice import fiducial_group, locate_volume
+from qiqa.locate._plates import settled_by_plates
+from qiqa.locate._sighting import FlatLayout, Sighting, flat_layouts, sightings
 
 __all__ = ["MOST_SLICES", "locate", "locate_together"]
 
@@ -62,10 +65,15 @@ def locate_together(
     found: list[PhantomPose | LocateError] = [_nothing(s, phantom) for s in all_series]
     seen: list[list[Sighting]] = [[] for _ in all_series]
     for number, series in enumerate(all_series):
-        if series.header.shape[2] > MOST_SLICES:
-            found[number] = _in_volume(series, phantom)
-        else:
+        volume = series.header.shape[2] > MOST_SLICES
+        if volume and fiducial_group(phantom) is not None:
+            found[number] = _in_volume(series, phantom, layouts)
+            continue
+        if not volume:
             seen[number] = _of_places(sightings(series, layouts))
+        if not seen[number]:
+            anew = [tubes_along(series, layout, across=volume) for layout in layouts]
+            seen[number] = _of_places([item for item in anew if item is not None])
     frames: dict[str, list[int]] = {}
     for number, series in enumerate(all_series):
         frame = series.header.frame_of_reference_uid or f"{number}"
@@ -74,7 +82,7 @@ def locate_together(
         read, owners = [], []
         for number in members:
             for sighting in seen[number]:
-                read.append(labelings(sighting, phantom, all_series[number].header))
+                read.append(labelings(sighting, phantom))
                 owners.append(number)
         verdict = settle(read)
         for number in set(owners):
@@ -83,10 +91,12 @@ def locate_together(
     return found
 
 
-def _in_volume(series: Series, phantom: Arrangement) -> PhantomPose | LocateError:
-    """Return the pose in a volume, by fiducials; a volume is not looked at slice by slice."""
+def _in_volume(
+    series: Series, phantom: Arrangement, layouts: tuple[FlatLayout, ...]
+) -> PhantomPose | LocateError:
+    """Return the pose in a volume, by fiducials, and by plates where these leave several ways."""
     try:
-        return locate_volume(series, phantom)
+        return settled_by_plates(series, locate_volume(series, phantom), phantom, layouts)
     except LocateError as error:
         return error
 
@@ -104,7 +114,8 @@ def _nothing(series: Series, phantom: Arrangement) -> LocateError:
     return LocateError(
         f"{phantom.name} not found: no slice shows its inserts at their places",
         where=series.header.description or series.header.series_uid,
-        hint="slices must lie in the plane of the inserts, or across the tubes",
+        hint="slices must lie in the plane of spheres; tubes may lie across slices, along them, "
+        "or in a volume",
     )
 
 
@@ -145,11 +156,15 @@ def _one(series: Series, phantom: Arrangement, read: list[Labeling]) -> PhantomP
     inserts: list[InsertPosition] = []
     evidence = []
     for item in read:
-        inserts += _inserts(item)
-        for k in item.sighting.slices:
-            numbers[k] = [g.name for g in phantom.group].index(item.group.name) + 1
+        inserts += _inserts(item, header)
+        if item.sighting.header is header:
+            for k in item.sighting.slices:
+                numbers[k] = [g.name for g in phantom.group].index(item.group.name) + 1
         evidence.append(_words(item))
     turn = best.turn
+    flat = best.sighting.header is header
+    directions = header.affine[:3, :3] / np.array(header.voxel_size_mm)
+    axis = directions.T @ best.to_world[:3, :3] @ np.array(best.group.axis)
     return PhantomPose(
         phantom_id=phantom.id,
         variant=None,
@@ -160,10 +175,10 @@ def _one(series: Series, phantom: Arrangement, read: list[Labeling]) -> PhantomP
         phantom_to_voxel=to_voxel,
         slice_numbers=tuple(numbers),
         rotation_deg=math.degrees(math.atan2(turn[1, 0], turn[0, 0])),
-        tilt_deg=(0.0, 0.0),
+        tilt_deg=(0.0, 0.0) if flat else _tilt(axis),
         offset_mm=(float(offset[0]), float(offset[1]), float(offset[2])),
         mirrored=False,
-        reversed_order=best.turned_over,
+        reversed_order=best.turned_over if flat else bool(axis[2] < 0),
         residual_mm=match.residual_mm,
         symmetry="none",
         evidence=tuple(evidence),
@@ -171,19 +186,31 @@ def _one(series: Series, phantom: Arrangement, read: list[Labeling]) -> PhantomP
     )
 
 
-def _inserts(item: Labeling) -> list[InsertPosition]:
-    match, k = item.sighting.match, item.sighting.k
+def _tilt(axis: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the slope of an axis, given along i, j, k, against the nearest of these [degree]."""
+    main = int(np.argmax(np.abs(axis)))
+    one, two = (math.degrees(math.atan(axis[n] / axis[main])) for n in range(3) if n != main)
+    return one, two
+
+
+def _inserts(item: Labeling, header: SeriesHeader) -> list[InsertPosition]:
+    """Return where inserts are in the images of the series, also where slices were cut anew."""
+    match, own = item.sighting.match, item.sighting.header
     places = item.sighting.layout.places @ match.turn.T + match.shift
+    back = np.eye(4) if own is header else np.linalg.inv(header.affine) @ own.affine
+    half = item.sighting.half_length_mm
     found = []
     for label, n in zip(item.group.labels, item.order, strict=True):
         i, j = item.sighting.plane.voxel(places[n])
+        at = back @ np.array([i, j, item.sighting.k, 1.0])
         found.append(
             InsertPosition(
                 label=label,
                 group=item.group.name,
-                center_voxel=(float(i), float(j), k),
+                center_voxel=(float(at[0]), float(at[1]), float(at[2])),
                 seen=bool(match.seen[n]),
                 distance_mm=float(match.distance_mm[n]),
+                half_length_mm=math.nan if half is None else half,
             )
         )
     return found
@@ -194,4 +221,5 @@ def _words(item: Labeling) -> str:
     seen = f"{int(match.seen.sum())} of {len(group.labels)} {group.title} seen"
     side = "from behind" if item.turned_over else "from the front"
     marks = f"; {', '.join(item.landmarks)} where expected" if item.landmarks else ""
-    return f"{seen}, {match.residual_mm:.1f} mm from their places, {side}{marks}"
+    anew = "" if item.sighting.half_length_mm is None else "; in slices cut anew across them"
+    return f"{seen}, {match.residual_mm:.1f} mm from their places, {side}{marks}{anew}"

@@ -9,6 +9,7 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import Measurement
 from qiqa.core.registry import Registry
+from qiqa.measure._insert_bodies import insert_body, insert_grid
 from qiqa.measure.insert_fit import InsertFit, spread_beyond_noise
 from qiqa.measure.insert_values import insert_disks, insert_means, insert_voxels
 from qiqa.measure.insert_view import Conditions, InsertView
@@ -24,7 +25,9 @@ __all__ = [
     "Outcome",
     "StackView",
     "View",
+    "insert_body",
     "insert_disks",
+    "insert_grid",
     "insert_means",
     "insert_voxels",
     "measure",

@@ -39,10 +39,10 @@ def _picture(view: InsertView, k: int, here: _Found, measured: Sequence[Measurem
     low = [0, 0]
     high = list(image.shape)
     for axis in (0, 1):
-        centers = [roi.center[axis] for _, roi in here]
+        ends = [end for _, roi in here for end in _ends(roi, axis)]
         border = (view.group(here[0][0]).outer_diameter_mm / 2 + _BORDER_MM) / sizes[axis]
-        low[axis] = max(int(min(centers) - border), 0)
-        high[axis] = min(int(max(centers) + border) + 1, image.shape[axis])
+        low[axis] = max(int(min(ends) - border), 0)
+        high[axis] = min(int(max(ends) + border) + 1, image.shape[axis])
     cut = np.ascontiguousarray(image[low[0] : high[0], low[1] : high[1]].T)
     labels = {insert.label for insert, _ in here}
     plot = _departures([m for m in measured if m.insert in labels])
@@ -54,25 +54,52 @@ def _picture(view: InsertView, k: int, here: _Found, measured: Sequence[Measurem
         image=cut,
         window=(0.0, float(np.percentile(cut, 99.5)) or 1.0),
         pixel_mm=sizes[0],
-        shapes=tuple(_outline(insert, roi, sizes, low) for insert, roi in here),
+        shapes=tuple(_outline(insert, roi, k, sizes, low) for insert, roi in here),
         plots=() if plot is None else (plot,),
-        caption=f"slice {k + 1}, cut to the inserts; values are means of the map inside the disks",
+        caption=f"slice {k + 1}, cut to the inserts; values are means of the map inside the lines",
     )
 
 
+def _ends(roi: InsertRoi, axis: int) -> tuple[float, float]:
+    """Return from where to where the inserts' own part of a picture reaches."""
+    if roi.solid:
+        return float(roi.index[axis].min()), float(roi.index[axis].max())
+    return roi.center[axis], roi.center[axis]
+
+
 def _outline(
-    insert: InsertPosition, roi: InsertRoi, sizes: tuple[float, float, float], low: list[int]
+    insert: InsertPosition,
+    roi: InsertRoi,
+    k: int,
+    sizes: tuple[float, float, float],
+    low: list[int],
 ) -> Shape:
-    t = np.linspace(0, 2 * np.pi, 49)[:-1]
-    x = roi.center[0] - low[0] + roi.radius_mm / sizes[0] * np.cos(t)
-    y = roi.center[1] - low[1] + roi.radius_mm / sizes[1] * np.sin(t)
-    points = tuple((float(a), float(b)) for a, b in zip(x, y, strict=True))
+    if roi.solid:
+        points = _around_voxels(roi, k, low)
+    else:
+        t = np.linspace(0, 2 * np.pi, 49)[:-1]
+        x = roi.center[0] - low[0] + roi.radius_mm / sizes[0] * np.cos(t)
+        y = roi.center[1] - low[1] + roi.radius_mm / sizes[1] * np.sin(t)
+        points = tuple((float(a), float(b)) for a, b in zip(x, y, strict=True))
     return Shape(
         kind="polygon",
         points=points,
         role="roi",
         label=insert.label.removeprefix(insert.group).removeprefix("-"),
     )
+
+
+def _around_voxels(roi: InsertRoi, k: int, low: list[int]) -> tuple[tuple[float, float], ...]:
+    """Return a line around the voxels in one slice; inside of a sphere or tube has no dents."""
+    i, j = (axis[roi.index[2] == k] for axis in roi.index[:2])
+    left: list[tuple[float, float]] = []
+    right: list[tuple[float, float]] = []
+    for row in np.unique(j):
+        ends = float(i[j == row].min() - low[0]), float(i[j == row].max() - low[0])
+        for edge in (float(row - low[1]) - 0.5, float(row - low[1]) + 0.5):
+            left.append((ends[0] - 0.5, edge))
+            right.append((ends[1] + 0.5, edge))
+    return (*left, *reversed(right))
 
 
 def _departures(measured: Sequence[Measurement]) -> Plot | None:

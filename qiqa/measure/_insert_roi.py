@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from qiqa.core.arrangement import Group
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.pose import InsertPosition
+from qiqa.geometry.inside import across, wholly_inside
+from qiqa.measure._insert_bodies import insert_axis, insert_body, insert_grid
 from qiqa.measure.insert_view import InsertView
 
 __all__ = ["InsertRoi", "insert_roi", "placement_uncertainty_mm"]
@@ -32,6 +34,8 @@ class InsertRoi:
     center: tuple[float, float]
     """i, j."""
     slices: tuple[int, ...]
+    solid: bool = False
+    """Whether the voxels were chosen in three dimensions: no disk of that radius in every slice."""
 
     @property
     def n_voxels(self) -> int:
@@ -61,11 +65,26 @@ def insert_roi(
     middle. The disk is that narrowest cut less a voxel and less the uncertainty of the place. Of a
     tube, the slices in the middle half of those that show it are used.
 
+    Where slices lie otherwise, and in volumes, the voxels count that lie wholly inside the insert
+    in all three directions; of a tube, those in the middle half of the length that was seen.
+
+    Parameters
+    ----------
+    view, insert
+        Where the insert is.
+    shift_mm
+        By how much the place is moved along two directions at right angles: in the slice, or
+        across the insert's axis.
+    shrink_mm
+        By how much the radius is made smaller.
+
     Raises
     ------
     NotMeasurable
         If fewer than 9 voxels are left.
     """
+    if all(number is None for number in view.pose.slice_numbers):
+        return _solid(view, insert, shift_mm, shrink_mm)
     group = view.group(insert)
     sizes = view.series.header.voxel_size_mm
     clear = _CLEAR_VOXELS * max(sizes[:2]) + placement_uncertainty_mm(group, insert) + shrink_mm
@@ -85,6 +104,32 @@ def insert_roi(
     many = len(slices)
     index = (np.tile(at_i, many), np.tile(at_j, many), np.repeat(slices, at_i.size))
     return InsertRoi(index, radius, (i0, j0), slices)
+
+
+def _solid(
+    view: InsertView, insert: InsertPosition, shift_mm: tuple[float, float], shrink_mm: float
+) -> InsertRoi:
+    """Return the voxels that lie wholly inside an insert, whichever way the voxels lie in it."""
+    group, header = view.group(insert), view.series.header
+    body, grid = insert_body(header, view.pose, insert, group), insert_grid(header)
+    one, two = across(insert_axis(header, view.pose, group))
+    moved = shift_mm[0] * one + shift_mm[1] * two
+    inner = dataclasses.replace(
+        body,
+        center_voxel=body.center_voxel + moved / grid.spacing_mm,
+        radius_mm=group.inner_diameter_mm / 2 - placement_uncertainty_mm(group, insert) - shrink_mm,
+        half_length_mm=body.half_length_mm / 2,
+    )
+    index = wholly_inside(grid, inner)
+    if index[0].size < _LEAST_VOXELS:
+        size = " x ".join(f"{s:.2g}" for s in grid.voxel_mm)
+        raise NotMeasurable(
+            f"only {index[0].size} voxels of {insert.label} lie wholly inside it (needed: "
+            f"{_LEAST_VOXELS}; voxel {size} mm)"
+        )
+    center = (float(inner.center_voxel[0]), float(inner.center_voxel[1]))
+    slices = tuple(int(k) for k in np.unique(index[2]))
+    return InsertRoi(index, inner.radius_mm, center, slices, solid=True)
 
 
 def _narrowest(group: Group, thickness_mm: float) -> float:

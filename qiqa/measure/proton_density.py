@@ -151,6 +151,8 @@ def _seen(
         If too little of the insert or of its bath is seen.
     """
     roi = insert_roi(view, insert)
+    if roi.solid:
+        raise NotMeasurable("only in slices through the plane of the spheres")
     own = image[roi.index]
     sizes = view.series.header.voxel_size_mm
     radius = view.group(insert).outer_diameter_mm / 2

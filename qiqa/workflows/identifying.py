@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from qiqa.core.arrangement import Arrangement
@@ -123,21 +123,21 @@ def protocol_for(phantom: Phantom) -> Protocol:
     )
 
 
-def _some(exam: Exam) -> Sequence[Series]:
-    """Return a few loaded series: magnitudes, of few slices first."""
+def _some(exam: Exam) -> Iterator[Series]:
+    """Load a few series, one when the last was not enough: magnitudes, of few slices first."""
     headers, _ = collect(exam.headers)
     fit = [h for h in headers if h.component in ("magnitude", "tracew", "trace")]
-    fit = [h for h in fit if 1 <= h.shape[2] <= MOST_SLICES]
-    fit.sort(key=lambda h: h.shape[2] * h.shape[3])
-    found = []
+    fit = [h for h in fit if h.shape[2] >= 1]
+    fit.sort(key=lambda h: (h.shape[2] > MOST_SLICES, h.shape[2] * h.shape[3]))
+    tried = 0
     for header in fit:
         try:
-            found.append(load(header))
+            yield load(header)
         except QiqaError:
             continue
-        if len(found) == _MOST_SERIES:
+        tried += 1
+        if tried == _MOST_SERIES:
             break
-    return found
 
 
 def _likely(known: Sequence[Phantom], header: SeriesHeader) -> list[Phantom]:
@@ -147,4 +147,6 @@ def _likely(known: Sequence[Phantom], header: SeriesHeader) -> list[Phantom]:
     def first(phantom: Phantom) -> bool:
         return isinstance(phantom, CylinderPhantom if stack else Arrangement)
 
+    if header.shape[2] > MOST_SLICES:  # stacks of few slices are all that others are known by
+        return [phantom for phantom in known if isinstance(phantom, Arrangement)]
     return sorted(known, key=lambda phantom: not first(phantom))

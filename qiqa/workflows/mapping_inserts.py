@@ -18,11 +18,12 @@ from qiqa.core.pose import PhantomPose
 from qiqa.core.protocol import ExpectedSeries, Protocol
 from qiqa.core.result import ExamSeries
 from qiqa.core.series import Series, SeriesHeader, SourceFile
+from qiqa.geometry.inside import touching
 from qiqa.io.collecting import COLLECTED, collect
 from qiqa.io.loading import load
 from qiqa.locate import locate_together
 from qiqa.locate.arrangement import MOST_SLICES
-from qiqa.measure import Conditions, InsertView
+from qiqa.measure import Conditions, InsertView, insert_body, insert_grid
 from qiqa.workflows.choosing_model import choose
 from qiqa.workflows.labeling import labeled
 from qiqa.workflows.locating import Located, LocatedSeries, exam_series, not_used
@@ -76,8 +77,9 @@ def locate_inserts(
     notes = list(findings)
     loaded: list[Series] = []
     for header in headers:
-        volume = header.shape[2] > MOST_SLICES
-        if header.component in _MAPS or (volume and not any(g.fiducials for g in phantom.group)):
+        if header.component in _MAPS or (
+            header.shape[2] > MOST_SLICES and not _seen_in_volume(phantom)
+        ):
             continue
         progress(f"loading {_name(header)}")
         try:
@@ -131,8 +133,9 @@ def mapped_views(
         view = InsertView(series, pose, phantom, role, conditions=conditions, reference=kind)
         if expected is not None and expected.maps is not None:
             progress(f"fitting {role}")
+            view = dataclasses.replace(view, pose=_of_values(pose, phantom))
             try:
-                maps, said = _mapped(series, pose, phantom, expected)
+                maps, said = _mapped(series, view.pose, phantom, expected)
                 view = dataclasses.replace(view, maps=maps)
                 if maps.model in POOLED:
                     view = pooled(view, expected.window)
@@ -159,13 +162,33 @@ _MAPS = ("adc", "fa", "ev", "t1", "t2", "phase", "real", "imaginary")
 """Kinds of images that hold no magnitudes."""
 
 
+def _of_values(pose: PhantomPose, phantom: Arrangement) -> PhantomPose:
+    """Return a pose by fiducials as one of the inserts that hold values; others as they are."""
+    marks = {group.name for group in phantom.group if group.fiducials}
+    if pose.kind not in marks:
+        return pose
+    kept = tuple(item for item in pose.inserts if item.group not in marks)
+    return dataclasses.replace(
+        pose,
+        kind="+".join(group.name for group in phantom.group if not group.fiducials),
+        inserts=kept,
+        alternatives=tuple(_of_values(one, phantom) for one in pose.alternatives),
+    )
+
+
+def _seen_in_volume(phantom: Arrangement) -> bool:
+    """Say whether a volume can show where the phantom is: by fiducials, or by tubes."""
+    return any(group.fiducials or group.shape == "tube" for group in phantom.group)
+
+
 def _name(header: SeriesHeader) -> str:
     return header.description or header.series_uid
 
 
 def _role(header: SeriesHeader, protocol: Protocol) -> tuple[str, ExpectedSeries | None]:
     """Return the role of a series by what was varied in it."""
-    shape = "volume" if header.shape[2] > MOST_SLICES else "inserts"
+    plain = header.encoding.name == "none"  # a volume without it shows places, but no values
+    shape = "volume" if plain and header.shape[2] > MOST_SLICES else "inserts"
     for expected in protocol.series:
         if expected.orientation == shape and expected.encoding == header.encoding.name:
             return expected.role, expected
@@ -206,8 +229,13 @@ def _around(series: Series, pose: PhantomPose, phantom: Arrangement) -> NDArray[
     mask = np.zeros(header.shape[:3], dtype=bool)
     i, j = np.meshgrid(np.arange(header.shape[0]), np.arange(header.shape[1]), indexing="ij")
     for one in pose.alternatives or (pose,):
+        solid = all(number is None for number in one.slice_numbers)
         for insert in one.inserts:
             group = phantom.find_group(insert.group)
+            if solid:
+                body = insert_body(header, one, insert, group)
+                mask[touching(insert_grid(header), body)] = True
+                continue
             r = group.outer_diameter_mm / 2
             ci, cj, ck = insert.center_voxel
             disk = np.hypot((i - ci) * sizes[0], (j - cj) * sizes[1]) <= r

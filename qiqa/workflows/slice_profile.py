@@ -129,7 +129,12 @@ def _collected(
         t1_ms=np.full(len(inserts), _ASSUMED_T1_MS),
         noise_sd=np.array(noise),
         position_mm=np.array([insert.center_voxel for insert in inserts]) * sizes,
-        radius_mm=np.array([_radius_mm(view.group(insert)) for insert in inserts]),
+        radius_mm=np.array(
+            [
+                math.inf if disk.solid else _radius_mm(view.group(insert))
+                for insert, disk in zip(inserts, disks, strict=True)
+            ]
+        ),
         disk_mm=np.array([disk.radius_mm for disk in disks]),
         offset_mm=np.array(depth) * sizes[2],
         thickness_mm=view.slice_thickness_mm,
