@@ -153,10 +153,25 @@ class Arrangement(Phantom):
         CertificateError
             If no table holds, or none at this temperature: what there is, and what to do.
         """
+        table = self.table_for(group, quantity, insert, serial=serial, field_t=field_t)
+        return table.at(insert, self.find_group(group).labels, degc, field_t)
+
+    def table_for(
+        self, group: str, quantity: str, insert: str, *, serial: str | None, field_t: float | None
+    ) -> Certificate:
+        """Return the table that counts for one insert: the first of `certificates` that has it.
+
+        Parameters are those of `certified`.
+
+        Raises
+        ------
+        CertificateError
+            If no table holds: what there is, and what to do.
+        """
         rows = self.find_group(group).labels
         for table in self.certificates(group, quantity, serial, field_t):
             if insert in (table.inserts or rows):
-                return table.at(insert, rows, degc, field_t)
+                return table
         raise self._uncertified(f"{quantity} of {insert}", group, quantity, serial, field_t)
 
     def _uncertified(

@@ -31,18 +31,18 @@ def certified(view: InsertView, insert: InsertPosition) -> CertifiedInsert:
     """Return the certified value of the mapped quantity in an insert; none is made up."""
     conditions = view.conditions
     rows = view.group(insert).labels
-    tables = tuple(
-        table
-        for table in view.phantom.certificates(
-            insert.group, view.quantity, conditions.serial, conditions.field_strength_t
+    try:
+        table = view.phantom.table_for(
+            insert.group,
+            view.quantity,
+            insert.label,
+            serial=conditions.serial,
+            field_t=conditions.field_strength_t,
         )
-        if insert.label in (table.inserts or rows)
-    )
-    if not tables:
+    except CertificateError:
         return CertifiedInsert(doubt=_no_table(view, insert))
     if conditions.temperature_degc is None:
         return CertifiedInsert(doubt="no reference value: the temperature is unknown")
-    table = tables[0]
     try:
         found = table.at(
             insert.label, rows, conditions.temperature_degc, conditions.field_strength_t
@@ -70,7 +70,8 @@ def _budget(
         BudgetLine(
             name="certificate",
             standard_uncertainty=reference.standard_uncertainty,
-            note=table.uncertainty_kind or None,
+            note="; ".join(filter(None, (table.uncertainty_kind, _other_field(table, conditions))))
+            or None,
         ),
         BudgetLine(
             name="temperature",
@@ -79,6 +80,14 @@ def _budget(
             f"{conditions.temperature_uncertainty_degc:.2g} °C, {conditions.temperature_source}",
         ),
     )
+
+
+def _other_field(table: Certificate, conditions: Conditions) -> str:
+    """Return in words that the scan ran at another field, where that adds to the uncertainty."""
+    field, measured = conditions.field_strength_t, table.measured_at_t
+    if field is None or measured is None or field == measured or not table.percent_per_t:
+        return ""
+    return f"holds the change from {measured:g} to {field:g} T"
 
 
 def _no_table(view: InsertView, insert: InsertPosition) -> str:
