@@ -56,7 +56,7 @@ def _picture(view: InsertView, k: int, here: _Found, measured: Sequence[Measurem
         pixel_mm=sizes[0],
         shapes=tuple(_outline(insert, roi, k, sizes, low) for insert, roi in here),
         plots=() if plot is None else (plot,),
-        caption=f"slice {k + 1}, cut to the inserts; values are means of the map inside the lines",
+        caption=f"slice {k + 1}, cut to the inserts; values are read inside the lines",
     )
 
 
