@@ -218,8 +218,11 @@ _TRAINS = (
 
 
 def _made(stamp: dict[str, Any]) -> str:
-    poses = stamp.get("poses of")
-    before = f" Poses: {poses['date']}, commit {poses['commit']}." if poses else ""
+    before = "".join(
+        f" {part.capitalize()}: {old['date']}, commit {old['commit']}."
+        for part in ("poses", "sessions")
+        if (old := stamp.get(f"{part} of"))
+    )
     return (
         f"{stamp['date']}, commit {stamp['commit']}, seed {stamp['seed']}, "
         f"`benchmarks/validation/arrangement.py`, {stamp['seconds']} s.{before}"
@@ -255,7 +258,7 @@ def main() -> int:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--poses", type=int, default=1000, help="0 keeps the table that is there")
-    parser.add_argument("--sessions", type=int, default=500)
+    parser.add_argument("--sessions", type=int, default=500, help="likewise")
     parser.add_argument("--reduced", action="store_true", help="12 poses and 3 sessions")
     parser.add_argument("--write", action="store_true", help="write docs/validation")
     options = parser.parse_args()
@@ -266,13 +269,15 @@ def main() -> int:
     began = time.perf_counter()
     kept = json.loads((HERE.parents[1] / "docs/validation/arrangement.json").read_text())
     poses = study_poses(options.poses) if options.poses else kept["poses"]
-    rows = study_sessions(options.sessions)
+    rows = study_sessions(options.sessions) if options.sessions else kept["values"]
     for row in rows:
         print({k: round(v, 2) if isinstance(v, float) and k != "true" else v
                for k, v in row.items()})  # fmt: skip
     made = stamp(SEED, time.perf_counter() - began, poses=options.poses, sessions=options.sessions)
-    if not options.poses:
-        made["poses of"] = kept["stamp"].get("poses of") or kept["stamp"]
+    for part, count in (("poses", options.poses), ("sessions", options.sessions)):
+        if not count:
+            made[part] = kept["stamp"][part]
+            made[f"{part} of"] = kept["stamp"].get(f"{part} of") or kept["stamp"]
     if options.write:
         report(poses, rows, made)
     wrong = sum(
