@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import datetime as dt
 import os
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,23 @@ _OTHERS = (
     "spheres 11 to 14 of the first scan 45.8, 33.0, 24.4 and 62.6 ms (certificate 60.2, 42.9, 30.4 "
     "and 21.4: four labels are exchanged) and 1160.7 ms for sphere 1 (1884); hazen (ce5426a) T2 of "
     "the MnCl2 plates +16.9 % on the Siemens 1.5 T scan and +24.9 % on the GE scan, in the median."
+)
+
+
+MNCL2_MM = {
+    "1": (0.013, 0.021, 0.031, 0.047, 0.069, 0.101, 0.145, 0.207, 0.296, 0.421, 0.599, 0.849,
+          1.104, 1.704),
+    "2": (0.0113, 0.0181, 0.0282, 0.0434, 0.0673, 0.0934, 0.1353, 0.193, 0.2768, 0.4276, 0.5555,
+          0.7902, 1.1274, 1.5996),
+}  # fmt: skip
+"""Concentrations [mM] of T2-1 to T2-14 (Stupic et al. 2021; NIST 80100S-20200610-C1)."""
+WATER_PER_S = 0.32
+_SAME = range(6, 12)
+"""Spheres whose relaxivity is summed up: far from water, above the echo spacing, not exchanged."""
+_RELAXIVITY = (
+    "R2 less that of water over the concentration, [1/s/mM]. It is one number for one salt, field "
+    "and temperature, whatever the certificate of a sphere says: how much it scatters tells how "
+    "right T2 of the spheres are to each other. Concentrations are known to about 1 %."
 )
 
 
@@ -108,6 +126,39 @@ def section(title: str, root: Path, name: str, entries: dict[str, Any]) -> list[
     return [*lines, "", *table(heads, rows), ""]
 
 
+def relaxivity(root: Path, title: str, batch: str, name: str, entries: dict[str, Any]) -> list[str]:
+    """Return R2 over concentration: measured, certified, and by one exponential."""
+    from _evidence import table
+
+    from qiqa.io.definitions import load_protocol
+
+    protocol = load_protocol(name)
+    series = tuple(dataclasses.replace(s, model=None) for s in protocol.series)
+    found = values(judged(root, protocol, entries))
+    plain = values(judged(root, dataclasses.replace(protocol, series=series), entries))
+    columns: dict[str, dict[int, float]] = {"measured": {}, "certified": {}, "one exponential": {}}
+    for n, concentration in enumerate(MNCL2_MM[batch], start=1):
+        for column, source in (("measured", found), ("one exponential", plain)):
+            item = source.get(("T2", f"t2_T2-{n}"))
+            if item is not None and item.measurement.measured:
+                columns[column][n] = (1000 / item.measurement.value - WATER_PER_S) / concentration
+        item = found.get(("T2", f"t2_T2-{n}"))
+        if item is not None and item.measurement.reference is not None:
+            t2 = item.measurement.reference.value
+            columns["certified"][n] = (1000 / t2 - WATER_PER_S) / concentration
+    rows = [
+        (f"T2-{n}", *(f"{c[n]:.1f}" if n in c else "" for c in columns.values()))
+        for n in range(1, 15)
+    ]
+    scatter = []
+    for column in columns.values():
+        used = [column[n] for n in _SAME if n in column]
+        mean, sd = statistics.mean(used), statistics.stdev(used)
+        scatter.append(f"{mean:.1f} ± {100 * sd / mean:.1f} %")
+    rows.append((f"T2-{_SAME[0]} to T2-{_SAME[-1]}, mean and SD", *scatter))
+    return [f"## Relaxivity of MnCl2: {title}", "", *table(("sphere", *columns), rows), ""]
+
+
 def main() -> int:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -124,6 +175,10 @@ def main() -> int:
     lines: list[str] = []
     for title, folder, name, entries in CASES[1:2] if options.reduced else CASES:
         lines += section(title, Path(given) / folder, name, entries)
+    if not options.reduced:
+        lines += ["## What T2 of the spheres say together", "", _RELAXIVITY, ""]
+        for (title, folder, name, entries), batch in ((CASES[2], "1"), (CASES[0], "2")):
+            lines += relaxivity(Path(given) / folder, title, batch, name, entries)
     made = stamp(None, time.perf_counter() - began)
     words = f"{made['date']}, commit {made['commit']}, `benchmarks/validation/arrangement_real.py`."
     head = ["# Quantitative phantoms on public scans", "", f"{words} {_ABOUT}", "", _OTHERS, ""]
