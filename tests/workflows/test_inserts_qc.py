@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import least_squares
 
 from qiqa.core.measurement import Measurement, Verdict
 from qiqa.core.result import QcResult
 from qiqa.io.definitions import load_phantom, load_protocol
 from qiqa.io.reading import read
+from qiqa.measure import Conditions, insert_disks
 from qiqa.report.details import pictures
 from qiqa.report.summary import rows
 from qiqa.workflows.choosing import choose_exam
 from qiqa.workflows.identifying import identify, protocol_for
+from qiqa.workflows.mapping_inserts import locate_inserts
 from qiqa.workflows.weekly_qc import QcRequest, run_qc
 
 NOW = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -54,6 +57,40 @@ def test_t1_of_all_spheres_lies_within_3_5_percent_of_the_certificate(system):
         assert m.reference is not None
         assert m.reference.value == certified
         assert abs(m.value / certified - 1) < 0.035, (m.insert, m.value)
+
+
+def test_t1_agrees_with_an_independent_solver(real_data):
+    """Scipy on the same disks and points, every sign pattern tried."""
+    path = real_data("phantoms/system/mrbias_A/T1_VIR")
+    exam = choose_exam(read([path]), [path])
+    phantom, protocol = load_phantom("nist_system"), load_protocol("nist_system")
+    located = locate_inserts(exam, phantom, protocol, Conditions(), lambda _: None)
+    (view,) = (item.view for item in located.found if item.view.quantity == "t1")
+    times = np.array(view.series.header.encoding.values)
+    tr, top = view.series.header.acquisition.tr_ms, view.series.stored_range[1]
+    compared = 0
+    for insert in (view.pose.alternatives or (view.pose,))[0].inserts:
+        fit = view.fits[insert.center_voxel]
+        voxels = view.series.signal[insert_disks(view, insert)[0].index].astype(float)
+        power = (voxels**2).mean(axis=0) - 2 * view.maps.noise_sd**2
+        usable = [n for n in np.argsort(times) if (voxels[:, n] >= top).mean() <= 0.02]
+        used = usable[: fit.n_used]
+        ti, signal = times[used], np.sqrt(np.maximum(power[used], 0))
+
+        def left(p, signs, ti=ti, signal=signal):
+            t1, m0, k = p
+            whole = np.exp(-tr / t1)
+            return m0 * (1 - (1 + k) * np.exp(-ti / t1) + k * whole) - signs * signal
+
+        tried = []
+        for negative in range(len(used) + 1):
+            signs = np.where(np.arange(len(used)) < negative, -1.0, 1.0)
+            start = (fit.value * 1.1, signal.max(), 0.95)
+            tried.append(least_squares(left, start, x_scale="jac", args=(signs,)))
+        best = min(tried, key=lambda found: found.cost if 0.3 <= found.x[2] <= 3.0 else np.inf)
+        assert fit.value == pytest.approx(best.x[0], rel=0.002), insert.label
+        compared += 1
+    assert compared == 14
 
 
 def test_labels_rest_on_geometry_alone(system):
