@@ -86,7 +86,8 @@ def test_t1_agrees_with_an_independent_solver(real_data):
         for negative in range(len(used) + 1):
             signs = np.where(np.arange(len(used)) < negative, -1.0, 1.0)
             start = (fit.value * 1.1, signal.max(), 0.95)
-            tried.append(least_squares(left, start, x_scale="jac", args=(signs,)))
+            limits = ((5.0, 0.0, 0.0), (2e4, np.inf, 5.0))
+            tried.append(least_squares(left, start, bounds=limits, x_scale="jac", args=(signs,)))
         best = min(tried, key=lambda found: found.cost if 0.3 <= found.x[2] <= 3.0 else np.inf)
         assert fit.value == pytest.approx(best.x[0], rel=0.002), insert.label
         compared += 1
