@@ -10,6 +10,7 @@ import numpy as np
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.measurement import BudgetLine, Measurement
 from qiqa.core.pose import InsertPosition
+from qiqa.measure._alike import alike
 from qiqa.measure._insert_roi import InsertRoi, insert_roi
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
@@ -27,15 +28,7 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
     Noise is the SD of the difference of two images of one acquisition over the root of 2 (NEMA
     MS 1-2008, method 1). Told once, on the second of the two.
     """
-    pair = [
-        other
-        for other in siblings
-        if other.role == view.role
-        and other.kind == "images"
-        and other.series.header.shape == view.series.header.shape
-        and np.allclose(other.series.header.affine, view.series.header.affine, atol=0.1)
-        and other.pose.labels not in ("unresolved", "none")
-    ]
+    pair = alike(view, siblings)
     if view.series.header.shape[3] != 1 or len(pair) != 2 or pair[1] is not view:
         return Outcome()
     found: list[Measurement] = []

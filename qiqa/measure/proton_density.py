@@ -18,6 +18,7 @@ from qiqa.core.errors import CertificateError, NotMeasurable
 from qiqa.core.measurement import BudgetLine, Measurement
 from qiqa.core.phantom import ReferenceValue
 from qiqa.core.pose import InsertPosition
+from qiqa.measure._alike import alike
 from qiqa.measure._insert_roi import insert_roi
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
@@ -57,16 +58,8 @@ def measure(view: InsertView, siblings: tuple[InsertView, ...]) -> Outcome:
 
     Of images of one acquisition the mean is taken; told once, on the last of them.
     """
-    same = [
-        other
-        for other in siblings
-        if other.role == view.role
-        and other.kind == "images"
-        and other.series.header.shape == view.series.header.shape
-        and np.allclose(other.series.header.affine, view.series.header.affine, atol=0.1)
-    ]
-    named = view.pose.labels not in ("unresolved", "none")
-    if view.series.header.encoding.name != "none" or not named or same[-1] is not view:
+    same = alike(view, siblings)
+    if view.series.header.encoding.name != "none" or not same or same[-1] is not view:
         return Outcome()
     image = np.mean([other.series.signal.astype(np.float64) for other in same], axis=0)[..., 0]
     found: list[Measurement] = []
