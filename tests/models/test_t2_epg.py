@@ -9,7 +9,7 @@ import pytest
 
 from qiqa.core.errors import FitError
 from qiqa.core.maps import FitStatus
-from qiqa.core.signal_model import Points
+from qiqa.core.signal_model import Points, Pulses
 from qiqa.fitting import fit_arrays
 from qiqa.fitting.engines import epg as engine
 from qiqa.fitting.misfit import misfit
@@ -326,3 +326,20 @@ def test_precision(t2, b1, snr):
     assert abs(np.nanmean(found) - t2) < 0.25 * spread
     inside = np.abs(found - t2) < 2 * maps.standard_error("t2").ravel()
     assert 0.9 < inside.mean() < 0.99
+
+
+def test_pulses_of_ones_own():
+    """What a train was made with gives its T2 back; the usual pulses do not."""
+    pulses = Pulses(excitation_time_bandwidth=2.0, refocusing_time_bandwidth=6.0,
+                    refocusing_width=1.4)  # fmt: skip
+    t2 = np.array([40.0, 90.0, 250.0])
+    signal = predicted(t2, 0.9, s0=1000.0, pulses=pulses, t1=1000.0)
+    own = fit_arrays(signal, "t2_epg", TE, noise_sd=None, pulses=pulses, t1=1000.0)
+    assert own.estimate("t2")[:, 0, 0] == pytest.approx(t2, rel=2e-3)
+    usual = fit_arrays(signal, "t2_epg", TE, noise_sd=None, t1=1000.0)
+    assert np.abs(usual.estimate("t2")[:, 0, 0] / t2 - 1).max() > 0.01
+
+
+def test_pulses_are_refused_where_they_mean_nothing():
+    with pytest.raises(FitError, match="has no use for Pulses"):
+        fit_arrays(np.ones((3, 2)), "t2", (10.0, 20.0, 30.0), pulses=Pulses())
