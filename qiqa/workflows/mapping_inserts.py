@@ -45,7 +45,9 @@ def conditions_of(
     given = entries.get("temperature")
     if given is not None:
         own = entries.get("temperature_uncertainty")
-        degc, u, source = float(given), float(own or _THERMOMETER_DEGC), "entered"
+        degc, u = float(given), float(own or _THERMOMETER_DEGC)
+        read = entries.get("temperature_source")
+        source = f"entered, by {read}" if read else "entered"
     elif protocol.assumed_degc is not None:
         low, high = protocol.assumed_degc
         degc, u = (low + high) / 2, (high - low) / math.sqrt(12)

@@ -6,6 +6,7 @@ from qiqa.assess import assess
 from qiqa.core.errors import UsageError
 from qiqa.io.definitions import load_protocol
 from qiqa.workflows.entries import check_entries, entered_measurements
+from qiqa.workflows.mapping_inserts import conditions_of
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +76,13 @@ def test_readings_by_eye_are_judged(protocol, entry, value, verdict):
 
 def test_other_entries_are_no_measurements(protocol):
     assert entered_measurements(protocol, {"temperature": "21", "initials": "AB"}) == ()
+
+
+def test_where_a_temperature_was_read_stands_in_its_budget():
+    protocol = load_protocol("nist_system")
+    given = {"temperature": "21.5", "temperature_source": "liquid crystal"}
+    found = conditions_of(protocol, given, 3.0)
+    assert (found.temperature_degc, found.temperature_uncertainty_degc) == (21.5, 0.5)
+    assert found.temperature_source == "entered, by liquid crystal"
+    assert conditions_of(protocol, {"temperature": "21.5"}, 3.0).temperature_source == "entered"
+    assert "not entered" in conditions_of(protocol, {}, 3.0).temperature_source
