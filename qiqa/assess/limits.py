@@ -96,7 +96,7 @@ def _close_call(measurement: Measurement, levels: _Levels) -> str | None:
         # a lower end of 0 only says that the quantity has no sign: there is no other verdict below
         for level in (level for level in pair or () if level != 0.0):
             if interval.low < level < interval.high:
-                return f"close call: the uncertainty reaches across the {name} {level:g}"
+                return f"close call: the uncertainty reaches across the {name} {level:.4g}"
     return None
 
 

@@ -130,7 +130,8 @@ def _pose(
     ]
     first = poses[0]
     others = together - len(mine)
-    shared = (f"agrees with {others} other views of the same exam",) if others > 0 else ()
+    views = "view" if others == 1 else "views"
+    shared = (f"agrees with {others} other {views} of the same exam",) if others > 0 else ()
     if len(poses) == 1:
         return dataclasses.replace(first, labels="independent", evidence=(*first.evidence, *shared))
     words = f"{len(poses)} ways of placing it fit alike"
