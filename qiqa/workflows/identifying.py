@@ -27,6 +27,8 @@ __all__ = ["Identity", "identify", "protocol_for", "what_is_shown"]
 
 _MOST_SERIES = 6
 """Series that are looked at; one that shows a phantom is enough."""
+_MEASURES = {"b_value": "adc", "inversion_time": "t1", "flip_angle": "t1", "echo_time": "t2"}
+"""What is measured by varying what."""
 _SURE = 0.6
 """Score from which nothing else need be tried: what is no phantom of a kind stays below 0.45."""
 
@@ -149,4 +151,11 @@ def _likely(known: Sequence[Phantom], header: SeriesHeader) -> list[Phantom]:
 
     if header.shape[2] > MOST_SLICES:  # stacks of few slices are all that others are known by
         return [phantom for phantom in known if isinstance(phantom, Arrangement)]
-    return sorted(known, key=lambda phantom: not first(phantom))
+    quantity = _MEASURES.get(header.encoding.name)
+
+    def holds(phantom: Phantom) -> bool:
+        """Say whether it is certified in what the series measures."""
+        own = phantom.certificate if isinstance(phantom, Arrangement) else ()
+        return any(table.quantity == quantity for table in own)
+
+    return sorted(known, key=lambda phantom: (not first(phantom), not holds(phantom)))
