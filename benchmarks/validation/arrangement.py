@@ -254,6 +254,11 @@ def report(poses: dict[str, Any], rows: list[dict[str, Any]], stamp: dict[str, A
     write("arrangement", lines, {"stamp": stamp, "poses": poses, "values": rows})
 
 
+def _read(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows as they were before JSON, which has no NaN."""
+    return [{k: math.nan if v is None else v for k, v in row.items()} for row in rows]
+
+
 def main() -> int:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -269,7 +274,7 @@ def main() -> int:
     began = time.perf_counter()
     kept = json.loads((HERE.parents[1] / "docs/validation/arrangement.json").read_text())
     poses = study_poses(options.poses) if options.poses else kept["poses"]
-    rows = study_sessions(options.sessions) if options.sessions else kept["values"]
+    rows = study_sessions(options.sessions) if options.sessions else _read(kept["values"])
     for row in rows:
         print({k: round(v, 2) if isinstance(v, float) and k != "true" else v
                for k, v in row.items()})  # fmt: skip
