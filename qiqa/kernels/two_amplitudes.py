@@ -247,17 +247,9 @@ def fit_two_amplitudes(
                     _careful_steps(model, signed, constants, even, q, bounds, n - 3, wide, lanes_of)
                 else:
                     _quick_steps(
-                        model,
-                        signed,
-                        (single, constants),
-                        even,
-                        q,
-                        bounds,
-                        work,
-                        wide,
-                        step,
+                        model, signed, (single, constants), even, q, bounds, work, wide, step,
                         lanes_of,
-                    )
+                    )  # fmt: skip
                     settle(t, bounds, freedom, found, step, wide[21], shape, state)
                 _keep_better(candidate, top[candidate], kept, signs, wide, lanes_of)
             for v in range(BLOCK):

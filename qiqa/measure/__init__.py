@@ -10,8 +10,9 @@ from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import Measurement
 from qiqa.core.registry import Registry
 from qiqa.measure._insert_bodies import insert_body, insert_grid
+from qiqa.measure._insert_roi import InsertRoi
 from qiqa.measure.insert_fit import InsertFit, spread_beyond_noise
-from qiqa.measure.insert_values import insert_disks, insert_means, insert_voxels
+from qiqa.measure.insert_values import insert_disks, insert_means, insert_voxels, measured_t1
 from qiqa.measure.insert_view import Conditions, InsertView
 from qiqa.measure.outcome import Outcome, not_measured
 from qiqa.measure.stack_view import StackView
@@ -21,6 +22,7 @@ __all__ = [
     "FAMILIES",
     "Conditions",
     "InsertFit",
+    "InsertRoi",
     "InsertView",
     "Outcome",
     "StackView",
@@ -31,6 +33,7 @@ __all__ = [
     "insert_means",
     "insert_voxels",
     "measure",
+    "measured_t1",
     "spread_beyond_noise",
 ]
 

@@ -26,7 +26,14 @@ from qiqa.fitting.shared_pulses import (
     fit_shared_pulses,
     refit_t2,
 )
-from qiqa.measure import InsertFit, InsertView, insert_disks, spread_beyond_noise
+from qiqa.measure import (
+    InsertFit,
+    InsertRoi,
+    InsertView,
+    insert_disks,
+    measured_t1,
+    spread_beyond_noise,
+)
 from qiqa.metrology.noise import mean_signal
 from qiqa.workflows.pooled import PROFILED
 
@@ -50,6 +57,7 @@ _U_MEASURED, _U_CERTIFIED, _U_OTHER_UNIT, _U_ASSUMED = 0.03, 0.1, 0.2, 0.7
 (temperature included), from that of another unit, guessed."""
 
 Values = NDArray[np.float64]
+_Disks = dict[str, tuple[InsertRoi, ...]]
 
 
 def with_slice_profile(
@@ -68,10 +76,11 @@ def with_slice_profile(
     """
     assert view.maps is not None  # noqa: S101 - the caller fitted them
     simple = dataclasses.replace(view, order_maps=view.maps)
-    inserts, trains, fits = _collected(view)
+    disks, inserts, trains, fits = _collected(view)
     if trains is None:
         return _without(simple, fits, "too few inserts have echoes that can be used")
-    t1 = [_t1(view, insert, views) for insert in inserts]
+    measured = measured_t1(tuple(views))
+    t1 = [_t1(view, insert, measured) for insert in inserts]
     trains = dataclasses.replace(trains, t1_ms=np.array([value for value, _ in t1]))
     try:
         found = fit_shared_pulses(trains)
@@ -86,26 +95,30 @@ def with_slice_profile(
         return _without(simple, fits, words)
     field = np.full(view.series.header.shape[:3], _ASSUMED_T1_MS)
     for insert, (value, _) in zip(inserts, t1, strict=True):
-        field[insert_disks(view, insert)[0].index] = value
+        field[disks[insert.label][0].index] = value
     maps = fit(
         view.series, PROFILED, mask=mask, noise_sd=view.maps.noise_sd, pulses=found.pulses, t1=field
     )
     view = dataclasses.replace(simple, maps=maps)
-    fits |= _fits(view, inserts, trains, found, [u for _, u in t1])
+    fits |= _fits(view, disks, inserts, trains, found, [u for _, u in t1])
     return dataclasses.replace(view, fits=fits), _chosen(view, found, left)
 
 
 def _collected(
     view: InsertView,
-) -> tuple[list[InsertPosition], Trains | None, dict[tuple[float, float, float], InsertFit]]:
-    """Return the inserts with usable echoes, these, and why others have none."""
+) -> tuple[
+    _Disks, list[InsertPosition], Trains | None, dict[tuple[float, float, float], InsertFit]
+]:
+    """Return disks by label, the inserts with usable echoes, these, and why others have none."""
+    disks: _Disks = {}
     inserts, signals, used, noise, fits = [], [], [], [], {}
     for insert in view.pose.inserts:
         try:
-            signal, good, sd = _echoes(view, insert, 0)
+            disks[insert.label] = insert_disks(view, insert)
         except NotMeasurable as reason:
             fits[insert.center_voxel] = InsertFit(reason=reason.message)
             continue
+        signal, good, sd = _echoes(view, disks[insert.label][0])
         if good.sum() < _LEAST:
             fits[insert.center_voxel] = InsertFit(
                 reason=f"{int(good.sum())} of {good.size} echoes are above the noise and not "
@@ -117,11 +130,11 @@ def _collected(
         used.append(good)
         noise.append(sd)
     if not inserts:
-        return [], None, fits
+        return disks, [], None, fits
     sizes = np.array(view.series.header.voxel_size_mm)
     times = view.series.header.encoding.values
-    disks = [insert_disks(view, insert)[0] for insert in inserts]
-    depth = [i.center_voxel[2] - d.slices[0] for i, d in zip(inserts, disks, strict=True)]
+    own = [disks[insert.label][0] for insert in inserts]
+    depth = [i.center_voxel[2] - d.slices[0] for i, d in zip(inserts, own, strict=True)]
     trains = Trains(
         signal=np.array(signals),
         used=np.array(used),
@@ -132,14 +145,14 @@ def _collected(
         radius_mm=np.array(
             [
                 math.inf if disk.solid else _radius_mm(view.group(insert))
-                for insert, disk in zip(inserts, disks, strict=True)
+                for insert, disk in zip(inserts, own, strict=True)
             ]
         ),
-        disk_mm=np.array([disk.radius_mm for disk in disks]),
+        disk_mm=np.array([disk.radius_mm for disk in own]),
         offset_mm=np.array(depth) * sizes[2],
         thickness_mm=view.slice_thickness_mm,
     )
-    return inserts, trains, fits
+    return disks, inserts, trains, fits
 
 
 def _radius_mm(group: Group) -> float:
@@ -147,13 +160,10 @@ def _radius_mm(group: Group) -> float:
     return math.inf if group.shape == "tube" else group.inner_diameter_mm / 2
 
 
-def _echoes(
-    view: InsertView, insert: InsertPosition, disk: int
-) -> tuple[Values, NDArray[np.bool_], float]:
+def _echoes(view: InsertView, where: InsertRoi) -> tuple[Values, NDArray[np.bool_], float]:
     """Return the mean signal of a disk by echo time, which echoes count, and the noise in it."""
     assert view.maps is not None  # noqa: S101
     order = np.argsort(view.series.header.encoding.values, kind="stable")
-    where = insert_disks(view, insert)[disk]
     voxels = view.series.signal[where.index].astype(np.float64)[:, order]
     known = view.maps.noise_sd
     sd = float(known) if known is not None and math.isfinite(known) else 0.0
@@ -166,16 +176,11 @@ def _echoes(
 
 
 def _t1(
-    view: InsertView, insert: InsertPosition, views: Sequence[InsertView]
+    view: InsertView, insert: InsertPosition, measured: dict[str, tuple[float, float]]
 ) -> tuple[float, float]:
     """Return T1 of an insert [ms] and how uncertain ln T1 is."""
-    for other in views:
-        if other.quantity != "t1" or other.pose.labels == "unresolved":
-            continue
-        for same in other.pose.inserts:
-            known = other.fits.get(same.center_voxel)
-            if same.label == insert.label and known is not None and known.value > 0:
-                return known.value, _U_MEASURED
+    if insert.label in measured:
+        return measured[insert.label][0], _U_MEASURED
     conditions, rows = view.conditions, view.group(insert).labels
     own = view.phantom.certificates(
         insert.group, "t1", conditions.serial, conditions.field_strength_t
@@ -198,14 +203,15 @@ def _t1(
 
 def _fits(
     view: InsertView,
+    disks: _Disks,
     inserts: list[InsertPosition],
     trains: Trains,
     found: SharedPulses,
     u_t1: list[float],
 ) -> dict[tuple[float, float, float], InsertFit]:
     moved = []
-    for disk in range(1, len(insert_disks(view, inserts[0]))):
-        signal = np.array([_echoes(view, insert, disk)[0] for insert in inserts])
+    for n in range(1, len(disks[inserts[0].label])):
+        signal = np.array([_echoes(view, disks[insert.label][n])[0] for insert in inserts])
         moved.append(refit_t2(dataclasses.replace(trains, signal=signal), found))
     elsewhere = refit_t2(trains, found, found.u_offset_mm)
     fits = {}
@@ -226,7 +232,7 @@ def _fits(
             freedom=found.freedom,
             n_used=int(trains.used[n].sum()),
             moved=tuple(float(t2[n]) for t2 in moved),
-            voxel_spread=_spread(view, insert),
+            voxel_spread=_spread(view, disks[insert.label][0]),
             pulses=float(found.u_pulses[n]) * value,
             depth=abs(float(elsewhere[n]) - value),
             t1=abs(float(found.per_t1[n])) * u_t1[n] * value,
@@ -234,9 +240,8 @@ def _fits(
     return fits
 
 
-def _spread(view: InsertView, insert: InsertPosition) -> float:
+def _spread(view: InsertView, disk: InsertRoi) -> float:
     assert view.maps is not None  # noqa: S101
-    disk = insert_disks(view, insert)[0]
     values = view.maps.estimate("t2")[disk.index].astype(np.float64)
     errors = view.maps.standard_error("t2")[disk.index].astype(np.float64)
     return spread_beyond_noise(values, errors, disk.n_voxels * view.acquired_share)
