@@ -20,8 +20,11 @@ __all__ = [
     "Chart",
     "Curve",
     "DriftFinding",
+    "FleetState",
     "Forecast",
     "Kind",
+    "ScannerState",
+    "ScannerSummary",
     "Segment",
     "SeriesState",
     "ServiceEvent",
@@ -310,3 +313,58 @@ class SeriesState:
     """What to know about the chart: too few exams, ties, exams that resemble the one before."""
     forecast: Forecast | None = None
     verdict: str = "not_evaluated"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ScannerState:
+    """One scanner with every series of it: what its page shows."""
+
+    scanner: str
+    label: str = ""
+    """Maker, model, field; empty where not known."""
+    series: tuple[SeriesState, ...]
+    findings: tuple[DriftFinding, ...] = ()
+    """Those of all series and of the scanner itself (missed exams, bias), worst first."""
+    events: tuple[ServiceEvent, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    notes: tuple[str, ...] = ()
+    exams: int = 0
+    first_exam: dt.datetime | None = None
+    last_exam: dt.datetime | None = None
+    every_days: float = math.nan
+    """Days from exam to exam, as scheduled or as seen; NaN: irregular."""
+    verdict: str = "not_evaluated"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerSummary:
+    """One scanner as a line of the fleet's page."""
+
+    scanner: str
+    label: str
+    verdict: str
+    findings: tuple[DriftFinding, ...]
+    """Worst first."""
+    charted: int
+    """Series that have a chart."""
+    learning: int
+    """Series that still need exams before there can be one."""
+    exams: int
+    last_exam: dt.datetime | None
+    overdue_days: float = 0.0
+    page: str = ""
+    """File of the scanner's page, empty where none was written."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FleetState:
+    """All scanners: what the fleet's page shows, what needs attention first."""
+
+    now: dt.datetime
+    """Wall clock for which it was made."""
+    scanners: tuple[ScannerSummary, ...]
+    false_alarms_per_year: float
+    """Allowed over all scanners, from which the limits were made."""
+    notes: tuple[str, ...] = ()
+    source: str = ""
+    """Database or file."""
