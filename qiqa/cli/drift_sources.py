@@ -1,0 +1,137 @@
+"""Values of `qiqa drift` from the history or a table."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qiqa.cli.console import progress, say, tell_findings
+from qiqa.cli.deliver import current_user
+from qiqa.cli.drift import Options, moment_of, policy_of
+from qiqa.core.drift import TimeSeries
+from qiqa.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from qiqa.store import Store
+    from qiqa.workflows.watching import Records, Watched
+
+__all__ = ["chosen", "from_store", "from_table", "records_of"]
+
+MOST_PAGES = 12
+"""Scanners up to which each gets its page; of more, only the one that is asked for."""
+
+
+def from_table(options: Options) -> Watched:
+    """Look at the values of a table; it has no events, baselines or alarms."""
+    from qiqa.io.history_table import read_history_table
+    from qiqa.workflows.watching import Records, watch
+
+    if options.store is not None:
+        raise UsageError("not with --table", where="--store")
+    assert options.table is not None  # noqa: S101 - the caller looked
+    read = read_history_table(options.table, _columns(options))
+    tell_findings(read.findings, to_error=True)
+    series = chosen(read.series, options)
+    last = max(s.at[-1] for s in read.series).astype("datetime64[us]").astype(dt.datetime)
+    scanners = len({s.scanner for s in series})
+    with progress() as tell:
+        return watch(
+            series,
+            Records(),
+            now=moment_of(options, last),
+            policy=policy_of(options, scanners),
+            detail=scanners <= MOST_PAGES,
+            source=str(options.table),
+            tell=tell,
+        )
+
+
+def _columns(options: Options) -> dict[str, str]:
+    """Return name of qiqa -> name in the file."""
+    made = {}
+    for text in options.column:
+        name, sign, column = text.partition("=")
+        if not sign or not name.strip() or not column.strip():
+            raise UsageError(
+                f"{text!r} is not NAME=COLUMN", where="--column", hint="for instance value=PSNR"
+            )
+        made[name.strip()] = column.strip()
+    return made
+
+
+def chosen(series: Sequence[TimeSeries], options: Options) -> list[TimeSeries]:
+    """Return the series that were asked for.
+
+    Raises
+    ------
+    UsageError
+        If there is none of a scanner or name; says which there are.
+    """
+    found = list(series)
+    for field, wanted in (("scanner", options.scanner), ("name", options.name)):
+        if wanted is None:
+            continue
+        there = sorted({getattr(s, field) for s in found})
+        found = [s for s in found if getattr(s, field) == wanted]
+        if not found:
+            shown = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
+            raise UsageError(f"there is no {field} {wanted!r}; there is {shown}", where=f"--{field}")
+    return found
+
+
+def records_of(store: Store, scanner: str | None = None) -> Records:
+    """Return what is on record about scanners."""
+    from qiqa.workflows.watching import Records
+
+    labels = {str(e["scanner"]): str(e["scanner_label"]) for e in store.exams(scanner=scanner)}
+    return Records(
+        events=store.events(scanner),
+        baselines=store.baselines(scanner),
+        alarms=store.alarms(scanner),
+        labels=labels,
+    )
+
+
+def from_store(options: Options) -> Watched:
+    """Look at the history, raise alarms that are new, and show all with their state."""
+    from qiqa.store import open_store
+    from qiqa.workflows.alarming import new_alarms
+    from qiqa.workflows.watching import marked, watch
+
+    if options.column:
+        raise UsageError("needs --table", where="--column")
+    with open_store(options.store, create=not options.read_only) as store:
+        tell_findings(store.findings, to_error=True)
+        series = chosen(store.columns(scanner=options.scanner), options)
+        if not series:
+            raise UsageError(
+                "the history holds no values that can be charted",
+                where=store.url,
+                hint="exams need a scanner with a serial number (or --scanner) and a date",
+            )
+        records = records_of(store, options.scanner)
+        scanners = len({s.scanner for s in series})
+        now = moment_of(options, dt.datetime.now())  # noqa: DTZ005 - charts are in local time
+        policy = policy_of(options, scanners)
+        with progress() as tell:
+            made = watch(
+                series,
+                records,
+                now=now,
+                policy=policy,
+                detail=scanners <= MOST_PAGES,
+                source=store.url,
+                tell=tell,
+            )
+        if options.read_only or options.name is not None or options.as_of is not None:
+            return made  # a part of the values, or another day, is not what alarms are raised on
+        raised = [f for state in made.scanners for f in new_alarms(state, records.alarms)]
+        user, at = current_user(), dt.datetime.now(dt.UTC)
+        for finding in raised:
+            store.raise_alarm(finding, user=user, now=at)
+        if raised:
+            count = "1 new alarm" if len(raised) == 1 else f"{len(raised)} new alarms"
+            say(f"{count} on record", to_error=True)
+        alarms = store.alarms(options.scanner)
+    return marked(made, alarms)

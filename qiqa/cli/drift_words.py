@@ -1,0 +1,85 @@
+"""What `qiqa drift` prints: what, when, how sure, what next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qiqa.cli.console import say, say_parts
+from qiqa.cli.layout import Row, Section, table
+from qiqa.core.drift import DriftFinding, FleetState, ScannerSummary
+from qiqa.report.drift_text import headline, sentence
+
+if TYPE_CHECKING:
+    from qiqa.workflows.watching import Watched
+
+__all__ = ["tell"]
+
+_STYLES = {"action": "bold red", "tolerance": "yellow", "pass": None, "not_evaluated": "dim"}
+_MARKS = {"action": "!! ", "tolerance": "!  ", "pass": "   ", "not_evaluated": "?  "}
+_MOST = 12
+"""Findings of one scanner that are printed; the page has all."""
+
+
+def tell(made: Watched, *, to_error: bool = False) -> None:
+    """Print the fleet: what needs attention first, then one line a scanner."""
+    fleet = made.fleet
+    say(headline(fleet), style="bold", to_error=to_error)
+    for one in fleet.scanners:
+        if one.verdict in ("action", "tolerance"):
+            _scanner(one, to_error)
+    quiet = [one for one in fleet.scanners if one.verdict not in ("action", "tolerance")]
+    if quiet and not to_error:
+        say("")
+        _quiet(quiet)
+    notes = _notes(made)
+    for note in notes:
+        say(note, to_error=to_error)
+
+
+def _scanner(one: ScannerSummary, to_error: bool) -> None:
+    say("", to_error=to_error)
+    label = f"{one.scanner}  {one.label}".rstrip()
+    say(label, style="bold", to_error=to_error)
+    urgent = [f for f in one.findings if f.verdict in ("action", "tolerance")]
+    for finding in urgent[:_MOST]:
+        _finding(finding, to_error)
+    if len(urgent) > _MOST:
+        say(f"   and {len(urgent) - _MOST} more", to_error=to_error)
+
+
+def _finding(finding: DriftFinding, to_error: bool) -> None:
+    mark = (_MARKS[finding.verdict], _STYLES[finding.verdict])
+    say_parts([mark, (sentence(finding), None)], to_error=to_error)
+    after = finding.hint
+    if finding.alarm_id:
+        after += f" (alarm {finding.alarm_id}, {finding.state})"
+    if after:
+        say(f"      {after}", to_error=to_error)
+
+
+def _quiet(scanners: Sequence[ScannerSummary]) -> None:
+    rows = tuple(
+        Row(
+            cells=(
+                one.scanner,
+                "in control" if one.verdict == "pass" else "too few exams",
+                str(one.charted),
+                str(one.learning),
+                str(one.exams),
+                "" if one.last_exam is None else f"{one.last_exam:%Y-%m-%d}",
+            )
+        )
+        for one in scanners
+    )
+    columns = ("scanner", "state", "charts", "learning", "exams", "last exam")
+    table(columns, [Section(rows=rows)], right=(2, 3, 4))
+
+
+def _notes(made: Watched) -> list[str]:
+    fleet: FleetState = made.fleet
+    notes = [f"{s.scanner}: {note}" for s in made.scanners for note in s.notes]
+    budget = fleet.false_alarms_per_year
+    many = f"{len(fleet.scanners)} scanners" if len(fleet.scanners) > 1 else "1 scanner"
+    allowed = f"limits allow for at most {budget:.3g} false alarms a year on {many}"
+    return ["", allowed, *notes]

@@ -1,0 +1,179 @@
+"""What happened to a series that signalled: a step or a ramp, when, and how large.
+
+Both models have a level before, a size and a beginning; the beginning is unknown. With flat priors
+on level, size (of the whole change up to now) and the logarithm of the SD, and every exam equally
+likely to be the first changed one, the posterior of the beginning has a closed form: the marginal
+likelihood |X'WX|^(-1/2) RSS^(-dof/2) (Smith, Biometrika 1975;62:407, for the step). Its 95 % set
+is the interval of the date; the interval of the size averages over it, so that not knowing when is
+part of not knowing how much.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize, special
+
+__all__ = ["Change", "likeliest_change"]
+
+FloatArray = NDArray[np.float64]
+_COVERAGE = 0.95
+_PRIOR = {"step": 0.0, "trend": -math.log(3.0)}
+"""Logarithm of how likely a kind is beforehand: what is repaired, upgraded or knocked steps, and
+early in a change the two look alike."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One change of level inside a window; positions count from the window's first exam."""
+
+    kind: str
+    """`step` or `trend`."""
+    begins: int
+    """Most likely first changed exam."""
+    earliest: int
+    latest: int
+    """Ends of the 95 % set of the first changed exam."""
+    size: float
+    """Step, or change from the beginning of the ramp to the window's end."""
+    interval: tuple[float, float]
+    """95 %, over all beginnings."""
+    probability: float
+    """Of this kind against the other one."""
+    slope: float = math.nan
+    """Ramp: size per unit of time."""
+    slope_interval: tuple[float, float] = (math.nan, math.nan)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Fit:
+    """One model at every beginning; arrays (b,)."""
+
+    log_evidence: FloatArray
+    size: FloatArray
+    error: FloatArray
+    per_size: FloatArray
+    """What one unit of size is in slope; 1 for a step."""
+
+
+def likeliest_change(
+    y: FloatArray,
+    variance: FloatArray,
+    time: FloatArray,
+    *,
+    sd: float = math.nan,
+    dof: int = 0,
+    latest: int | None = None,
+    only: str | None = None,
+) -> Change | None:
+    """Return the likeliest step or ramp in a window, None where there are too few exams.
+
+    Parameters
+    ----------
+    y
+        Values (n,), finite.
+    variance
+        (n,) relative variances.
+    time
+        (n,) times, ascending; slopes are per unit of it.
+    sd, dof
+        What is known of the SD of one value from elsewhere, and on how many degrees of freedom.
+    latest
+        Last exam that can be the first changed one; None: the last one.
+    only
+        `step` or `trend`, to fit one kind; None lets the evidence decide.
+    """
+    n = y.size
+    if n < 3 or n - 2 + dof < 1:
+        return None
+    known = dof * sd * sd if dof > 0 else 0.0
+    fits = {
+        kind: _fit(kind, y, 1.0 / variance, time, known, n - 2 + dof, latest or n - 1)
+        for kind in ("step", "trend")
+        if only in (None, kind)
+    }
+    evidence = {k: float(special.logsumexp(f.log_evidence)) + _PRIOR[k] for k, f in fits.items()}
+    kind = max(evidence, key=lambda k: evidence[k])
+    others = [value for other, value in evidence.items() if other != kind]
+    odds = 1.0 if not others else 1.0 / (1.0 + math.exp(min(others[0] - evidence[kind], 0.0)))
+    return _summary(kind, fits[kind], n - 2 + dof, odds)
+
+
+def _fit(
+    kind: str,
+    y: FloatArray,
+    w: FloatArray,
+    time: FloatArray,
+    known: float,
+    dof: int,
+    latest: int,
+) -> _Fit:
+    """Fit level and size at every beginning 1 ... latest, weighted least squares."""
+    n = y.size
+    begins = np.arange(1, min(latest, n - 1) + 1)
+    if kind == "step":
+        column = (np.arange(n)[None, :] >= begins[:, None]).astype(np.float64)
+        per_size = np.ones(begins.size)
+    else:
+        # the ramp leaves the level at the exam before the first changed one and is 1 at the end
+        length = np.maximum(time[-1] - time[begins - 1], 1e-12)
+        column = np.clip((time[None, :] - time[begins - 1][:, None]) / length[:, None], 0.0, None)
+        per_size = 1.0 / length
+    total = w.sum()
+    mean_c = column @ w / total
+    mean_y = float(w @ y) / total
+    centered = column - mean_c[:, None]
+    scc = np.einsum("bn,bn,n->b", centered, centered, w)
+    scy = centered @ (w * (y - mean_y))
+    usable = scc > 1e-12
+    safe = np.where(usable, scc, 1.0)
+    size = scy / safe
+    rss = float(w @ (y - mean_y) ** 2) - scy * size + known
+    rss = np.maximum(rss, 1e-300)
+    log_evidence = -0.5 * np.log(total * safe) - 0.5 * dof * np.log(rss)
+    log_evidence[~usable] = -np.inf
+    return _Fit(log_evidence, size, np.sqrt(rss / dof / safe), per_size)
+
+
+def _summary(kind: str, fit: _Fit, dof: int, odds: float) -> Change:
+    weight = np.exp(fit.log_evidence - fit.log_evidence.max())
+    weight /= weight.sum()
+    order = np.argsort(-weight, kind="stable")
+    count = int(np.searchsorted(np.cumsum(weight[order]), _COVERAGE)) + 1
+    kept = order[: min(count, weight.size)]
+    best = int(order[0])
+    low, high = _mixture(weight, fit.size, fit.error, dof)
+    slopes = _mixture(weight, fit.size * fit.per_size, fit.error * fit.per_size, dof)
+    return Change(
+        kind=kind,
+        begins=best + 1,
+        earliest=int(kept.min()) + 1,
+        latest=int(kept.max()) + 1,
+        size=float(weight @ fit.size),
+        interval=(low, high),
+        probability=odds,
+        slope=float(weight @ (fit.size * fit.per_size)),
+        slope_interval=slopes,
+    )
+
+
+def _mixture(
+    weight: FloatArray, center: FloatArray, error: FloatArray, dof: int
+) -> tuple[float, float]:
+    """Return the central 95 % of a mixture of t distributions."""
+    kept = weight > 1e-4
+    weight, center, error = weight[kept] / weight[kept].sum(), center[kept], error[kept]
+    reach = float(special.stdtrit(dof, 1.0 - 1e-6))
+    span = float((center - reach * error).min()), float((center + reach * error).max())
+
+    def end(tail: float) -> float:
+        def excess(x: float) -> float:
+            return float(weight @ special.stdtr(dof, (x - center) / error)) - tail
+
+        return float(optimize.brentq(excess, *span, xtol=1e-6 * (span[1] - span[0]) + 1e-300))
+
+    tail = (1.0 - _COVERAGE) / 2.0
+    return end(tail), end(1.0 - tail)

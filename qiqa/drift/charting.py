@@ -1,0 +1,273 @@
+"""Walk one series: predict each exam, let the rules look, name what changed, go on from there.
+
+A signal of a rule ends a segment. What it was (step or ramp, when, how large) is told from the
+exams of the segment and a few after the signal; the next segment begins at the change, with a
+level of its own, so that one change is one finding and later ones are seen. A single exam off its
+place is a spike: it is named, not learnt from, and the segment goes on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.drift import ApprovedBaseline, Chart, SeriesState, ServiceEvent, TimeSeries
+from qiqa.drift import outcome
+from qiqa.drift.changes import likeliest_change
+from qiqa.drift.epochs import epochs_of
+from qiqa.drift.laying import lay
+from qiqa.drift.levels import levels
+from qiqa.drift.outcome import Found, Outcome, Piece
+from qiqa.drift.policy import Policy, Share
+from qiqa.drift.preparing import Prepared, prepare
+from qiqa.drift.ruling import Ruling
+from qiqa.drift.scatter import grew, growth
+from qiqa.drift.walking import Walk
+
+__all__ = ["chart"]
+
+FloatArray = NDArray[np.float64]
+_LONGEST_WINDOW = 260
+"""Exams that are looked back on to tell what a change was."""
+_FEWEST = 3
+"""Exams before a level and a scatter can predict anything."""
+
+
+def chart(
+    series: TimeSeries,
+    *,
+    shares: Sequence[Share],
+    events: Sequence[ServiceEvent] = (),
+    baseline: ApprovedBaseline | None = None,
+    policy: Policy | None = None,
+    detail: bool = True,
+) -> SeriesState:
+    """Return everything that a chart of one series shows.
+
+    Parameters
+    ----------
+    series
+        Values over time, oldest first.
+    shares
+        Rules with their allowed false alarms, from `Policy.shares`.
+    events
+        What was done to scanners.
+    baseline
+        Exams from which a person lets limits be made; None: each exam is predicted from all before
+        it.
+    policy
+        How scanners are watched; None: the default.
+    detail
+        False leaves out what only a drawing needs: limits, curves and adjusted values.
+    """
+    policy = policy or Policy()
+    prepared = prepare(series, policy.adjust)
+    refusal = _refusal(prepared)
+    if refusal:
+        return outcome.refused(series, prepared, refusal)
+    watch = _Watch(series, prepared, events, baseline, policy, shares)
+    for first, end in watch.stretches():
+        watch.walk_stretch(first, end)
+    return outcome.state(watch.outcome(), detail=detail)
+
+
+def _refusal(prepared: Prepared) -> str:
+    """Say why there can be no chart yet, or nothing."""
+    usable = prepared.usable
+    count = int(usable.sum())
+    needed = _FEWEST + len(prepared.covariates)
+    if count < needed:
+        return f"{count} usable exams: {needed - count} more before anything can be predicted"
+    if prepared.kind == "continuous" and float(np.ptp(prepared.y[usable])) == 0.0:
+        return f"all {count} values are equal: no scatter to judge by; copied, clipped or rounded?"
+    return ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Signal:
+    """The first thing that a rule saw in a stretch."""
+
+    rule: str
+    at: int
+
+
+class _Watch:
+    """One walk: its state, and what was found."""
+
+    def __init__(
+        self,
+        series: TimeSeries,
+        prepared: Prepared,
+        events: Sequence[ServiceEvent],
+        baseline: ApprovedBaseline | None,
+        policy: Policy,
+        shares: Sequence[Share],
+    ) -> None:
+        self.series, self.prepared, self.policy = series, prepared, policy
+        self.ruling = Ruling(shares)
+        self.walk = Walk(prepared, series.at, self.ruling.widest)
+        least = max(_FEWEST, policy.baseline_exams // 2)
+        self.frozen = lay(self.walk, series, epochs_of(series, events), baseline, least)
+        self.baseline = baseline if self.frozen is not None else None
+        self.prediction = self.walk.predict()
+        self.found: list[Found] = []
+        self.pieces: list[Piece] = []
+
+    def stretches(self) -> list[tuple[int, int]]:
+        """Return [first, end) of exams between which no epoch begins for the first time."""
+        starts = sorted({begun.first for begun in self.walk.begun} | {0})
+        return list(itertools.pairwise([*starts, len(self.series)]))
+
+    def walk_stretch(self, first: int, end: int) -> None:
+        """Chart the exams [first, end), splitting them where something changed."""
+        shown_from, after = first, first
+        while True:
+            charts = self._charts(first, end)
+            # the exams that told the last change have had their say
+            signal = _first_signal(charts, first, after)
+            shown_to = end if signal is None else signal.at + 1
+            self.pieces.append(Piece(charts, first, shown_from, shown_to))
+            if signal is None:
+                return
+            change = self._explain(signal, first, end)
+            if change is None:
+                return
+            self.found.append(change)
+            self.walk.split(change.first, change.kind, fresh=change.kind == "variance")
+            self.prediction = self.walk.predict()
+            first, shown_from, after = change.first, shown_to, signal.at + 1
+
+    def _charts(self, first: int, end: int) -> tuple[Chart, ...]:
+        """Let every rule look at the exams [first, end)."""
+        frozen = None
+        if self.frozen is not None and self.walk.segment[first:end].max() == self.frozen.segment:
+            frozen = self.frozen.exams
+        return self.ruling.charts(
+            self.prediction.score[first:end], lambda: self._residual(first, end), frozen
+        )
+
+    def _residual(self, first: int, end: int) -> FloatArray:
+        """Return exams [first, end) without level, covariates and ramps; NaN: left out."""
+        used = self.walk.segment[first:end]
+        if not self.prepared.covariates and not self.walk.ramps and len(self.walk.begun) == 1:
+            return np.where(used >= 0, self.prepared.y[first:end], np.nan)  # one level: as it is
+        fit = levels(self.walk, self.prediction.learned)
+        covariates = self.walk.covariates()[:, first:end]
+        level = np.where(used >= 0, fit.level[used], np.nan)
+        return np.asarray(
+            self.prepared.y[first:end] - level - np.nan_to_num(fit.slope) @ covariates
+        )
+
+    def _explain(self, signal: _Signal, first: int, end: int) -> Found | None:
+        """Say what the change was that a rule signalled, or None where nothing can be told."""
+        to = min(end, signal.at + 1 + self.policy.confirm_exams)
+        index = np.arange(first, to)
+        index = index[self.walk.segment[first:to] == self.walk.segment[signal.at]]
+        index = index[-_LONGEST_WINDOW:]
+        place = int(np.searchsorted(index, signal.at))
+        if signal.rule == "variance" and grew(self.prediction.score[index]):
+            return self._grown(signal, index, place)
+        if place < 1:
+            return None
+        before = self.prediction.learned & (np.arange(len(self.series)) < first)
+        fit = levels(self.walk, before)
+        change = likeliest_change(
+            self.flat(index),
+            self.prepared.variance[index],
+            self.walk.days[index],
+            sd=fit.sd,
+            dof=max(fit.dof, 0),
+            latest=place,
+        )
+        if change is None:
+            return None
+        return Found(
+            kind=change.kind,
+            rule=signal.rule,
+            first=int(index[change.begins]),
+            signal=signal.at,
+            before=int(index[change.earliest - 1]),
+            latest=int(index[change.latest]),
+            change=change,
+        )
+
+    def flat(self, index: NDArray[np.int64], keep: int = -1) -> FloatArray:
+        """Return exams at the covariates' means, without ramps but that of segment `keep`."""
+        slope = np.nan_to_num(levels(self.walk, self.prediction.learned).slope)
+        for j, (segment, _) in enumerate(self.walk.ramps, start=len(self.prepared.covariates)):
+            slope[j] *= segment != keep
+        return np.asarray(self.prepared.y[index] - slope @ self.walk.covariates()[:, index])
+
+    def _grown(self, signal: _Signal, index: NDArray[np.int64], place: int) -> Found | None:
+        """Return a change of scatter."""
+        index = index[np.isfinite(self.prediction.score[index])]
+        place = min(place, index.size - 1)
+        grown = growth(self.prediction.score[index], place)
+        if grown is None or grown.begins < 1:
+            return None
+        return Found(
+            kind="variance",
+            rule=signal.rule,
+            first=int(index[grown.begins]),
+            signal=signal.at,
+            before=int(index[max(grown.earliest - 1, 0)]),
+            latest=int(index[grown.latest]),
+            growth=grown,
+        )
+
+    def _refined(self, found: Found) -> Found:
+        """Return a step or ramp told anew from all exams before and after it; its kind stays."""
+        if found.change is None:
+            return found
+        own = int(self.walk.segment[found.first])
+        before = np.flatnonzero(self.walk.segment[: found.first] >= 0)
+        if own < 0 or before.size == 0:
+            return found
+        old = int(self.walk.segment[before[-1]])
+        index = np.flatnonzero(np.isin(self.walk.segment, (old, own)) & self.prediction.learned)
+        index = index[max(0, int(np.searchsorted(index, found.first)) - _LONGEST_WINDOW) :]
+        index = index[: 2 * _LONGEST_WINDOW]
+        change = likeliest_change(
+            self.flat(index, keep=own),
+            self.prepared.variance[index],
+            self.walk.days[index],
+            only=found.kind,
+        )
+        if change is None:
+            return found
+        return dataclasses.replace(
+            found,
+            before=int(index[change.earliest - 1]),
+            latest=int(index[change.latest]),
+            change=change,
+        )
+
+    def outcome(self) -> Outcome:
+        """Return what was found, for a state to be made of."""
+        return Outcome(
+            series=self.series,
+            prepared=self.prepared,
+            walk=self.walk,
+            prediction=self.prediction,
+            levels=levels(self.walk, self.prediction.learned),
+            ruling=self.ruling,
+            baseline=self.baseline,
+            found=tuple(self._refined(found) for found in self.found),
+            pieces=tuple(self.pieces),
+            policy=self.policy,
+        )
+
+
+def _first_signal(charts: Sequence[Chart], first: int, after: int) -> _Signal | None:
+    """Return the earliest signal, from exam `after` on, of a rule that saw more than one exam."""
+    found = [
+        _Signal(chart.rule, first + int(at))
+        for chart in charts
+        for at, since in zip(chart.signals, chart.since, strict=True)
+        if since < at and first + int(at) >= after
+    ]
+    return min(found, key=lambda signal: signal.at, default=None)

@@ -1,0 +1,44 @@
+"""What the state of a series means: control limits never take the place of specification limits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from qiqa.core.drift import Bounds, DriftFinding
+
+if TYPE_CHECKING:
+    from qiqa.drift.outcome import Outcome
+
+__all__ = ["WORST_FIRST", "outside", "verdict", "worst"]
+
+WORST_FIRST = ("action", "tolerance", "not_evaluated", "pass")
+
+
+def outside(value: float, limits: Bounds | None) -> bool:
+    """Say whether a value lies outside of specification limits; without limits none does."""
+    return limits is not None and not limits[0] <= value <= limits[1]
+
+
+def worst(verdicts: Sequence[str]) -> str:
+    """Return the worst of some verdicts; `not_evaluated` of none."""
+    return min(verdicts, key=WORST_FIRST.index, default="not_evaluated")
+
+
+def verdict(outcome: Outcome, found: Sequence[DriftFinding]) -> str:
+    """Return the verdict on a series: that of its worst finding, or of having none.
+
+    `pass`: charted, nothing to look into. `tolerance`: something moved, within specification.
+    `action`: something moved and the level, or the forecast, is beyond the specification.
+    `not_evaluated`: fewer exams than a baseline needs.
+    """
+    if found and worst([f.verdict for f in found]) in ("action", "tolerance"):
+        return worst([f.verdict for f in found])
+    scored = int(np.isfinite(outcome.prediction.score).sum())
+    return "pass" if scored and outcome.prediction.learned.sum() >= _FEWEST else "not_evaluated"
+
+
+_FEWEST = 5
+"""Exams before "in control" is said at all."""

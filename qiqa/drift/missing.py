@@ -1,0 +1,145 @@
+"""Exams that should have been and were not, and values that stopped being measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.drift import DriftFinding, Kind, TimeSeries
+from qiqa.drift.policy import Policy
+
+__all__ = ["Calendar", "calendar_of", "missed", "stopped"]
+
+Times = NDArray[np.datetime64]
+_DAY = np.timedelta64(1, "D")
+_UNEVEN = 0.5
+"""Gaps whose median distance from their median is more than this part of it follow no schedule."""
+_FEWEST_GAPS = 4
+_SILENT = 3
+"""Exams without a value after which a measurement counts as stopped."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Calendar:
+    """When a scanner was examined."""
+
+    days: Times
+    """Days with an exam, ascending."""
+    every_days: float
+    """Days from exam to exam; NaN: no schedule can be told."""
+
+
+def calendar_of(series: Sequence[TimeSeries], policy: Policy) -> Calendar:
+    """Return when a scanner was examined and how often that is.
+
+    The schedule is the policy's, or the median gap where most gaps are like it.
+    """
+    stamps = {s.at.tobytes(): s.at for s in series}  # most series share their exams
+    days = np.unique(np.concatenate([at.astype("datetime64[D]") for at in stamps.values()]))
+    if policy.every_days is not None:
+        return Calendar(days, policy.every_days)
+    gaps = np.diff(days) / _DAY
+    if gaps.size < _FEWEST_GAPS:
+        return Calendar(days, math.nan)
+    usual = float(np.median(gaps))
+    spread = float(np.median(np.abs(gaps - usual)))
+    return Calendar(days, usual if usual > 0 and spread <= _UNEVEN * usual else math.nan)
+
+
+def missed(
+    scanner: str, calendar: Calendar, policy: Policy, now: dt.datetime
+) -> tuple[DriftFinding, ...]:
+    """Return one finding for each gap with missed exams; the last one if an exam is overdue now."""
+    every = calendar.every_days
+    if math.isnan(every) or calendar.days.size == 0:
+        return ()
+    today = np.datetime64(now, "D")
+    ends = np.concatenate((calendar.days[1:], [max(today, calendar.days[-1])]))
+    made = []
+    for i, (start, end) in enumerate(zip(calendar.days, ends, strict=True)):
+        gap = float((end - start) / _DAY)
+        if gap < policy.late_by * every:
+            continue
+        overdue = i == calendar.days.size - 1
+        count = int(gap / every + 0.5) - (0 if overdue else 1)
+        due = _moment(start) + dt.timedelta(days=every)
+        made.append(
+            DriftFinding(
+                scanner=scanner,
+                name="",
+                quantity="",
+                kind=Kind.MISSING,
+                rule="calendar",
+                date=due,
+                date_interval=(due, _moment(end)),
+                signalled=_moment(end),
+                size=float(max(count, 1)),
+                size_interval=None,
+                unit="exams",
+                verdict="tolerance" if overdue else "pass",
+                hint=(
+                    "scan the phantom: nothing is known of the scanner since then"
+                    if overdue
+                    else "a change in this gap can only be dated to the gap"
+                ),
+            )
+        )
+    return tuple(made)
+
+
+def stopped(series: Sequence[TimeSeries]) -> tuple[DriftFinding, ...]:
+    """Return a finding for each value that the last exams of a scanner no longer give."""
+    if not series:
+        return ()
+    alive: dict[tuple[str, str, int, str], np.datetime64] = {}
+    last_exam: dict[tuple[str, str, int, str], list[Times]] = {}
+    for s in series:
+        key = (s.name, s.insert, s.slice, s.role)
+        finite = s.at[np.isfinite(s.value)]
+        if finite.size:
+            alive[key] = max(alive.get(key, finite[-1]), finite[-1])
+        last_exam.setdefault(key, []).append(s.at)
+    made = []
+    for key, times in last_exam.items():
+        own = np.unique(np.concatenate(times))
+        if key not in alive:
+            continue
+        silent = int((own > alive[key]).sum())
+        if silent < _SILENT:
+            continue
+        s = next(x for x in series if (x.name, x.insert, x.slice, x.role) == key)
+        made.append(_silent(s, alive[key], own, silent))
+    return tuple(made)
+
+
+def _silent(s: TimeSeries, last: np.datetime64, own: Times, count: int) -> DriftFinding:
+    first = own[own > last][0]
+    return DriftFinding(
+        scanner=s.scanner,
+        name=s.name,
+        quantity=s.quantity,
+        insert=s.insert,
+        slice=s.slice,
+        role=s.role,
+        kind=Kind.MISSING,
+        rule="calendar",
+        date=_moment(first),
+        date_interval=(_moment(last), _moment(first)),
+        signalled=_moment(own[-1]),
+        size=float(count),
+        size_interval=None,
+        unit="exams",
+        verdict="tolerance",
+        hint="it is no longer measured: the reports of these exams say why",
+        series_key=s.series_key,
+    )
+
+
+def _moment(day: np.datetime64) -> dt.datetime:
+    moment: dt.datetime = day.astype("datetime64[us]").astype(dt.datetime)
+    return moment

@@ -1,0 +1,83 @@
+"""The rules of one scanner, with the settings that its share of false alarms allows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from qiqa.core.drift import Chart
+from qiqa.core.errors import UsageError
+from qiqa.drift.policy import Share
+from qiqa.drift.rules import RULES
+
+__all__ = ["Ruling"]
+
+FloatArray = NDArray[np.float64]
+SINGLE = "individuals"
+"""The rule of single exams; what is beyond its limits is not learnt from."""
+
+
+class Ruling:
+    """Rules with their settings.
+
+    Attributes
+    ----------
+    widest
+        Score from which a single exam is a spike: not learnt from, and counted by the other rules
+        only up to here, so that one bad exam is not taken for a shift. Infinite without the rule of
+        single exams.
+
+    Raises
+    ------
+    UsageError
+        For a rule that does not look at single values in time.
+    """
+
+    def __init__(self, shares: Sequence[Share]) -> None:
+        self._every = {share.rule: share.every for share in shares}
+        for rule in self._every:
+            takes = RULES.load(rule).TAKES
+            if takes not in ("scores", "values"):
+                raise UsageError(
+                    f"rule {rule!r} looks at {takes}, not at one value an exam",
+                    hint="use it from Python on your groups or metrics; see its page in docs/drift",
+                )
+        single = self._every.get(SINGLE)
+        self.widest = np.inf if single is None else -float(special.ndtri(0.5 / single))
+
+    def charts(
+        self, score: FloatArray, residual: Callable[[], FloatArray], frozen: int | None
+    ) -> tuple[Chart, ...]:
+        """Let every rule look at a stretch of exams.
+
+        Parameters
+        ----------
+        score
+            Normal scores (n,); NaN where there is none.
+        residual
+            Returns the values about their level (n,), for rules that look at values.
+        frozen
+            Exams of the baseline that all of them are predicted from; None: each from all before.
+        """
+        clipped = np.clip(score, -self.widest, self.widest)
+        made = []
+        for rule, every in self._every.items():
+            module = RULES.load(rule)
+            x = residual() if module.TAKES == "values" else (score if rule == SINGLE else clipped)
+            made.append(module.chart(x, _settings(rule, every, frozen)))
+        return tuple(made)
+
+
+@functools.lru_cache(maxsize=4096)
+def _settings(rule: str, every: float, frozen: int | None) -> Any:
+    """Return a rule's settings, wider where a few baseline exams say what is usual."""
+    module = RULES.load(rule)
+    adapt = getattr(module, "for_baseline", None)
+    if frozen is None or adapt is None:
+        return module.parameters(every)
+    return adapt(every, frozen)

@@ -1,0 +1,179 @@
+"""Rows of a table to series over time: grouped, sorted, without doubles."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.canonical import digest
+from qiqa.core.drift import Bounds, TimeSeries
+from qiqa.io._table_columns import SETTINGS, Columns
+
+__all__ = ["series_of"]
+
+FloatArray = NDArray[np.float64]
+_KEY = (
+    "scanner",
+    "name",
+    "insert",
+    "slice",
+    "role",
+    "phantom",
+    "phantom_unit",
+    "protocol",
+    "coil",
+    "unit",
+    "series_key",
+)
+"""Columns whose values must be the same for rows to share a chart."""
+
+
+def series_of(table: Columns) -> tuple[TimeSeries, ...]:
+    """Return one series for each scanner, measurement, phantom unit, protocol and coil."""
+    if table.rows == 0:
+        return ()
+    at = table.dates()
+    texts = {role: table.texts(role) for role in (*_KEY, *SETTINGS)}
+    quantity = table.texts("quantity")
+    if not table.has("name"):
+        shown = table.value_name if not table.has("quantity") else ""
+        texts["name"] = [shown or q for q in quantity]
+    quantity = [q or n for q, n in zip(quantity, texts["name"], strict=True)]
+    named = np.array([bool(s and n) for s, n in zip(texts["scanner"], texts["name"], strict=True)])
+    if not named.all():
+        row = int(np.flatnonzero(~named)[0]) + 2
+        message = f"{int((~named).sum())} rows name no scanner or no measurement, first row {row}"
+        table.tell("no_name", message, "they are left out")
+    rows = _Rows(table, at, texts, quantity)
+    groups: dict[tuple[str, ...], list[int]] = {}
+    usable = named & ~np.isnat(at)
+    keys = zip(*(texts[role] for role in _KEY), strict=True)
+    for i, (key, ok) in enumerate(zip(keys, usable.tolist(), strict=True)):
+        if ok:
+            groups.setdefault(key, []).append(i)
+    made = tuple(rows.series(key, index) for key, index in sorted(groups.items()))
+    rows.tell_doubles()
+    return made
+
+
+class _Rows:
+    """All rows as columns, from which series are picked."""
+
+    def __init__(
+        self,
+        table: Columns,
+        at: NDArray[np.datetime64],
+        texts: dict[str, list[str]],
+        quantity: list[str],
+    ) -> None:
+        self.table, self.at, self.texts, self.quantity = table, at, texts, quantity
+        self.value = table.numbers("value")
+        self.uncertainty = table.numbers("standard_uncertainty")
+        self.reference = table.numbers("reference_value")
+        self.exam = table.texts("exam_id") if table.has("exam_id") else table.texts("exam")
+        self.limits = table.texts("limits")
+        self.bounds = {
+            level: (table.numbers(f"{level}_low"), table.numbers(f"{level}_high"))
+            for level in ("tolerance", "action")
+        }
+        self.covariates = table.covariates()
+        self.same = 0
+        self.averaged = 0
+
+    def series(self, key: tuple[str, ...], index: list[int]) -> TimeSeries:
+        """Return the series of some rows, oldest first."""
+        fields = dict(zip(_KEY, key, strict=True))
+        rows = np.array(index)
+        rows = rows[np.argsort(self.at[rows], kind="stable")]
+        rows, value = self._once(rows)
+        last = int(rows[-1])
+        names = tuple(n for n, v in self.covariates.items() if np.isfinite(v[rows]).any())
+        covariates = np.array([self.covariates[n][rows] for n in names]).reshape(len(names), -1)
+        return TimeSeries(
+            scanner=fields["scanner"],
+            name=fields["name"],
+            quantity=self.quantity[last],
+            unit=fields["unit"],
+            at=self.at[rows],
+            value=value,
+            standard_uncertainty=self.uncertainty[rows],
+            epoch=np.array([self._epoch(int(i)) for i in rows], dtype=np.str_),
+            exam=np.array([self.exam[i] or f"row {i + 2}" for i in rows.tolist()], dtype=np.str_),
+            insert=fields["insert"],
+            slice=_whole(fields["slice"]),
+            role=fields["role"],
+            phantom_unit=fields["phantom_unit"],
+            series_key=fields["series_key"] or digest(fields)[:32],
+            covariates=names,
+            covariate_values=covariates,
+            tolerance=self._limit("tolerance", last),
+            action=self._limit("action", last),
+            reference=float(self.reference[last]),
+        )
+
+    def _once(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return one row for each time, with the mean of values that differ at one time."""
+        times = self.at[rows]
+        if rows.size < 2 or bool(np.all(times[1:] != times[:-1])):
+            return rows, self.value[rows]
+        kept, value = [], []
+        for time in np.unique(times):
+            group = rows[times == time]
+            values = self.value[group]
+            finite = values[np.isfinite(values)]
+            kept.append(int(group[0]))
+            value.append(float(finite.mean()) if finite.size else math.nan)
+            if group.size > 1:
+                different = np.unique(finite).size > 1
+                self.averaged += int(group.size) if different else 0
+                self.same += 0 if different else int(group.size) - 1
+        return np.array(kept), np.array(value)
+
+    def tell_doubles(self) -> None:
+        """Say how many rows were doubles or repeats."""
+        if self.same:
+            message = f"{self.same} rows repeat another of the same time and value"
+            self.table.tell("doubles", message, "they are left out; were exams stored twice?")
+        if self.averaged:
+            message = f"{self.averaged} rows differ at one time: their mean is charted"
+            self.table.tell(
+                "repeats", message, "give a column that tells them apart (insert, slice, role)"
+            )
+
+    def _epoch(self, row: int) -> str:
+        stated = [(role, self.texts[role][row]) for role in SETTINGS]
+        return "; ".join(f"{role}={text}" for role, text in stated if text)
+
+    def _limit(self, level: str, row: int) -> Bounds | None:
+        low, high = (float(column[row]) for column in self.bounds[level])
+        if math.isfinite(low) or math.isfinite(high):
+            return (
+                low if math.isfinite(low) else -math.inf,
+                high if math.isfinite(high) else math.inf,
+            )
+        try:
+            stated = json.loads(self.limits[row] or "null")
+        except ValueError:
+            return None
+        pair = stated.get(level) if isinstance(stated, dict) else None
+        return _pair(pair)
+
+
+def _pair(pair: Sequence[float | None] | None) -> Bounds | None:
+    if not isinstance(pair, list) or len(pair) != 2:
+        return None
+    return (
+        -math.inf if pair[0] is None else float(pair[0]),
+        math.inf if pair[1] is None else float(pair[1]),
+    )
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(float(text))
+    except ValueError:
+        return 0
