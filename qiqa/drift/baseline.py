@@ -78,7 +78,9 @@ def propose(
     first, last
         Dates to begin and end with, both included.
     """
-    start, why = (np.datetime64(first, "us"), "as asked") if first else _latest_epoch(series, events)
+    start, why = (
+        (np.datetime64(first, "us"), "as asked") if first else _latest_epoch(series, events)
+    )
     end = np.datetime64(last, "us") if last else np.datetime64("9999-01-01", "us")
     times = np.unique(np.concatenate([s.at.astype("datetime64[us]") for s in series]))
     times = times[(times >= start) & (times <= end)]

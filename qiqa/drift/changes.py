@@ -21,6 +21,8 @@ __all__ = ["Change", "likeliest_change"]
 
 FloatArray = NDArray[np.float64]
 _COVERAGE = 0.95
+_OF_MIXTURE = 0.998
+"""Part of a mixture that its interval is computed from: the rest has no say in the third digit."""
 _PRIOR = {"step": 0.0, "trend": -math.log(3.0)}
 """Logarithm of how likely a kind is beforehand: what is repaired, upgraded or knocked steps, and
 early in a change the two look alike."""
@@ -68,6 +70,7 @@ def likeliest_change(
     dof: int = 0,
     latest: int | None = None,
     only: str | None = None,
+    intervals: bool = True,
 ) -> Change | None:
     """Return the likeliest step or ramp in a window, None where there are too few exams.
 
@@ -85,6 +88,8 @@ def likeliest_change(
         Last exam that can be the first changed one; None: the last one.
     only
         `step` or `trend`, to fit one kind; None lets the evidence decide.
+    intervals
+        False leaves out those of size and slope, which cost most of the time.
     """
     n = y.size
     if n < 3 or n - 2 + dof < 1:
@@ -99,7 +104,7 @@ def likeliest_change(
     kind = max(evidence, key=lambda k: evidence[k])
     others = [value for other, value in evidence.items() if other != kind]
     odds = 1.0 if not others else 1.0 / (1.0 + math.exp(min(others[0] - evidence[kind], 0.0)))
-    return _summary(kind, fits[kind], n - 2 + dof, odds)
+    return _summary(kind, fits[kind], n - 2 + dof, odds, intervals=intervals)
 
 
 def _fit(
@@ -138,22 +143,25 @@ def _fit(
     return _Fit(log_evidence, size, np.sqrt(rss / dof / safe), per_size)
 
 
-def _summary(kind: str, fit: _Fit, dof: int, odds: float) -> Change:
+def _summary(kind: str, fit: _Fit, dof: int, odds: float, *, intervals: bool) -> Change:
     weight = np.exp(fit.log_evidence - fit.log_evidence.max())
     weight /= weight.sum()
     order = np.argsort(-weight, kind="stable")
     count = int(np.searchsorted(np.cumsum(weight[order]), _COVERAGE)) + 1
     kept = order[: min(count, weight.size)]
     best = int(order[0])
-    low, high = _mixture(weight, fit.size, fit.error, dof)
-    slopes = _mixture(weight, fit.size * fit.per_size, fit.error * fit.per_size, dof)
+    unknown = (math.nan, math.nan)
+    sizes = _mixture(weight, fit.size, fit.error, dof) if intervals else unknown
+    slopes = unknown
+    if intervals and kind == "trend":
+        slopes = _mixture(weight, fit.size * fit.per_size, fit.error * fit.per_size, dof)
     return Change(
         kind=kind,
         begins=best + 1,
         earliest=int(kept.min()) + 1,
         latest=int(kept.max()) + 1,
         size=float(weight @ fit.size),
-        interval=(low, high),
+        interval=sizes,
         probability=odds,
         slope=float(weight @ (fit.size * fit.per_size)),
         slope_interval=slopes,
@@ -164,8 +172,13 @@ def _mixture(
     weight: FloatArray, center: FloatArray, error: FloatArray, dof: int
 ) -> tuple[float, float]:
     """Return the central 95 % of a mixture of t distributions."""
-    kept = weight > 1e-4
+    order = np.argsort(-weight)
+    kept = order[: int(np.searchsorted(np.cumsum(weight[order]), _OF_MIXTURE)) + 1]
     weight, center, error = weight[kept] / weight[kept].sum(), center[kept], error[kept]
+    mean = float(weight @ center)
+    sd = math.sqrt(float(weight @ (error**2 + (center - mean) ** 2)))
+    if not sd > 1e-12 * abs(mean) or not float(error.min()) > 1e-12 * abs(mean):
+        return mean, mean  # no noise to speak of
     reach = float(special.stdtrit(dof, 1.0 - 1e-6))
     span = float((center - reach * error).min()), float((center + reach * error).max())
 
@@ -173,7 +186,10 @@ def _mixture(
         def excess(x: float) -> float:
             return float(weight @ special.stdtr(dof, (x - center) / error)) - tail
 
-        return float(optimize.brentq(excess, *span, xtol=1e-6 * (span[1] - span[0]) + 1e-300))
+        near = sorted((mean, mean + (10.0 if tail > 0.5 else -10.0) * sd))
+        inside = excess(near[0]) < 0.0 < excess(near[1])
+        low, high = near if inside else span
+        return float(optimize.brentq(excess, low, high, xtol=1e-3 * sd + 1e-300))
 
     tail = (1.0 - _COVERAGE) / 2.0
     return end(tail), end(1.0 - tail)

@@ -182,6 +182,7 @@ class _Watch:
             sd=fit.sd,
             dof=max(fit.dof, 0),
             latest=place,
+            intervals=False,  # told anew from all exams in the end
         )
         if change is None:
             return None

@@ -63,6 +63,8 @@ def resolution(value: FloatArray) -> float:
     if finite.size == 0:
         return 0.0
     size = float(np.abs(finite).max())
+    if abs(finite[-1] - round(float(finite[-1]), 6)) > 1e-9 * size:
+        return 0.0  # as most measured values are
     for digits in range(7):
         step = 10.0**-digits
         if np.all(np.abs(finite - np.round(finite, digits)) <= 1e-9 * max(size, step)):

@@ -61,6 +61,8 @@ class Levels:
 def levels(walk: Walk, learned: NDArray[np.bool_]) -> Levels:
     """Return levels, slopes and scatter of a walk from the exams (n,) that were learnt from."""
     prepared = walk.prepared
+    if len(walk.begun) == 1 and not prepared.covariates and not walk.ramps:
+        return _one_level(walk, learned)
     used = np.flatnonzero(learned & (walk.segment >= 0))
     segments, extra = len(walk.begun), walk.covariates()
     dummies = np.zeros((used.size, segments))
@@ -92,4 +94,27 @@ def levels(walk: Walk, learned: NDArray[np.bool_]) -> Levels:
         sd=sd,
         dof=dof,
         covariance=cov[:segments, :segments],
+    )
+
+
+def _one_level(walk: Walk, learned: NDArray[np.bool_]) -> Levels:
+    """Return the same where there is nothing but one level: the weighted mean."""
+    prepared = walk.prepared
+    used = learned & (walk.segment >= 0)
+    y, w = prepared.y[used], 1.0 / prepared.variance[used]
+    count, total = y.size, float(w.sum())
+    level = float(w @ y) / total if count else np.nan
+    dof = max(count - 1, 0)
+    scatter = float(w @ (y - level) ** 2) / dof if dof else np.nan
+    variance = scatter + prepared.floor**2
+    error = np.sqrt(variance / total) if count else np.nan
+    return Levels(
+        level=np.array([level]),
+        error=np.array([error]),
+        counted=np.array([count]),
+        slope=np.empty(0),
+        slope_error=np.empty(0),
+        sd=float(np.sqrt(variance)),
+        dof=dof,
+        covariance=np.array([[error**2]]),
     )

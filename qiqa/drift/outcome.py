@@ -118,7 +118,7 @@ def state(outcome: Outcome, *, detail: bool) -> SeriesState:
         expected=expected,
         low=low,
         high=high,
-        left_out=np.array(_reasons(outcome, found), dtype=np.str_),
+        left_out=np.array(_reasons(outcome, found) if detail else (), dtype=np.str_),
         segments=segments(outcome),
         baseline=outcome.baseline,
         charts=_joined(outcome) if detail else (),
@@ -249,7 +249,7 @@ def _notes(outcome: Outcome) -> list[str]:
     pairs = np.isfinite(scores[1:]) & np.isfinite(scores[:-1])
     if pairs.sum() >= 20:
         clipped = np.clip(scores, -3.0, 3.0)
-        r = float(np.corrcoef(clipped[1:][pairs], clipped[:-1][pairs])[0, 1])
+        r = float(clipped[1:][pairs] @ clipped[:-1][pairs] / pairs.sum())  # scores have variance 1
         if r > 3.0 / math.sqrt(float(pairs.sum())):
             notes.append(
                 f"exams resemble the one before (r = {r:.2f}): false alarms come more often than "

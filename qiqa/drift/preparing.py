@@ -33,16 +33,13 @@ class Prepared:
     centers: tuple[float, ...]
     left_out: list[str]
     """Why an exam is not used; empty where it is."""
+    usable: NDArray[np.bool_]
+    """Exams that are used."""
     scale: Scale
     kind: str
     floor: float
     """SD from rounding alone, on the scale of y."""
     notes: list[str]
-
-    @property
-    def usable(self) -> NDArray[np.bool_]:
-        """(n,) exams that are used."""
-        return np.array([not reason for reason in self.left_out], dtype=np.bool_)
 
 
 def prepare(series: TimeSeries, adjust: Sequence[str] = ()) -> Prepared:
@@ -63,7 +60,7 @@ def prepare(series: TimeSeries, adjust: Sequence[str] = ()) -> Prepared:
     finite = np.isfinite(series.value)
     left_out = ["" if ok else "not measured" for ok in finite.tolist()]
     y = scale.forth(np.where(finite, series.value, np.nan))
-    names, x, centers = _covariates(series, adjust, finite, left_out, notes)
+    names, x, centers, usable = _covariates(series, adjust, finite, left_out, notes)
     return Prepared(
         y=y,
         variance=_relative_variance(series.standard_uncertainty),
@@ -71,6 +68,7 @@ def prepare(series: TimeSeries, adjust: Sequence[str] = ()) -> Prepared:
         x=x,
         centers=centers,
         left_out=left_out,
+        usable=usable,
         scale=scale,
         kind=kind,
         floor=_floor(series.value[finite], scale),
@@ -118,32 +116,33 @@ def _covariates(
     finite: NDArray[np.bool_],
     left_out: list[str],
     notes: list[str],
-) -> tuple[tuple[str, ...], FloatArray, tuple[float, ...]]:
-    """Return names, values about their means, and the means; exams that do not say are left out."""
+) -> tuple[tuple[str, ...], FloatArray, tuple[float, ...], NDArray[np.bool_]]:
+    """Return names, values about their means, the means, and the exams that state them all."""
     n = len(series)
     names: list[str] = []
     rows: list[FloatArray] = []
+    used = finite.copy()
     for name, row in zip(series.covariates, series.covariate_values, strict=True):
         if name not in adjust:
             continue
         stated = np.isfinite(row) & finite
         if 2 * stated.sum() < finite.sum():
             notes.append(
-                f"not adjusted for {name}: {int(stated.sum())} of {int(finite.sum())} exams state
-                it"
+                f"not adjusted for {name}: "
+                f"{int(stated.sum())} of {int(finite.sum())} exams state it"
             )
             continue
         if float(np.ptp(row[stated])) == 0.0:
             continue
         names.append(name)
         rows.append(row)
-        for i in np.flatnonzero(finite & ~np.isfinite(row)).tolist():
-            left_out[i] = left_out[i] or f"{name} not stated"
-    used = np.array([not reason for reason in left_out], dtype=np.bool_)
+        for i in np.flatnonzero(used & ~np.isfinite(row)).tolist():
+            left_out[i] = f"{name} not stated"
+        used &= np.isfinite(row)
     x = np.zeros((len(rows), n))
     centers = []
     for j, row in enumerate(rows):
         center = float(np.mean(row[used])) if used.any() else 0.0
         centers.append(center)
         x[j, used] = row[used] - center
-    return tuple(names), x, tuple(centers)
+    return tuple(names), x, tuple(centers), used
