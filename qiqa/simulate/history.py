@@ -33,6 +33,8 @@ __all__ = ["SimulatedHistory", "SimulatedSeries", "simulate_history", "simulate_
 
 FloatArray = NDArray[np.float64]
 
+_FAR = 700.0
+"""Exponent up to which exp() is finite in double precision, with room."""
 _WARMEST_DAY = 196
 """Day of the year, 15 July."""
 _DAY_LATE = 0.2
@@ -124,10 +126,14 @@ def simulate_history(
     UsageError
         If a fault cannot be planted.
     """
-    for fault in faults:  # before anything is drawn
-        checked(fault, spec)
+    own: dict[int, list[Fault]] = {}
+    for fault in faults:  # all are looked at before anything is drawn
+        own.setdefault(checked(fault, spec).scanner, []).append(fault)
     streams = rng.spawn(spec.scanners)
-    parts = [_scanner(spec, faults, n, stream) for n, stream in enumerate(streams, start=1)]
+    parts = [
+        _scanner(spec, tuple(own.get(n, ())), n, stream)
+        for n, stream in enumerate(streams, start=1)
+    ]
     starts = np.cumsum([0, *(len(part.listed) for part in parts)])[:-1].tolist()
 
     def joined(pick: str) -> NDArray[np.generic]:
@@ -281,6 +287,8 @@ def _moved(metric: Metric, center: FloatArray, by: FloatArray) -> FloatArray:
     below, above = center - metric.low, metric.high - center
     # logit, and its slope at the center: small deviations keep their size in the unit
     moved = np.log(below / above) + by * width / (below * above)
+    # as far as exp() reaches: there the value is the bound itself
+    moved = np.clip(moved, -_FAR, _FAR)
     return np.asarray(metric.low + width / (1 + np.exp(-moved)))
 
 

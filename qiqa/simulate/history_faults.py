@@ -104,7 +104,7 @@ def plant(
     spec
         The fleet.
     faults
-        Faults of all scanners.
+        What happens to it; faults of other scanners are refused.
     scanner
         Which one, from 1.
     at
@@ -120,7 +120,9 @@ def plant(
     for fault in faults:
         fault = checked(fault, spec)  # noqa: PLW2901 - the same fault, complete
         if fault.scanner != scanner:
-            continue
+            raise UsageError(
+                f"scanner {fault.scanner} is not {scanner}", where=f"fault {fault.kind}"
+            )
         place = _place(fault, spec)
         _APPLY[fault.kind](effects, place)
         planted += _truth(fault, place, spec, at)

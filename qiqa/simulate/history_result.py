@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.drift import TimeSeries
 from qiqa.simulate.history_faults import PlantedFault
 from qiqa.simulate.history_metrics import Metric
 from qiqa.simulate.history_spec import HistorySpec
@@ -36,6 +37,29 @@ class SimulatedSeries:
     level: float
     """True level before any fault, at the mean temperature."""
     faults: tuple[PlantedFault, ...]
+
+    def as_time_series(self) -> TimeSeries:
+        """Return the noun that rules of drift take: sorted by the clock, temperature beside it.
+
+        A change of the phantom is in its epochs; where series keys are, it would be two series.
+        """
+        order = np.argsort(self.at, kind="stable")
+        return TimeSeries(
+            scanner=self.scanner,
+            name=self.metric.name,
+            quantity=self.metric.quantity,
+            unit=self.metric.unit,
+            at=self.at[order],
+            value=self.value[order],
+            standard_uncertainty=self.standard_uncertainty[order],
+            epoch=self.epoch[order],
+            exam=self.exam[order],
+            insert=self.metric.insert,
+            slice=self.metric.slice or 0,
+            role=self.metric.role,
+            covariates=("temperature_degc",),
+            covariate_values=self.temperature_degc[order][None],
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

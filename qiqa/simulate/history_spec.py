@@ -49,6 +49,7 @@ class HistorySpec:
     def __post_init__(self) -> None:
         _within("scanners", self.scanners, 1, 100_000)
         _within("weeks", self.weeks, 1, _LONGEST)
+        _within("year of the start", self.start.year, 1900, 2200)
         _within("phi", self.phi, -0.99, 0.99)
         _within("heavy_fraction", self.heavy_fraction, 0.0, 1.0)
         _within("heavy_ratio", self.heavy_ratio, 1.0, 1000.0)
