@@ -84,7 +84,13 @@ def _dispatch(given: list[str]) -> int:
     if name not in COMMANDS:
         top.unknown("command", name, COMMANDS)
     module_name, summary = COMMANDS[name]
-    module = importlib.import_module(module_name)
+    module, rest = importlib.import_module(module_name), given[1:]
+    # a command may have others of its own, told apart by the next word
+    inner = getattr(module, "COMMANDS", {})
+    if rest and rest[0] in inner:
+        name = f"{name} {rest[0]}"
+        module_name, summary = inner[rest[0]]
+        module, rest = importlib.import_module(module_name), rest[1:]
     parser = Parser(
         prog=f"qiqa {name}",
         usage=f"qiqa {name} [OPTIONS] {module.OPERANDS}".rstrip(),
@@ -92,7 +98,7 @@ def _dispatch(given: list[str]) -> int:
         epilog=module.EPILOG,
     )
     module.arguments(parser)
-    options = parser.parse_intermixed_args(glued(given[1:]))
+    options = parser.parse_intermixed_args(glued(rest))
     return int(module.command(module.Options(**vars(options))))
 
 

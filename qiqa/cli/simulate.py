@@ -19,15 +19,24 @@ if TYPE_CHECKING:
     from qiqa.simulate.spec import AcrSpec
     from qiqa.simulate.truth import Truth
 
-__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command", "write"]
+__all__ = ["COMMANDS", "EPILOG", "OPERANDS", "Options", "arguments", "command", "write"]
 
 SCHEMA = "qiqa.simulate/1"
+COMMANDS = {
+    "history": (
+        "qiqa.cli.simulate_history",
+        "Simulate years of weekly exams of a fleet as a table, with faults whose truth is known.",
+    ),
+}
+"""What has options of its own: next word -> module, summary."""
 OPERANDS = "PHANTOM FOLDER"
 EPILOG = """
 examples:
   qiqa simulate acr_large out
   qiqa simulate nist_system out --kind ir --temperature 22 --swap T1-1,T1-2
   qiqa simulate acr_large out --style ge --snr 60 --thickness 5.6 --offset -3,2
+
+Years of weekly exams as a table: qiqa simulate history --help
 """
 
 

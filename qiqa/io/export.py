@@ -16,7 +16,7 @@ from qiqa.core.canonical import canonical_json, plain
 from qiqa.core.errors import OutputError
 from qiqa.core.rows import COLUMNS, ROW_SCHEMA
 
-__all__ = ["rows_to_csv", "rows_to_json", "rows_to_parquet"]
+__all__ = ["cell", "reported", "rows_to_csv", "rows_to_json", "rows_to_parquet", "write_file"]
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -46,13 +46,13 @@ def rows_to_csv(rows: Rows, target: str | Path | TextIO) -> None:
         If it cannot be written; nothing half written is left behind.
     """
     if not isinstance(target, str | Path):
-        with _reported("the stream"):
+        with reported("the stream"):
             _write_csv(rows, target)
         return
     text = io.StringIO(newline="")
     _write_csv(rows, text)
     content = text.getvalue().encode("utf-8-sig", "backslashreplace")
-    _write_file(Path(target), lambda file: _write_all(file, content))
+    write_file(Path(target), lambda file: _write_all(file, content))
 
 
 def rows_to_json(rows: Rows, target: str | Path | TextIO) -> None:
@@ -63,11 +63,11 @@ def rows_to_json(rows: Rows, target: str | Path | TextIO) -> None:
     content = {"schema": ROW_SCHEMA, "rows": [plain(dict(row)) for row in rows]}
     text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     if not isinstance(target, str | Path):
-        with _reported("the stream"):
+        with reported("the stream"):
             target.write(text)
         return
     raw = text.encode("utf-8", "backslashreplace")
-    _write_file(Path(target), lambda file: _write_all(file, raw))
+    write_file(Path(target), lambda file: _write_all(file, raw))
 
 
 def rows_to_parquet(rows: Rows, target: str | Path) -> None:
@@ -93,7 +93,7 @@ def rows_to_parquet(rows: Rows, target: str | Path) -> None:
         values = [_flat(row.get(name)) for row in rows]
         arrays[name] = pa.array(values, type=types.get(name))
     table = pa.table(arrays).replace_schema_metadata({"schema": ROW_SCHEMA})
-    _write_file(Path(target), lambda file: parquet.write_table(table, file))
+    write_file(Path(target), lambda file: parquet.write_table(table, file))
 
 
 def _fields(rows: Rows) -> list[str]:
@@ -110,12 +110,13 @@ def _flat(value: Any) -> Any:
 def _write_csv(rows: Rows, stream: TextIO) -> None:
     fields = _fields(rows)
     writer = csv.writer(stream)
-    writer.writerow([_cell(name) for name in fields])
+    writer.writerow([cell(name) for name in fields])
     for row in rows:
-        writer.writerow([_cell(row.get(name)) for name in fields])
+        writer.writerow([cell(row.get(name)) for name in fields])
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return the text of one CSV field: empty for None, no formula for a spreadsheet to run."""
     value = _flat(value)
     if not isinstance(value, str):
         number = plain(value)
@@ -131,10 +132,10 @@ def _write_all(file: BinaryIO, content: bytes) -> None:
     file.write(content)
 
 
-def _write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a neighbor first and move it into place, so that nobody sees half a file."""
     neighbor = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _reported(str(path)):
+    with reported(str(path)):
         try:
             with neighbor.open("xb") as file:
                 write(file)
@@ -148,7 +149,8 @@ def _write_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 @contextlib.contextmanager
-def _reported(where: str) -> Iterator[None]:
+def reported(where: str) -> Iterator[None]:
+    """Turn what the system says about a file into an OutputError."""
     try:
         yield
     except OSError as error:
