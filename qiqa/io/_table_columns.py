@@ -119,8 +119,8 @@ class Columns:
             row, text = wrong[0]
             self.tell(
                 "not_a_number",
-                f"{len(wrong)} of {self.rows} rows have no number in {name!r}, first row {row + 2}:
-                " f"{text!r}",
+                f"{len(wrong)} of {self.rows} rows have no number in {name!r}, "
+                f"first row {row + 2}: {text!r}",
                 "they count as not measured",
             )
         return made
