@@ -107,7 +107,8 @@ def command(options: Options) -> int:
         rows = write(table(history), options.output)
         write_json(truth_payload(history, options.seed), str(truth))
     say(f"{rows} rows of {len(history.exam_at)} exams written to {options.output.resolve()}")
-    say(f"{len(faults)} faults, their truth in {truth.resolve()}")
+    count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+    say(f"{count} planted; what is true is in {truth.resolve()}")
     if options.store is not None:
         _store(history, options)
     return status.PASS
