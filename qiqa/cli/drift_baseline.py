@@ -101,8 +101,10 @@ def _propose(proposal: BaselineProposal, options: Options) -> int:
     days = sorted({one.at.date() for one in proposal.outliers})
     out = " ".join(f'--leave-out "{day}=WHY"' for day in days[:3])
     name = f' --scanner "{proposal.scanner}"'
-    say(f'to approve: qiqa drift baseline{name} {out} --approve --reason "..."'.replace("  ", " "),
-        to_error=to_error)
+    say(
+        f'to approve: qiqa drift baseline{name} {out} --approve --reason "..."'.replace("  ", " "),
+        to_error=to_error,
+    )
     return status.PASS
 
 

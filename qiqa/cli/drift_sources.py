@@ -76,7 +76,9 @@ def chosen(series: Sequence[TimeSeries], options: Options) -> list[TimeSeries]:
         found = [s for s in found if getattr(s, field) == wanted]
         if not found:
             shown = ", ".join(there[:12]) + (", ..." if len(there) > 12 else "")
-            raise UsageError(f"there is no {field} {wanted!r}; there is {shown}", where=f"--{field}")
+            raise UsageError(
+                f"there is no {field} {wanted!r}; there is {shown}", where=f"--{field}"
+            )
     return found
 
 

@@ -147,7 +147,10 @@ class _Watch:
         if self.frozen is not None and self.walk.segment[first:end].max() == self.frozen.segment:
             frozen = self.frozen.exams
         return self.ruling.charts(
-            self.prediction.score[first:end], lambda: self._residual(first, end), frozen
+            self.prediction.score[first:end],
+            lambda: self._residual(first, end),
+            kind=self.prepared.kind,
+            frozen=frozen,
         )
 
     def _residual(self, first: int, end: int) -> FloatArray:

@@ -104,6 +104,8 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
     """Return the verdict on a change and what to do next."""
     if outcome.baseline is not None and when(outcome, found.first) < outcome.baseline.first:
         return "pass", "before the approved baseline"
+    if found.change is not None and not _confirmed(found):
+        return "pass", "later exams do not confirm it: nothing to do"
     if _level_outside(outcome):
         return "action", "the level is outside of its limit: repeat the scan, then stop or service"
     if forecast is not None:
@@ -117,6 +119,13 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
     if found.kind == "trend":
         return "tolerance", "watch it; no limit is reached within a year"
     return "tolerance", "find what changed that day; if it is meant to stay, approve a new baseline"
+
+
+def _confirmed(found: Found) -> bool:
+    """Say whether all exams together still speak for a change: its interval leaves out none."""
+    change = found.change
+    ends = None if change is None else change.interval
+    return ends is None or ends[0] > 0.0 or ends[1] < 0.0
 
 
 def _level_outside(outcome: Outcome) -> bool:

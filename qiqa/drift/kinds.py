@@ -18,9 +18,14 @@ __all__ = ["KINDS", "Scale", "kind_of", "resolution", "scale_of"]
 FloatArray = NDArray[np.float64]
 
 KINDS = ("continuous", "bounded", "count", "discrete")
-_BOUNDED = {"piu": "above", "psg": "below", "wcv": "below"}
+_BOUNDED = {
+    "integral_uniformity": "above",
+    "signal_ghosting": "below",
+    "repeatability_wcv": "below",
+    "geometric_residual": "below",
+}
 """Quantity -> which side its bound is on: 100 % above, 0 below."""
-_COUNTS = frozenset({"low_contrast_spokes"})
+_COUNTS = frozenset({"low_contrast_spokes", "fiducial_count"})
 _DISCRETE = frozenset({"high_contrast_resolution"})
 _FEW = 12
 """A series with at most so many different values in twice as many exams moves in steps."""

@@ -12,6 +12,7 @@ from scipy import special
 
 from qiqa.core.drift import Chart
 from qiqa.core.errors import UsageError
+from qiqa.drift.evening import rank_scores, whitened
 from qiqa.drift.policy import Share
 from qiqa.drift.rules import RULES
 
@@ -51,7 +52,12 @@ class Ruling:
         self.widest = np.inf if single is None else -float(special.ndtri(0.5 / single))
 
     def charts(
-        self, score: FloatArray, residual: Callable[[], FloatArray], frozen: int | None
+        self,
+        score: FloatArray,
+        residual: Callable[[], FloatArray],
+        *,
+        kind: str,
+        frozen: int | None,
     ) -> tuple[Chart, ...]:
         """Let every rule look at a stretch of exams.
 
@@ -61,14 +67,20 @@ class Ruling:
             Normal scores (n,); NaN where there is none.
         residual
             Returns the values about their level (n,), for rules that look at values.
+        kind
+            Kind of quantity: rules of a normal scatter look at continuous values only, the others at
+            ranks where values are not continuous.
         frozen
             Exams of the baseline that all of them are predicted from; None: each from all before.
         """
         clipped = np.clip(score, -self.widest, self.widest)
+        even = whitened(clipped if kind == "continuous" else rank_scores(clipped))
         made = []
         for rule, every in self._every.items():
             module = RULES.load(rule)
-            x = residual() if module.TAKES == "values" else (score if rule == SINGLE else clipped)
+            if kind != "continuous" and "variance" in module.FINDS:
+                continue
+            x = residual() if module.TAKES == "values" else (score if rule == SINGLE else even)
             made.append(module.chart(x, _settings(rule, every, frozen)))
         return tuple(made)
 

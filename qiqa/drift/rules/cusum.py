@@ -1,70 +1,92 @@
-"""scratch"""
+"""Tabular CUSUM: has the level moved and stayed?
+
+Page (Biometrika 1954;41:100); the head start is the fast initial response of Lucas & Crosier
+(Technometrics 1982;24:199), for charts that begin just after something was done to the scanner.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
 
 import numpy as np
-from scipy import optimize
-from numba import njit
+from numpy.typing import NDArray
+
 from qiqa.core.drift import Chart, Curve
+
+__all__ = [
+    "DEFAULT",
+    "FINDS",
+    "TAKES",
+    "TITLE",
+    "Parameters",
+    "chart",
+    "for_baseline",
+    "parameters",
+    "run_length",
+]
 
 TITLE = "CUSUM"
 FINDS = ("step", "trend")
 TAKES = "scores"
 DEFAULT = 0.45
+REFERENCE = 0.5
+"""Half of the shift that it finds soonest: 1 SD of one exam."""
 
 
-def parameters(every):
-    f = lambda h: (
-        (np.exp(2 * 0.5 * (h + 1.166)) - 2 * 0.5 * (h + 1.166) - 1) / (2 * 0.25) / 2 - every
-    )
-    return (0.5, optimize.brentq(f, 0.1, 60))
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parameters:
+    """Settings of the rule, in SDs of one exam."""
+
+    k: float
+    """Reference value: half of the shift that it is made for."""
+    h: float
+    """Limit of the sum."""
+    head_start: float = 0.0
+    """Both sums before the first exam; at most half of h."""
 
 
-@njit(cache=True)
-def run(x, k, h):
-    n = x.size
-    up = np.full(n, np.nan)
-    dn = np.full(n, np.nan)
-    sig = [0][:0]
-    di = [0][:0]
-    si = [0][:0]
-    a = b = 0.0
-    sa = sb = 0
-    for i in range(n):
-        z = x[i]
-        if np.isnan(z):
-            continue
-        if a == 0:
-            sa = i
-        if b == 0:
-            sb = i
-        a = max(0, a + z - k)
-        b = max(0, b - z - k)
-        up[i] = a
-        dn[i] = -b
-        if a > h:
-            sig.append(i)
-            di.append(1)
-            si.append(sa)
-            a = 0.0
-            b = 0.0
-        elif b > h:
-            sig.append(i)
-            di.append(-1)
-            si.append(sb)
-            a = 0.0
-            b = 0.0
-    return up, dn, np.array(sig), np.array(di), np.array(si)
+@functools.cache
+def parameters(every: float, k: float = REFERENCE) -> Parameters:
+    """Return the settings for one false alarm in `every` exams."""
+    from qiqa.drift.run_length import cusum
+
+    return Parameters(k=k, h=cusum.limit_for(every, k))
 
 
-def chart(x, p):
-    up, dn, s, d, si = run(x, *p)
+@functools.cache
+def for_baseline(every: float, exams: int, k: float = REFERENCE) -> Parameters:
+    """Return the settings where mean and SD come from a baseline of `exams` exams only.
+
+    A year of weekly exams then holds as many false alarms as with a known mean and SD, on average
+    over baselines.
+    """
+    from qiqa.drift.run_length import estimated
+
+    return Parameters(k=k, h=estimated.cusum_limit_for(every, k, max(exams, 3)))
+
+
+def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
+    """Return both sums along scores (n,); they restart from 0 after their own signal."""
+    from qiqa.kernels.cusum import cusum
+
+    upper, lower, signals, directions, since = cusum(x, p.k, p.h, p.head_start)
+    limit = np.where(np.isnan(x), np.nan, p.h)
     nothing = np.full(x.size, np.nan)
     return Chart(
         rule="cusum",
         curves=(
-            Curve(label="CUSUM up", value=up, low=nothing, high=np.full(x.size, p[1])),
-            Curve(label="CUSUM down", value=dn, low=np.full(x.size, -p[1]), high=nothing),
+            Curve(label="CUSUM up", value=upper, low=nothing, high=limit),
+            Curve(label="CUSUM down", value=-lower, low=-limit, high=nothing),
         ),
-        signals=s,
-        directions=d,
-        since=si,
+        signals=signals,
+        directions=directions,
+        since=since,
     )
+
+
+def run_length(shift: float, p: Parameters) -> float:
+    """Return the zero-state average run length after a step of `shift` SDs."""
+    from qiqa.drift.run_length import cusum
+
+    return cusum.two_sided(shift, p.k, p.h, p.head_start)

@@ -1,25 +1,120 @@
-"""scratch"""
+"""Individuals chart: is one exam off its place? With the moving range for its scatter.
+
+Shewhart's chart of single values. Along a history each exam is judged by its normal score, so that
+limits hold from the third exam on; `limits` gives those of the textbook from a set of values.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
+
 from qiqa.core.drift import Chart, Curve
+from qiqa.core.errors import UsageError
+
+__all__ = [
+    "DEFAULT",
+    "FINDS",
+    "TAKES",
+    "TITLE",
+    "Limits",
+    "Parameters",
+    "chart",
+    "limits",
+    "parameters",
+    "run_length",
+]
 
 TITLE = "Individuals"
 FINDS = ("spike",)
 TAKES = "scores"
 DEFAULT = 0.25
 
+_D2 = 2.0 / math.sqrt(math.pi)
+"""Mean range of two standard normal values."""
+_D3 = math.sqrt(2.0 - 4.0 / math.pi)
+"""SD of that range."""
 
-def parameters(every):
-    return -float(special.ndtri(0.5 / every))
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parameters:
+    """Settings of the rule."""
+
+    width: float
+    """Limits on both sides, in SDs."""
 
 
-def chart(x, p):
-    s = np.flatnonzero(np.abs(x) > p)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Charts of single values and of moving ranges, in the unit of the values."""
+
+    center: float
+    sd: float
+    """Mean moving range over its expectation for a normal SD of 1."""
+    low: float
+    high: float
+    range_center: float
+    range_high: float
+
+
+@functools.cache
+def parameters(every: float) -> Parameters:
+    """Return the settings for one false alarm in `every` exams."""
+    return Parameters(width=-float(special.ndtri(0.5 / every)))
+
+
+def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
+    """Return scores (n,) with their limits; every one outside is a signal of its own."""
+    with np.errstate(invalid="ignore"):
+        signals = np.flatnonzero(np.abs(x) > p.width)
+    limit = np.where(np.isnan(x), np.nan, p.width)
     return Chart(
         rule="individuals",
-        curves=(Curve(label="score", value=x, low=np.full(x.size, -p), high=np.full(x.size, p)),),
-        signals=s,
-        directions=np.sign(x[s]).astype(int),
-        since=s,
+        curves=(Curve(label="score", value=x, low=-limit, high=limit),),
+        signals=signals,
+        directions=np.sign(x[signals]).astype(np.int64),
+        since=signals,
+    )
+
+
+def run_length(shift: float, p: Parameters) -> float:
+    """Return the average run length after a step of `shift` SDs."""
+    chance = special.ndtr(shift - p.width) + special.ndtr(-shift - p.width)
+    return float(1.0 / chance)
+
+
+def limits(values: NDArray[np.float64], width: float = 3.0) -> Limits:
+    """Return the limits of the textbook from a set of values in their order.
+
+    Parameters
+    ----------
+    values
+        (n,) finite, in the order of the exams.
+    width
+        Distance of the limits from the center, in SDs.
+
+    Raises
+    ------
+    UsageError
+        Below two values.
+
+    Source: Montgomery, Introduction to Statistical Quality Control, 7th ed., 6.4.
+    """
+    if values.size < 2:
+        raise UsageError(f"{values.size} values give no moving range", hint="give two or more")
+    center = float(values.mean())
+    mean_range = float(np.abs(np.diff(values)).mean())
+    sd = mean_range / _D2
+    return Limits(
+        center=center,
+        sd=sd,
+        low=center - width * sd,
+        high=center + width * sd,
+        range_center=mean_range,
+        range_high=mean_range + width * sd * _D3,
     )

@@ -45,7 +45,7 @@ def parameters(every: float) -> Parameters:
 
 def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
     """Return the sum along scores (n,); it restarts from 0 after its own signal."""
-    from qiqa.kernels.squares import cusum_of_squares
+    from qiqa.kernels.cusum import cusum_of_squares
 
     total, signals, since = cusum_of_squares(x, p.k, p.h)
     nothing = np.full(x.size, np.nan)
