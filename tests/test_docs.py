@@ -22,7 +22,7 @@ import pytest
 
 from qiqa.cli import status
 from qiqa.cli.app import run
-from qiqa.core import arrangement, certificate, cylinder, phantom, protocol, registry
+from qiqa.core import arrangement, certificate, cylinder, drift, phantom, protocol, registry
 from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
 from qiqa.fitting import fit_arrays
@@ -280,6 +280,22 @@ def test_definition_keys_are_complete(noun: type, heading: str) -> None:
         if f.name not in ("path", "sha256", "supplements")
         and (noun is phantom.Phantom or f.name not in common)
     }
+
+
+def test_records_are_complete() -> None:
+    text = _section(_read(DOCS / "schemas.md"), "## JSON of a record: qiqa.record/1")
+    rows = {row[0].strip("`"): row[2] for row in _table(text, "key")}
+    said_by_the_record = {
+        "event": (drift.ServiceEvent, {"record_id"}, drift.EVENT_KINDS),
+        "baseline": (drift.ApprovedBaseline, {"record_id"}, ()),
+        "finding": (drift.DriftFinding, {"alarm_id", "state"}, tuple(drift.Kind)),
+        "decision": (drift.AlarmDecision, {"record_id", "at", "by"}, tuple(drift.AlarmState)),
+    }
+    assert set(rows) == {*said_by_the_record, "withdrawal"}
+    for key, (noun, left_out, words) in said_by_the_record.items():
+        expected = {f.name for f in dataclasses.fields(noun)} - left_out
+        nested = {f.name for f in dataclasses.fields(drift.Forecast)} if key == "finding" else set()
+        assert set(re.findall(r"`(\w+)`", rows[key])) == expected | nested | set(words)
 
 
 def test_shapes_are_complete() -> None:

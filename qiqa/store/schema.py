@@ -31,11 +31,12 @@ __all__ = [
     "finding",
     "measurement",
     "metadata",
+    "record",
     "source_file",
     "version",
 ]
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every schema revision, oldest first; a test holds it against the migrations."""
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "qiqa_version"
@@ -154,4 +155,20 @@ audit = Table(
     Column("detail", _json()),
 )
 
-IMMUTABLE = ("exam", "measurement", "finding", "entry", "source_file", "audit")
+record = Table(
+    "record",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),  # event, baseline, alarm or decision
+    # `*`: about all scanners
+    Column("scanner", Text, index=True),
+    # UTC, without zone
+    Column("created_at", DateTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    # canonical JSON, `qiqa.record/1`
+    Column("content", Text, nullable=False),
+    Column("chain_previous", Text, nullable=False, unique=True),
+    Column("chain", Text, nullable=False, unique=True),
+)
+
+IMMUTABLE = ("exam", "measurement", "finding", "entry", "source_file", "audit", "record")

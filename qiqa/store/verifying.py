@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from qiqa.core.finding import Finding, Severity
-from qiqa.store import schema
+from qiqa.core.finding import Finding
+from qiqa.store import schema, verifying_records
+from qiqa.store.altered import altered as _altered
 from qiqa.store.chain import GENESIS, seal, sha256_text
 from qiqa.store.writing import child_rows, exam_columns
 
@@ -29,17 +30,8 @@ def verify(engine: Engine) -> tuple[Finding, ...]:
             found += _check_content(connection, row)
             previous = chains[exam_id] = row["chain"]
         found += _check_audit(connection, chains)
+        found += verifying_records.check(connection)
     return tuple(found)
-
-
-def _altered(code: str, message: str, where: str) -> Finding:
-    return Finding(
-        code=code,
-        severity=Severity.ERROR,
-        message=message,
-        where=where,
-        hint="restore the database from a backup; do not rely on this exam until then",
-    )
 
 
 def _check_chain(row: dict[str, Any], previous: str) -> list[Finding]:
