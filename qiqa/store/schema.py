@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -28,7 +29,9 @@ __all__ = [
     "audit",
     "entry",
     "exam",
+    "exam_values",
     "finding",
+    "layout",
     "measurement",
     "metadata",
     "record",
@@ -171,4 +174,38 @@ record = Table(
     Column("chain", Text, nullable=False, unique=True),
 )
 
-IMMUTABLE = ("exam", "measurement", "finding", "entry", "source_file", "audit", "record")
+layout = Table(
+    "layout",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    # canonical JSON: what stands at each position of exam_values.packed
+    Column("content", Text, nullable=False),
+)
+
+# the numbers of `measurement` once more, one row an exam: years of many scanners in seconds
+exam_values = Table(
+    "exam_values",
+    metadata,
+    Column("exam_id", Integer, ForeignKey("exam.id"), primary_key=True),
+    Column("layout_id", Integer, ForeignKey("layout.id"), nullable=False),
+    Column("scanner", Text),
+    Column("acquired_at", DateTime),
+    # as a person entered it
+    Column("temperature_degc", Double),
+    # see packing.py
+    Column("packed", LargeBinary, nullable=False),
+    Index(None, "scanner", "acquired_at"),
+)
+
+IMMUTABLE = (
+    "exam",
+    "measurement",
+    "finding",
+    "entry",
+    "source_file",
+    "audit",
+    "record",
+    "layout",
+    "exam_values",
+)

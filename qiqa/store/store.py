@@ -7,10 +7,18 @@ from typing import Any, Self
 
 from sqlalchemy import Engine
 
-from qiqa.core.drift import Alarm, AlarmState, ApprovedBaseline, DriftFinding, ServiceEvent
+from qiqa.core.drift import (
+    Alarm,
+    AlarmState,
+    ApprovedBaseline,
+    DriftFinding,
+    ServiceEvent,
+    TimeSeries,
+)
 from qiqa.core.finding import Finding
 from qiqa.core.history import History, PastValue
 from qiqa.core.result import QcResult
+from qiqa.store import columns as columns_of
 from qiqa.store import reading, records, verifying, writing
 from qiqa.store.faults import guard
 from qiqa.store.writing import Saved
@@ -173,6 +181,41 @@ class Store:
         )
         with guard(self.url):
             return reading.history(self.engine, chosen)
+
+    def columns(
+        self,
+        scanner: str | None = None,
+        name: str | None = None,
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
+    ) -> tuple[TimeSeries, ...]:
+        """Return every series over time, fast: one for each series key, oldest exam first.
+
+        Superseded exams are left out, and values without a series key, which share no chart. A
+        value that could not be measured is NaN; an exam in which the series was not looked for
+        has no place in it. Limits and reference are those of the newest exam of the series.
+        Covariate `temperature_degc` is what a person entered as temperature of phantom or room;
+        it is there if any exam of the series states it. Should a measurement have changed its
+        unit, the values in each unit are a series.
+
+        Series of one scanner share arrays (`at`, `exam`, `epoch`, covariates): do not write to
+        them.
+
+        Parameters
+        ----------
+        scanner, name
+            Identity of a scanner, name of a measurement; None: all.
+        since, until
+            First and last time of acquisition, both included.
+
+        Returns
+        -------
+        tuple of TimeSeries
+            By scanner; within one as they stand in its newest exam, then those of older ones.
+        """
+        chosen = reading.Filter(scanner=scanner, name=name, since=since, until=until)
+        with guard(self.url):
+            return columns_of.columns(self.engine, chosen)
 
     def previous(
         self, series_key: str | None, before: dt.datetime | None, n: int = 12

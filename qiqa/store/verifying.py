@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from qiqa.core.finding import Finding
-from qiqa.store import schema, verifying_records
+from qiqa.store import schema, verifying_columns, verifying_records
 from qiqa.store.altered import altered as _altered
 from qiqa.store.chain import GENESIS, seal, sha256_text
 from qiqa.store.writing import child_rows, exam_columns
@@ -30,6 +30,7 @@ def verify(engine: Engine) -> tuple[Finding, ...]:
             found += _check_content(connection, row)
             previous = chains[exam_id] = row["chain"]
         found += _check_audit(connection, chains)
+        found += verifying_columns.check_layouts(connection)
         found += verifying_records.check(connection)
     return tuple(found)
 
@@ -65,10 +66,12 @@ def _check_content(connection: Connection, row: dict[str, Any]) -> list[Finding]
         columns = exam_columns(content)
         measured = _stored(connection, "measurement", row["id"])
         # the epoch is not in the payload as such: taken as stored
-        expected = child_rows(content, _fit([r["epoch"] for r in measured], content))
+        epochs = _fit([r["epoch"] for r in measured], content)
+        expected = child_rows(content, epochs)
+        found = verifying_columns.check_values(connection, row["id"], columns, content, epochs)
     except (ValueError, KeyError, TypeError):
         return [_altered("payload_unreadable", "the payload is not an exam", where)]
-    found = [
+    found += [
         _altered("column_altered", f"{name} is {row[name]!r}, the payload says {value!r}", where)
         for name, value in columns.items()
         if row[name] != value

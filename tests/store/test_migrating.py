@@ -103,6 +103,10 @@ def first_schema(engine, source):
                 table = schema.metadata.tables[name]
                 if rows := [dict(row) for row in origin.execute(sa.select(table)).mappings()]:
                     connection.execute(sa.insert(table), rows)
+                if rows and engine.dialect.name == "postgresql":
+                    # numbers that are given do not move on what gives the next one
+                    last = f"pg_get_serial_sequence('{name}', 'id'), {rows[-1]['id']}"
+                    connection.exec_driver_sql(f"SELECT setval({last})")
 
 
 def _several(store, make_result, now):
@@ -117,7 +121,10 @@ def _several(store, make_result, now):
 def _everything(store):
     exams = store.exams(include_superseded=True)
     payloads = [store.payload(exam["id"]) for exam in exams]
-    return exams, payloads, store.rows(include_superseded=True)
+    with store.engine.connect() as connection:
+        query = "SELECT * FROM exam_values JOIN layout ON id = layout_id ORDER BY exam_id"
+        packed = connection.exec_driver_sql(query).all()
+    return exams, payloads, store.rows(include_superseded=True), packed
 
 
 def test_first_schema_is_migrated_with_the_same_contents(tmp_path, make_result, now):
@@ -127,11 +134,15 @@ def test_first_schema_is_migrated_with_the_same_contents(tmp_path, make_result, 
         first_schema(engine, new.engine)
         engine.dispose()
         before = _everything(new)
+        assert len(before[-1]) == 4
     assert _revision(tmp_path / "history.db") == "0001"
     with open_store(str(tmp_path / "history.db")) as migrated:
         assert _everything(migrated) == before
         assert migrated.verify() == ()
         assert drift(migrated.engine) == []
+        (series,) = migrated.columns(name="diameter_slice1_lr")
+        assert series.value.tolist() == [190.25, 190.5]
+        _goes_on(migrated, make_result, now)
     assert (tmp_path / "history.schema-0001.backup.db").exists()
 
 
@@ -147,6 +158,14 @@ def test_first_schema_on_postgresql_is_migrated(postgres, make_result, now):
         assert _everything(migrated) == before
         assert migrated.verify() == ()
         assert drift(migrated.engine) == []
+        _goes_on(migrated, make_result, now)
+
+
+def _goes_on(store, make_result, now):
+    """Store an exam with a layout of its own in a database that was migrated."""
+    store.save(make_result(files=("e",), phantom_unit="J9"), user="jd", now=now)
+    assert len(store.columns()) == 6
+    assert store.verify() == ()
 
 
 def _filled(path, make_result, now):

@@ -20,7 +20,6 @@ from qiqa.core.drift import (
     ServiceEvent,
 )
 from qiqa.core.errors import StoreError
-from qiqa.store import open_store
 
 LATER = dt.timedelta(days=1)
 MARCH = dt.datetime(2024, 3, 12, 7, 15)
@@ -50,17 +49,6 @@ FINDING = DriftFinding(
     exam="12",
     forecast=Forecast(limit=82.0, level="tolerance", date=APRIL, interval=(MARCH, None)),
 )
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def history(request, tmp_path):
-    """Return an open history, once of each database."""
-    if request.param == "sqlite":
-        url = str(tmp_path / "history.db")
-    else:
-        url = request.getfixturevalue("postgres")()
-    with open_store(url) as opened:
-        yield opened
 
 
 def baseline(now, **changes):
