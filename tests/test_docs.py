@@ -30,6 +30,8 @@ from qiqa.fitting.engines import ENGINES
 from qiqa.io.definitions import load_protocol, names
 from qiqa.measure import FAMILIES
 from qiqa.models import MODELS
+from qiqa.store import schema
+from qiqa.store.packing import POSITION_FIELDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -296,6 +298,17 @@ def test_records_are_complete() -> None:
         expected = {f.name for f in dataclasses.fields(noun)} - left_out
         nested = {f.name for f in dataclasses.fields(drift.Forecast)} if key == "finding" else set()
         assert set(re.findall(r"`(\w+)`", rows[key])) == expected | nested | set(words)
+
+
+def test_tables_are_complete() -> None:
+    text = _section(_read(DOCS / "schemas.md"), "## Database")
+    listed = re.findall(r"`(\w+)`", text.split("Tables", 1)[1].split(".", 1)[0])
+    tables = {**schema.metadata.tables, **schema.version.metadata.tables}
+    assert sorted(listed) == sorted(tables)
+    for name in ("exam_values", "layout"):
+        (line,) = (line for line in text.splitlines() if line.startswith(f"`{name}`"))
+        assert set(tables[name].columns.keys()) <= set(re.findall(r"`(\w+)`", line))
+    assert {*POSITION_FIELDS, "epoch"} <= set(re.findall(r"`(\w+)`", line))
 
 
 def test_shapes_are_complete() -> None:

@@ -69,7 +69,7 @@ def _check_content(connection: Connection, row: dict[str, Any]) -> list[Finding]
         epochs = _fit([r["epoch"] for r in measured], content)
         expected = child_rows(content, epochs)
         found = verifying_columns.check_values(connection, row["id"], columns, content, epochs)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return [_altered("payload_unreadable", "the payload is not an exam", where)]
     found += [
         _altered("column_altered", f"{name} is {row[name]!r}, the payload says {value!r}", where)

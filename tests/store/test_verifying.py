@@ -33,6 +33,10 @@ def altered(store, make_result, now):
         ("UPDATE exam SET payload = replace(payload, '190.25', '190.20') WHERE id = 2", "payload"),
         ("UPDATE exam SET payload = '{}' WHERE id = 2", "payload"),
         ("UPDATE exam SET payload = 'x' WHERE id = 2", "payload"),
+        (
+            "UPDATE exam SET payload = json_replace(payload, '$.entries', 5) WHERE id = 2",
+            "payload_unreadable",
+        ),
         ("UPDATE exam SET verdict = 'pass' WHERE id = 2", "column"),
         ("UPDATE exam SET acquired_at = '2020-01-01 00:00:00.000000' WHERE id = 2", "column"),
         ("UPDATE exam SET created_by = 'nobody' WHERE id = 2", "record"),
