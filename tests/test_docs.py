@@ -22,7 +22,7 @@ import pytest
 
 from qiqa.cli import status
 from qiqa.cli.app import run
-from qiqa.core import arrangement, certificate, cylinder, phantom, protocol, registry
+from qiqa.core import arrangement, certificate, cylinder, drift, phantom, protocol, registry
 from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
 from qiqa.fitting import fit_arrays
@@ -30,6 +30,8 @@ from qiqa.fitting.engines import ENGINES
 from qiqa.io.definitions import load_protocol, names
 from qiqa.measure import FAMILIES
 from qiqa.models import MODELS
+from qiqa.store import schema
+from qiqa.store.packing import POSITION_FIELDS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -283,6 +285,33 @@ def test_definition_keys_are_complete(noun: type, heading: str) -> None:
         if f.name not in ("path", "sha256", "supplements")
         and (noun is phantom.Phantom or f.name not in common)
     }
+
+
+def test_records_are_complete() -> None:
+    text = _section(_read(DOCS / "schemas.md"), "## JSON of a record: qiqa.record/1")
+    rows = {row[0].strip("`"): row[2] for row in _table(text, "key")}
+    said_by_the_record = {
+        "event": (drift.ServiceEvent, {"record_id"}, drift.EVENT_KINDS),
+        "baseline": (drift.ApprovedBaseline, {"record_id"}, ()),
+        "finding": (drift.DriftFinding, {"alarm_id", "state"}, tuple(drift.Kind)),
+        "decision": (drift.AlarmDecision, {"record_id", "at", "by"}, tuple(drift.AlarmState)),
+    }
+    assert set(rows) == {*said_by_the_record, "withdrawal"}
+    for key, (noun, left_out, words) in said_by_the_record.items():
+        expected = {f.name for f in dataclasses.fields(noun)} - left_out
+        nested = {f.name for f in dataclasses.fields(drift.Forecast)} if key == "finding" else set()
+        assert set(re.findall(r"`(\w+)`", rows[key])) == expected | nested | set(words)
+
+
+def test_tables_are_complete() -> None:
+    text = _section(_read(DOCS / "schemas.md"), "## Database")
+    listed = re.findall(r"`(\w+)`", text.split("Tables", 1)[1].split(".", 1)[0])
+    tables = {**schema.metadata.tables, **schema.version.metadata.tables}
+    assert sorted(listed) == sorted(tables)
+    for name in ("exam_values", "layout"):
+        (line,) = (line for line in text.splitlines() if line.startswith(f"`{name}`"))
+        assert set(tables[name].columns.keys()) <= set(re.findall(r"`(\w+)`", line))
+    assert {*POSITION_FIELDS, "epoch"} <= set(re.findall(r"`(\w+)`", line))
 
 
 def test_shapes_are_complete() -> None:

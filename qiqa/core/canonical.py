@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["canonical_json", "digest", "plain"]
+__all__ = ["canonical_json", "digest", "plain", "storable"]
 
 
 def plain(value: Any) -> Any:
@@ -57,3 +57,18 @@ def canonical_json(value: Any) -> str:
 def digest(value: Any) -> str:
     """Return the SHA-256 (hex) of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode("utf-8")).hexdigest()
+
+
+def storable(value: Any) -> Any:
+    """Return `value` with every text in it such that UTF-8 and PostgreSQL can hold it.
+
+    Lone surrogates and NUL become backslash escapes.
+    """
+    if isinstance(value, str):
+        text = value.encode("utf-8", "backslashreplace").decode("utf-8")
+        return text.replace("\x00", "\\x00")
+    if isinstance(value, dict):
+        return {storable(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    return value

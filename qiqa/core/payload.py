@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from qiqa.core.canonical import plain
+from qiqa.core.canonical import plain, storable
 from qiqa.core.pose import PhantomPose
 from qiqa.core.result import ExamSeries, QcResult
 from qiqa.core.rows import ROW_SCHEMA, result_rows
@@ -58,7 +58,7 @@ def result_payload(result: QcResult) -> dict[str, Any]:
         "entries": dict(result.entries),
         "provenance": _provenance(result),
     }
-    cleaned: dict[str, Any] = _storable(payload)
+    cleaned: dict[str, Any] = storable(payload)
     return cleaned
 
 
@@ -115,15 +115,3 @@ def _provenance(result: QcResult) -> dict[str, Any]:
         "user": source.user,
         "created_at": created.isoformat(),
     }
-
-
-def _storable(value: Any) -> Any:
-    """Return `value` with every text such that UTF-8 and PostgreSQL can hold it."""
-    if isinstance(value, str):
-        text = value.encode("utf-8", "backslashreplace").decode("utf-8")
-        return text.replace("\x00", "\\x00")
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return value

@@ -1,4 +1,4 @@
-"""The hash chain: each stored exam seals its payload, its record and everything before it."""
+"""The hash chains: each stored exam or record seals itself and everything before it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import hashlib
 
 from qiqa.core.canonical import digest
 
-__all__ = ["GENESIS", "seal", "sha256_text"]
+__all__ = ["GENESIS", "seal", "seal_record", "sha256_text"]
 
 GENESIS = "0" * 64
-"""What the first exam follows."""
+"""What the first exam, and the first record, follows."""
 
 
 def sha256_text(text: str) -> str:
@@ -42,5 +42,30 @@ def seal(
             "created_by": created_by,
             "supersedes": supersedes,
             "reason": reason,
+        }
+    )
+
+
+def seal_record(
+    previous: str,
+    content: str,
+    *,
+    kind: str,
+    scanner: str | None,
+    created_at: dt.datetime,
+    created_by: str,
+) -> str:
+    """Return the chain value of a record: SHA-256 over the previous one and all of its columns.
+
+    `content` is the canonical JSON as stored, `created_at` is UTC without zone.
+    """
+    return digest(
+        {
+            "previous": previous,
+            "content_sha256": sha256_text(content),
+            "kind": kind,
+            "scanner": scanner,
+            "created_at": created_at,
+            "created_by": created_by,
         }
     )

@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -28,14 +29,17 @@ __all__ = [
     "audit",
     "entry",
     "exam",
+    "exam_values",
     "finding",
+    "layout",
     "measurement",
     "metadata",
+    "record",
     "source_file",
     "version",
 ]
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every schema revision, oldest first; a test holds it against the migrations."""
 HEAD = REVISIONS[-1]
 VERSION_TABLE = "qiqa_version"
@@ -154,4 +158,54 @@ audit = Table(
     Column("detail", _json()),
 )
 
-IMMUTABLE = ("exam", "measurement", "finding", "entry", "source_file", "audit")
+record = Table(
+    "record",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),  # event, baseline, alarm or decision
+    # `*`: about all scanners
+    Column("scanner", Text, index=True),
+    # UTC, without zone
+    Column("created_at", DateTime, nullable=False),
+    Column("created_by", Text, nullable=False),
+    # canonical JSON, `qiqa.record/1`
+    Column("content", Text, nullable=False),
+    Column("chain_previous", Text, nullable=False, unique=True),
+    Column("chain", Text, nullable=False, unique=True),
+)
+
+layout = Table(
+    "layout",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    # canonical JSON: what stands at each position of exam_values.packed
+    Column("content", Text, nullable=False),
+)
+
+# the numbers of `measurement` once more, one row an exam: years of many scanners in seconds
+exam_values = Table(
+    "exam_values",
+    metadata,
+    Column("exam_id", Integer, ForeignKey("exam.id"), primary_key=True),
+    Column("layout_id", Integer, ForeignKey("layout.id"), nullable=False),
+    Column("scanner", Text),
+    Column("acquired_at", DateTime),
+    # as a person entered it
+    Column("temperature_degc", Double),
+    # see packing.py
+    Column("packed", LargeBinary, nullable=False),
+    Index(None, "scanner", "acquired_at"),
+)
+
+IMMUTABLE = (
+    "exam",
+    "measurement",
+    "finding",
+    "entry",
+    "source_file",
+    "audit",
+    "record",
+    "layout",
+    "exam_values",
+)

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from qiqa.core.finding import Finding, Severity
-from qiqa.store import schema
+from qiqa.core.finding import Finding
+from qiqa.store import schema, verifying_columns, verifying_records
+from qiqa.store.altered import altered as _altered
 from qiqa.store.chain import GENESIS, seal, sha256_text
 from qiqa.store.writing import child_rows, exam_columns
 
@@ -29,17 +30,9 @@ def verify(engine: Engine) -> tuple[Finding, ...]:
             found += _check_content(connection, row)
             previous = chains[exam_id] = row["chain"]
         found += _check_audit(connection, chains)
+        found += verifying_columns.check_layouts(connection)
+        found += verifying_records.check(connection)
     return tuple(found)
-
-
-def _altered(code: str, message: str, where: str) -> Finding:
-    return Finding(
-        code=code,
-        severity=Severity.ERROR,
-        message=message,
-        where=where,
-        hint="restore the database from a backup; do not rely on this exam until then",
-    )
 
 
 def _check_chain(row: dict[str, Any], previous: str) -> list[Finding]:
@@ -73,10 +66,12 @@ def _check_content(connection: Connection, row: dict[str, Any]) -> list[Finding]
         columns = exam_columns(content)
         measured = _stored(connection, "measurement", row["id"])
         # the epoch is not in the payload as such: taken as stored
-        expected = child_rows(content, _fit([r["epoch"] for r in measured], content))
-    except (ValueError, KeyError, TypeError):
+        epochs = _fit([r["epoch"] for r in measured], content)
+        expected = child_rows(content, epochs)
+        found = verifying_columns.check_values(connection, row["id"], columns, content, epochs)
+    except (ValueError, KeyError, TypeError, AttributeError):
         return [_altered("payload_unreadable", "the payload is not an exam", where)]
-    found = [
+    found += [
         _altered("column_altered", f"{name} is {row[name]!r}, the payload says {value!r}", where)
         for name, value in columns.items()
         if row[name] != value

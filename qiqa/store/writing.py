@@ -15,10 +15,20 @@ from qiqa.core.payload import result_payload
 from qiqa.core.result import QcResult
 from qiqa.store import schema
 from qiqa.store.chain import GENESIS, seal, sha256_text
+from qiqa.store.packing import Packed, pack
 from qiqa.store.superseding import place
 from qiqa.store.transactions import writing
 
-__all__ = ["Saved", "exam_columns", "exam_identity", "save", "wall_clock"]
+__all__ = [
+    "Saved",
+    "exam_columns",
+    "exam_identity",
+    "insert_exam",
+    "insert_values",
+    "save",
+    "value_columns",
+    "wall_clock",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,18 +111,18 @@ def save(
             "supersedes": where.supersedes,
             "supersede_reason": where.reason,
         }
-        exam_id = _insert(connection, payload, columns, record, result)
+        exam_id = insert_exam(connection, payload, columns, record, _epochs(result))
     return Saved(exam_id=exam_id, created=True, superseded_id=where.supersedes)
 
 
-def _insert(
+def insert_exam(
     connection: Connection,
     payload: dict[str, Any],
     columns: dict[str, Any],
     record: dict[str, Any],
-    result: QcResult,
+    epochs: list[str | None],
 ) -> int:
-    """Insert every row of one exam and return its id."""
+    """Insert every row of one exam at the end of the chain and return its id."""
     text = canonical_json(payload)
     last = select(schema.exam.c.chain).order_by(schema.exam.c.id.desc()).limit(1)
     previous = connection.scalar(last) or GENESIS
@@ -136,7 +146,8 @@ def _insert(
     }
     key: Any = connection.execute(insert(schema.exam).values(row)).inserted_primary_key
     exam_id = int(key[0])
-    for table, rows in child_rows(payload, _epochs(result)).items():
+    insert_values(connection, exam_id, columns, pack(payload, epochs))
+    for table, rows in child_rows(payload, epochs).items():
         if rows:
             connection.execute(
                 insert(schema.metadata.tables[table]), [{"exam_id": exam_id, **r} for r in rows]
@@ -155,6 +166,32 @@ def _insert(
         )
     )
     return exam_id
+
+
+def value_columns(columns: dict[str, Any], packed: Packed) -> dict[str, Any]:
+    """Return the columns of table exam_values, without exam and layout."""
+    return {
+        "scanner": columns["scanner"],
+        "acquired_at": columns["acquired_at"],
+        "temperature_degc": packed.temperature_degc,
+        "packed": packed.block,
+    }
+
+
+def insert_values(
+    connection: Connection, exam_id: int, columns: dict[str, Any], packed: Packed
+) -> None:
+    """Insert the values of one exam as columns, and their layout where it is a new one."""
+    layout = schema.layout
+    layout_id = connection.scalar(select(layout.c.id).where(layout.c.digest == packed.digest))
+    if layout_id is None:
+        new = insert(layout).values(digest=packed.digest, content=packed.layout)
+        key: Any = connection.execute(new).inserted_primary_key
+        layout_id = int(key[0])
+    row = value_columns(columns, packed)
+    connection.execute(
+        insert(schema.exam_values).values(exam_id=exam_id, layout_id=layout_id, **row)
+    )
 
 
 def _epochs(result: QcResult) -> list[str | None]:

@@ -298,3 +298,14 @@ def acquired():
 def store(tmp_path):
     with open_store(str(tmp_path / "history.db")) as opened:
         yield opened
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def history(request, tmp_path):
+    """Return an open history, once of each database."""
+    if request.param == "sqlite":
+        url = str(tmp_path / "history.db")
+    else:
+        url = request.getfixturevalue("postgres")()
+    with open_store(url) as opened:
+        yield opened

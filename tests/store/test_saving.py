@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from qiqa.core.errors import StoreError
 from qiqa.core.scanner import Scanner
-from qiqa.store import open_store
+from qiqa.store import open_store, schema
 
 
 def test_rows_come_back_as_they_were_measured(store, make_result, now, acquired):
@@ -154,29 +154,28 @@ def test_hostile_text_is_stored_and_verifies(store, make_result, now):
     assert store.verify() == ()
 
 
-@pytest.mark.parametrize(
-    "table", ["exam", "measurement", "finding", "entry", "source_file", "audit"]
-)
-@pytest.mark.parametrize("change", ["UPDATE {} SET id = id + 100", "DELETE FROM {}"])
+@pytest.mark.parametrize("table", sorted({*schema.IMMUTABLE} - {"record"}))
+@pytest.mark.parametrize("change", ["UPDATE {} SET {key} = {key} + 100", "DELETE FROM {}"])
 def test_stored_rows_refuse_change(store, make_result, now, table, change):
     store.save(make_result(), user="jd", now=now)
+    (key,) = schema.metadata.tables[table].primary_key.columns.keys()
     store.close()
     connection = sqlite3.connect(store.engine.url.database)
     with pytest.raises(sqlite3.IntegrityError, match="immutable"):
-        connection.execute(change.format(table))
+        connection.execute(change.format(table, key=key))
     connection.close()
     assert store.verify() == ()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL (POSIX)")
-@pytest.mark.parametrize("table", ["measurement", "audit"])
+@pytest.mark.parametrize("table", ["exam_values", "measurement", "audit"])
 def test_killed_while_storing_leaves_nothing(tmp_path, start_python, make_result, now, table):
     path = tmp_path / "history.db"
     with open_store(str(path)) as store:
         store.save(make_result(), user="jd", now=now)
     code = """
 import os, signal, conftest
-from qiqa.store import open_store
+from qiqa.store import open_store, schema
 from sqlalchemy import event
 store = open_store(sys.argv[1])
 @event.listens_for(store.engine, "after_cursor_execute")
@@ -192,7 +191,7 @@ store.save(conftest.build(files=("c",)), user="jd", now=conftest.NOW)
         assert len(store.exams(include_superseded=True)) == 1
         assert store.verify() == ()
         with store.engine.connect() as connection:
-            for name in ("measurement", "entry", "finding", "source_file", "audit"):
+            for name in ("measurement", "entry", "finding", "source_file", "audit", "exam_values"):
                 query = sa.text(f"SELECT max(exam_id) FROM {name}")  # noqa: S608
                 assert connection.execute(query).scalar() == 1
         assert store.save(make_result(files=("c",)), user="jd", now=now).created
@@ -202,7 +201,7 @@ def test_two_processes_create_and_store_at_once(tmp_path, start_python):
     path = tmp_path / "history.db"
     code = """
 import conftest
-from qiqa.store import open_store
+from qiqa.store import open_store, schema
 store = open_store(sys.argv[1])
 for number in range(5):
     store.save(conftest.build(files=(sys.argv[2], str(number))), user="u", now=conftest.NOW)

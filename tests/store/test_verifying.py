@@ -33,6 +33,10 @@ def altered(store, make_result, now):
         ("UPDATE exam SET payload = replace(payload, '190.25', '190.20') WHERE id = 2", "payload"),
         ("UPDATE exam SET payload = '{}' WHERE id = 2", "payload"),
         ("UPDATE exam SET payload = 'x' WHERE id = 2", "payload"),
+        (
+            "UPDATE exam SET payload = json_replace(payload, '$.entries', 5) WHERE id = 2",
+            "payload_unreadable",
+        ),
         ("UPDATE exam SET verdict = 'pass' WHERE id = 2", "column"),
         ("UPDATE exam SET acquired_at = '2020-01-01 00:00:00.000000' WHERE id = 2", "column"),
         ("UPDATE exam SET created_by = 'nobody' WHERE id = 2", "record"),
@@ -44,6 +48,16 @@ def altered(store, make_result, now):
         ("DELETE FROM finding WHERE exam_id = 2", "rows"),
         ("UPDATE entry SET value = '20' WHERE exam_id = 2", "rows"),
         ("UPDATE source_file SET sha256 = 'f' WHERE exam_id = 2", "rows"),
+        ("UPDATE exam_values SET packed = zeroblob(51) WHERE exam_id = 2", "rows"),
+        ("UPDATE exam_values SET packed = x'' WHERE exam_id = 2", "rows"),
+        ("UPDATE exam_values SET scanner = 'MR2' WHERE exam_id = 2", "rows"),
+        (
+            "UPDATE exam_values SET acquired_at = '2020-01-01 00:00:00.000000' WHERE exam_id = 2",
+            "rows",
+        ),
+        ("UPDATE exam_values SET temperature_degc = 20 WHERE exam_id = 2", "rows"),
+        ("UPDATE exam_values SET layout_id = 9 WHERE exam_id = 2", "rows"),
+        ("DELETE FROM exam_values WHERE exam_id = 2", "rows"),
         ("UPDATE audit SET detail = NULL WHERE exam_id = 2", "audit"),
     ],
 )
@@ -55,13 +69,35 @@ def test_names_the_altered_exam(altered, statement, code):
 
 @pytest.mark.parametrize("exam", [1, 2, 3])
 def test_removed_exam_is_missed(altered, exam):
-    children = ("measurement", "finding", "entry", "source_file")
+    children = ("measurement", "finding", "entry", "source_file", "exam_values")
     found = altered(
         *(f"DELETE FROM {table} WHERE exam_id = {exam}" for table in children),  # noqa: S608
         f"DELETE FROM exam WHERE id = {exam}",  # noqa: S608
     )
     assert ("exam_removed", f"exam {exam}") in found
     assert exam == 3 or ("chain_broken", f"exam {exam + 1}") in found
+
+
+@pytest.mark.parametrize("layout", ["replace(content, 'piu', 'psg')", "'{}'"])
+def test_altered_layout_is_named(altered, layout):
+    found = altered(f"UPDATE layout SET content = {layout}")  # noqa: S608
+    assert found == {("layout_altered", "layout 1")}
+
+
+def test_forged_layout_with_its_digest_is_not_that_of_the_exams(altered):
+    found = altered(
+        "UPDATE layout SET content = '{}', digest = "
+        "'44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a'"
+    )
+    assert found == {("rows_altered", f"exam {number}") for number in (1, 2, 3)}
+
+
+def test_values_of_an_exam_that_is_not_there_are_named(altered):
+    found = altered(
+        "INSERT INTO exam_values SELECT 9, layout_id, scanner, acquired_at, temperature_degc, "
+        "packed FROM exam_values WHERE exam_id = 1"
+    )
+    assert found == {("rows_altered", "exam 9")}
 
 
 def test_forged_payload_with_its_hash_still_breaks_the_chain(altered):
