@@ -134,8 +134,9 @@ class _Watch:
             if signal is None:
                 return
             change = self._explain(signal, first, end)
-            if change is None:
-                return
+            if change is None:  # one exam, or too few: go on looking
+                after, shown_from = signal.at + 1, shown_to
+                continue
             self.found.append(change)
             self.walk.split(change.first, change.kind, fresh=change.kind == "variance")
             self.prediction = self.walk.predict()
@@ -151,6 +152,7 @@ class _Watch:
             lambda: self._residual(first, end),
             kind=self.prepared.kind,
             frozen=frozen,
+            tie=self.prepared.floor,  # below half of a step, above what an adjustment does to one
         )
 
     def _residual(self, first: int, end: int) -> FloatArray:
@@ -184,7 +186,7 @@ class _Watch:
             self.walk.days[index],
             sd=fit.sd,
             dof=max(fit.dof, 0),
-            latest=place,
+            latest=max(place - 1, 1),  # a change is two exams at least
             intervals=False,  # told anew from all exams in the end
         )
         if change is None:

@@ -16,8 +16,10 @@ from qiqa.kernels.ranks import sequential_ranks
 __all__ = ["rank_scores", "whitened"]
 
 FloatArray = NDArray[np.float64]
+_PRIOR_PHI = 0.2
 _PRIOR_EXAMS = 20
-"""Exams without any resemblance that the estimate of it begins with."""
+"""Resemblance that is taken for usual until an exam's own history says otherwise, and how many exams
+that counts for. None would let the CUSUM false-alarm three times too often at 0.2 in the first year."""
 _LAG = 10
 """The latest exams have no say in it: a shift makes exams resemble each other."""
 _MOST = 0.8
@@ -26,19 +28,19 @@ _MOST = 0.8
 def whitened(score: FloatArray) -> FloatArray:
     """Return scores (n,) without what each has from the one before (autoregression of order 1).
 
-    The coefficient at each exam comes from the exams up to ten before it, shrunk towards 0 and never
-    below. A shift of 1 SD becomes one of sqrt((1 - phi) / (1 + phi)): what resembles the exam before
+    The coefficient at each exam comes from the exams up to ten before it, shrunk towards 0.2 and
+    never below 0. A shift of 1 SD becomes one of sqrt((1 - phi) / (1 + phi)): what resembles the exam before
     says less that is new.
     """
     known = np.flatnonzero(~np.isnan(score))
     z = score[known]
-    if z.size <= _LAG + 2:
+    if z.size < 2:
         return score
-    products = np.cumsum(z[1:] * z[:-1])
-    count = np.arange(1, z.size)
-    phi = np.zeros(z.size)
-    usable = np.maximum(products[:-_LAG] / (count[:-_LAG] + _PRIOR_EXAMS), 0.0)
-    phi[1 + _LAG :] = np.minimum(usable, _MOST)
+    phi = np.full(z.size, _PRIOR_PHI)
+    if z.size > _LAG + 1:
+        products = np.cumsum(z[1:] * z[:-1])[:-_LAG] + _PRIOR_PHI * _PRIOR_EXAMS
+        count = np.arange(1, z.size)[:-_LAG] + _PRIOR_EXAMS
+        phi[1 + _LAG :] = np.clip(products / count, 0.0, _MOST)
     made = score.copy()
     made[known[1:]] = (z[1:] - phi[1:] * z[:-1]) / np.sqrt(1.0 - phi[1:] ** 2)
     return made

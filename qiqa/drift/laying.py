@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qiqa.core.drift import ApprovedBaseline, TimeSeries
 from qiqa.drift.epochs import Epochs
 from qiqa.drift.walking import Begun, Walk
+from qiqa.kernels.predict import NOTHING, SCATTER
 
 __all__ = ["Frozen", "lay"]
 
@@ -58,8 +59,8 @@ def lay(
         return None
     last = int(np.flatnonzero(inside)[-1])
     segment = int(walk.segment[last])
-    walk.learn[(index >= cut) & (index <= last) & ~inside] = False
-    walk.learn[(index > last) & (walk.segment == segment)] = False
+    walk.learn[(index >= cut) & (index <= last) & ~inside] = NOTHING
+    walk.learn[(index > last) & (walk.segment == segment)] = SCATTER
     own = int((walk.segment[inside] == segment).sum())
     return Frozen(segment, own)
 

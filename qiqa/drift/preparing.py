@@ -60,6 +60,8 @@ def prepare(series: TimeSeries, adjust: Sequence[str] = ()) -> Prepared:
     finite = np.isfinite(series.value)
     left_out = ["" if ok else "not measured" for ok in finite.tolist()]
     y = scale.forth(np.where(finite, series.value, np.nan))
+    if kind in ("count", "discrete"):
+        adjust = ()  # what moves in steps does not follow a temperature
     names, x, centers, usable = _covariates(series, adjust, finite, left_out, notes)
     return Prepared(
         y=y,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -58,6 +59,7 @@ class Ruling:
         *,
         kind: str,
         frozen: int | None,
+        tie: float = 0.0,
     ) -> tuple[Chart, ...]:
         """Let every rule look at a stretch of exams.
 
@@ -72,6 +74,8 @@ class Ruling:
             ranks where values are not continuous.
         frozen
             Exams of the baseline that all of them are predicted from; None: each from all before.
+        tie
+            Values closer than this are equal but for an adjustment.
         """
         clipped = np.clip(score, -self.widest, self.widest)
         even = whitened(clipped if kind == "continuous" else rank_scores(clipped))
@@ -81,7 +85,10 @@ class Ruling:
             if kind != "continuous" and "variance" in module.FINDS:
                 continue
             x = residual() if module.TAKES == "values" else (score if rule == SINGLE else even)
-            made.append(module.chart(x, _settings(rule, every, frozen)))
+            settings = _settings(rule, every, frozen)
+            if tie > 0.0 and hasattr(settings, "tie"):
+                settings = dataclasses.replace(settings, tie=tie)
+            made.append(module.chart(x, settings))
         return tuple(made)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.drift.preparing import Prepared
-from qiqa.kernels.predict import predict
+from qiqa.kernels.predict import ALL, NOTHING, predict
 
 __all__ = ["Begun", "Prediction", "Walk"]
 
@@ -47,7 +47,7 @@ class Walk:
     begun
         How each segment began.
     learn
-        (n,) exams that the prediction may learn from.
+        (n,) what the prediction may learn from each exam (see `qiqa.kernels.predict`).
     """
 
     def __init__(self, prepared: Prepared, at: NDArray[np.datetime64], widest: float) -> None:
@@ -56,7 +56,7 @@ class Walk:
         self.widest = widest
         n = prepared.y.size
         self.segment: NDArray[np.int64] = np.full(n, -1, dtype=np.int64)
-        self.learn: NDArray[np.bool_] = prepared.usable.copy()
+        self.learn: NDArray[np.int64] = np.where(prepared.usable, ALL, NOTHING)
         self.begun: list[Begun] = []
         self._fresh: list[bool] = []
         self.ramps: list[tuple[int, int]] = []
@@ -82,7 +82,7 @@ class Walk:
             where = int(np.flatnonzero(mask)[0])
             number = self.begin(mask, Begun(where, why, causes), fresh=fresh)
             fresh = False  # once is enough
-            self.learn[mask & self.prepared.usable] = True
+            self.learn[mask & self.prepared.usable] = ALL
             if why == "trend":
                 self.ramps.append((number, max(first - 1, 0)))
 

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from qiqa.kernels.compiling import kernel
 
-__all__ = ["normal_score", "predict"]
+__all__ = ["ALL", "NOTHING", "SCATTER", "normal_score", "predict"]
 
 FloatArray = NDArray[np.float64]
+NOTHING, ALL, SCATTER = 0, 1, 2
+"""What may be learnt from an exam: nothing, level and scatter, or the scatter only."""
 _SINGULAR = 1e-10
 """A covariate whose scatter about its means is smaller than this, relative to its size, says
 nothing."""
@@ -126,7 +128,7 @@ def predict(
     x: FloatArray,
     segment: NDArray[np.int64],
     fresh: NDArray[np.bool_],
-    learn: NDArray[np.bool_],
+    learn: NDArray[np.int64],
     widest: float,
     floor: float,
 ) -> tuple[FloatArray, FloatArray, NDArray[np.int64], FloatArray, NDArray[np.bool_]]:
@@ -145,7 +147,8 @@ def predict(
     fresh
         (segments,) True where scatter and slopes are learnt anew when the segment begins.
     learn
-        (n,) False where an exam is judged but not learnt from.
+        (n,) what is learnt from an exam. From the first SCATTER of a segment on, its level is that
+        of the exams before; scatter and slopes are about the mean of all its exams so far.
     widest
         A score beyond this is not learnt from.
     floor
@@ -163,6 +166,8 @@ def predict(
     learned = np.zeros(n, np.bool_)
     weight, level = np.zeros(fresh.size), np.zeros(fresh.size)
     center = np.zeros((fresh.size, c))
+    held_weight, held_level = np.zeros(fresh.size), np.zeros(fresh.size)
+    held_center = np.zeros((fresh.size, c))
     begun = np.zeros(fresh.size, np.bool_)
     sxx, sxy, syy = np.zeros((c, c)), np.zeros(c), 0.0
     slope, lever, away = np.zeros(c), np.zeros(c), np.zeros(c)
@@ -175,12 +180,17 @@ def predict(
             begun[s] = True
             if fresh[s]:
                 sxx[:], sxy[:], syy, count, levels = 0.0, 0.0, 0.0, 0, 0
-            if learn[t]:
+            if learn[t] != NOTHING:
                 levels += 1
+        if learn[t] == SCATTER:
+            if held_weight[s] == 0.0:
+                held_weight[s], held_level[s] = weight[s], level[s]
+                held_center[s] = center[s]
+        held = held_weight[s] > 0.0
         if weight[s] > 0.0:
             used = 0
             for j in range(c):  # covariates come in order; one that has not moved is not used yet
-                away[j] = x[j, t] - center[s, j]
+                away[j] = x[j, t] - (held_center[s, j] if held else center[s, j])
                 if sxx[j, j] > 0.0:
                     used = j + 1
             known = used == 0 or _solve(sxx, sxy, used, slope)
@@ -189,7 +199,8 @@ def predict(
                 for j in range(used, c):
                     moved = moved and away[j] == 0.0
             if known and moved:
-                mean = level[s]
+                mean = held_level[s] if held else level[s]
+                base = held_weight[s] if held else weight[s]
                 rss = syy
                 extra = 0.0
                 for j in range(used):
@@ -203,11 +214,11 @@ def predict(
                 d = count - levels - used
                 if d > 0:
                     sigma2 = max(rss, 0.0) / d + floor * floor
-                    scale[t] = math.sqrt(sigma2 * (variance[t] + 1.0 / weight[s] + extra))
+                    scale[t] = math.sqrt(sigma2 * (variance[t] + 1.0 / base + extra))
                     dof[t] = d
                     if scale[t] > 0.0:
                         score[t] = normal_score((y[t] - mean) / scale[t], d)
-        if learn[t] and not abs(score[t]) > widest:
+        if learn[t] != NOTHING and not abs(score[t]) > widest:
             learned[t] = True
             w = 1.0 / variance[t]
             total = weight[s] + w

@@ -56,7 +56,7 @@ def _inflation(y: FloatArray, first: int, last: int) -> float:
 
 
 @kernel
-def mann_kendall(y: FloatArray, window: int, least: int) -> FloatArray:
+def mann_kendall(y: FloatArray, window: int, least: int, tie: float) -> FloatArray:
     """Return the standardized S of the last `window` values at each exam.
 
     Parameters
@@ -67,6 +67,8 @@ def mann_kendall(y: FloatArray, window: int, least: int) -> FloatArray:
         Most values that S looks back on.
     least
         Fewest values; before that the result is NaN.
+    tie
+        Values closer than this count as equal: an adjustment must not order what was rounded.
 
     Returns
     -------
@@ -80,10 +82,10 @@ def mann_kendall(y: FloatArray, window: int, least: int) -> FloatArray:
     for t in range(n):
         if t - first >= window:  # drop the oldest: its signs leave S
             for i in range(first + 1, t):
-                s -= 1 if y[i] > y[first] else (-1 if y[i] < y[first] else 0)
+                s -= 1 if y[i] > y[first] + tie else (-1 if y[i] < y[first] - tie else 0)
             first += 1
         for i in range(first, t):
-            s += 1 if y[t] > y[i] else (-1 if y[t] < y[i] else 0)
+            s += 1 if y[t] > y[i] + tie else (-1 if y[t] < y[i] - tie else 0)
         m = t - first + 1
         if m >= least:
             variance = m * (m - 1) * (2 * m + 5) / 18.0

@@ -50,6 +50,8 @@ class Parameters:
 
     limit: float
     """Of the standardized statistic."""
+    tie: float = 0.0
+    """Values closer than this count as equal."""
 
 
 def parameters(every: float) -> Parameters:
@@ -68,7 +70,7 @@ def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
 
     known = np.flatnonzero(~np.isnan(x))
     z = np.full(x.size, np.nan)
-    z[known] = mann_kendall(np.ascontiguousarray(x[known]), WINDOW, LEAST)
+    z[known] = mann_kendall(np.ascontiguousarray(x[known]), WINDOW, LEAST, p.tie)
     beyond = np.abs(z) > p.limit
     signals = np.flatnonzero(beyond & ~np.concatenate(([False], beyond[:-1])))
     limit = np.where(np.isnan(z), np.nan, p.limit)
