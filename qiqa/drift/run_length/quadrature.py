@@ -1,4 +1,4 @@
-"""What the integral equations share: Gauss-Legendre nodes, and the limit that gives a run length."""
+"""What the integral equations share: Gauss-Legendre nodes, and the limit for a run length."""
 
 from __future__ import annotations
 
@@ -54,7 +54,11 @@ def check(name: str, value: float, low: float, high: float = math.inf) -> None:
 
 
 def solve_limit(
-    run_length: Callable[[float], float], every: float, low: float, high: float
+    run_length: Callable[[float], float],
+    every: float,
+    low: float,
+    high: float,
+    precision: float = 1e-10,
 ) -> float:
     """Return the limit at which a run length, growing with the limit, is `every`.
 
@@ -66,6 +70,8 @@ def solve_limit(
         What it shall be, in exams.
     low, high
         Where to look; `high` is moved up as long as it is too low.
+    precision
+        Of the limit.
 
     Raises
     ------
@@ -89,4 +95,4 @@ def solve_limit(
             hint="ask for more false alarms",
         )
     target = math.log(every)
-    return float(brentq(lambda h: math.log(run_length(h)) - target, low, high, xtol=1e-10))
+    return float(brentq(lambda h: math.log(run_length(h)) - target, low, high, xtol=precision))

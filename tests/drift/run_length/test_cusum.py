@@ -47,7 +47,8 @@ def test_long_sums_without_reference_value(shift):
 
 
 def test_both_sides_when_one_is_shifted_away_and_a_small_head_start():
-    # Waldmann 1986, Technometrics 28:61, table 6 (bounds, cut after a digit); SAS/QC user's guide: h 8, k 0.25, shift 2.5.
+    # Waldmann 1986, Technometrics 28:61, table 6 (bounds, cut after a digit).
+    # SAS/QC user's guide: h 8, k 0.25, shift 2.5.
     assert cusum.two_sided(-0.2, 0.6, 3.0) == pytest.approx(65.4, abs=0.1)
     assert cusum.one_sided(2.5, 0.25, 8.0) == pytest.approx(4.1500836225, abs=1e-6)
     assert cusum.one_sided(2.5, 0.25, 8.0, 0.1) == pytest.approx(4.1061588131, abs=1e-6)

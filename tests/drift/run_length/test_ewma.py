@@ -93,7 +93,7 @@ def test_simulation_agrees(shift, lam, width, exact):
 
 
 def test_refusals_say_why():
-    with pytest.raises(UsageError, match="lam is 1.5"):
+    with pytest.raises(UsageError, match=r"lam is 1\.5"):
         ewma.two_sided(0.0, 1.5, 3.0)
     with pytest.raises(UsageError, match="width is 0"):
         ewma.two_sided(0.0, 0.2, 0.0)
