@@ -1,4 +1,4 @@
-"""Tabular CUSUM: has the level moved and stayed?
+"""Tabular CUSUM, for levels that move and stay.
 
 Page (Biometrika 1954;41:100); the head start is the fast initial response of Lucas & Crosier
 (Technometrics 1982;24:199), for charts that begin just after something was done to the scanner.
