@@ -97,6 +97,24 @@ def test_moving_ranges_are_charted_beside_values(viscosity):
     assert found.range_center == pytest.approx(np.abs(np.diff(viscosity)).mean(), rel=1e-12)
     # D4 of two values is 3.267 in every table
     assert found.range_high / found.range_center == pytest.approx(3.267, abs=6e-4)
+    made = individuals.chart_of_values(viscosity, found)
+    # the fourth batch, and the step down to the level from it (35.96, 34.70, 33.51)
+    assert made.signals[0] == 3
+    assert made.directions[0] == 1
+    assert set(made.signals[1:]) <= {4, 5}
+    values, ranges = made.curves
+    assert ranges.label == "moving range"
+    assert np.isnan(ranges.value[0])
+    np.testing.assert_allclose(ranges.value[1:], np.abs(np.diff(viscosity)))
+    assert (values.high[0], ranges.high[1]) == (found.high, found.range_high)
+
+
+def test_a_moving_range_spans_a_gap(viscosity):
+    found = individuals.limits(viscosity)
+    made = individuals.chart_of_values(np.array([34.0, np.nan, 36.5, np.nan, 34.0]), found)
+    assert made.signals.tolist() == [2, 4]
+    assert made.directions.tolist() == [1, 0]
+    assert made.curves[1].value[[2, 4]] == pytest.approx([2.5, 2.5])
 
 
 @pytest.mark.parametrize("module", [xbar_r, xbar_s])
