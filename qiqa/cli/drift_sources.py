@@ -114,7 +114,7 @@ def from_store(options: Options) -> Watched:
             )
         records = records_of(store, options.scanner)
         scanners = len({s.scanner for s in series})
-        now = moment_of(options, dt.datetime.now())  # noqa: DTZ005 - charts are in local time
+        now = moment_of(options, dt.datetime.now())
         policy = policy_of(options, scanners)
         with progress() as tell:
             made = watch(

@@ -1,4 +1,4 @@
-"""A proposal for a baseline: which exams, which of them do not belong, is it steady, is it enough."""
+"""A proposal for a baseline: which exams, whether they belong together, whether it is enough."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def propose(
 ) -> BaselineProposal:
     """Return the exams that a baseline of one scanner could rest on.
 
-    Without dates these are the first `exams` ones of the latest epoch, that is, after the last change of
-    settings or service that most series saw.
+    Without dates these are the first `exams` ones of the latest epoch, that is, after the last
+    change of settings or service that most series saw.
 
     Parameters
     ----------

@@ -69,6 +69,9 @@ class Outcome:
     prepared: Prepared
     walk: Walk
     prediction: Prediction
+    """Each exam from all before it."""
+    held: Prediction
+    """The same, after an approved baseline from its exams only: what is drawn."""
     levels: Levels
     ruling: Ruling
     baseline: ApprovedBaseline | None
@@ -114,7 +117,7 @@ def state(outcome: Outcome, *, detail: bool) -> SeriesState:
         kind=prepared.kind,
         adjusted=adjusted,
         adjusted_for=_adjusted_for(outcome),
-        score=outcome.prediction.score,
+        score=outcome.held.score,
         expected=expected,
         low=low,
         high=high,
@@ -148,7 +151,7 @@ def _shift(outcome: Outcome) -> FloatArray:
 
 def _drawn(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return expected value, control limits and adjusted value in the unit of the values."""
-    prediction, prepared = outcome.prediction, outcome.prepared
+    prediction, prepared = outcome.held, outcome.prepared
     shift = _shift(outcome)
     reach = np.full(prediction.dof.size, np.nan)
     known = prediction.dof > 0

@@ -150,8 +150,7 @@ class Columns:
         return made
 
     def covariates(self) -> dict[str, FloatArray]:
-        """Return columns of numbers that qiqa has no other use for; name those that are not
-        used."""
+        """Return columns of numbers without another use; name those that cannot be used."""
         given = set(self._mapped.values())
         roles = {self._mapped.get(role) for role in self._mapped}
         made: dict[str, FloatArray] = {}

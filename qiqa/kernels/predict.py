@@ -182,8 +182,7 @@ def predict(
                 sxx[:], sxy[:], syy, count, levels = 0.0, 0.0, 0.0, 0, 0
             if learn[t] != NOTHING:
                 levels += 1
-        if learn[t] == SCATTER:
-            if held_weight[s] == 0.0:
+        if learn[t] == SCATTER and held_weight[s] == 0.0:
                 held_weight[s], held_level[s] = weight[s], level[s]
                 held_center[s] = center[s]
         held = held_weight[s] > 0.0

@@ -48,7 +48,7 @@ def headline(fleet: FleetState) -> str:
 
 
 def size_text(finding: DriftFinding) -> str:
-    """Return size and 95 % interval without sign where the verb says it, rounded by the interval."""
+    """Return size and 95 % interval, without sign where the verb says it."""
     size, ends = finding.size, finding.size_interval
     if math.isnan(size):
         return ""

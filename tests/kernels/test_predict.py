@@ -11,7 +11,8 @@ from scipy import stats
 from qiqa.kernels.predict import normal_score, predict
 
 
-def run(y, x=None, *, segment=None, variance=None, learn=None, fresh=None, widest=np.inf, floor=0.0):
+def run(y, x=None, *, segment=None, variance=None, learn=None, fresh=None, widest=np.inf,
+floor=0.0):
     n = len(y)
     x = np.empty((0, n)) if x is None else np.atleast_2d(x)
     segment = np.zeros(n, np.int64) if segment is None else np.asarray(segment, np.int64)

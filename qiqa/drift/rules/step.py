@@ -1,8 +1,8 @@
 """Steps in a whole series at once: optimal segmentation into levels (PELT), looking back.
 
-Killick, Fearnhead & Eckley (J Am Stat Assoc 2012;107:1590), computed by ruptures. It sees both sides of
-a step, so it dates it better than a rule that runs along, but cannot say at which exam one would have
-known: it is for histories that were never watched, and for the exams of a baseline.
+Killick, Fearnhead & Eckley (J Am Stat Assoc 2012;107:1590), computed by ruptures. It sees both
+sides of a step, so it dates it better than a rule that runs along, but cannot say at which exam
+one would have known: it is for histories that were never watched, and for a baseline's exams.
 """
 
 from __future__ import annotations

@@ -70,7 +70,9 @@ def _checked(exams: int, m: int) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _errors(m: int, means: int, sds: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _errors(
+    m: int, means: int, sds: int, level_only: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return error of the mean in true SDs, SD over true SD and weight, each (means * sds,).
 
     The charts are alike on both sides, so that the mean's error is taken on one side only.
@@ -79,6 +81,8 @@ def _errors(m: int, means: int, sds: int) -> tuple[FloatArray, FloatArray, Float
         return np.zeros(1), np.ones(1), np.ones(1)
     u, wu = nodes_on(0.0, 5.5, means)
     wu = wu * 2 * density(u)
+    if level_only:
+        return u / math.sqrt(m), np.ones(means), wu / wu.sum()
     dof = m - 1
     low, high = (math.sqrt(float(chdtri(dof, p)) / dof) for p in (1 - 1e-8, 1e-8))
     s, ws = nodes_on(low, high, sds)
@@ -151,9 +155,11 @@ def false_alarms(exams: int, m: int, width: float) -> float:
     return float(-np.expm1(exams * np.log1p(-np.minimum(outside, 1 - 1e-16))) @ weight)
 
 
-def _scores(m: int, grid: tuple[int, int]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _scores(
+    m: int, grid: tuple[int, int], level_only: bool = False
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return mean (b,), SD (b,) of the scores in control and weight (b,) of each baseline."""
-    error, ratio, weight = _errors(m, *grid)
+    error, ratio, weight = _errors(m, *grid, level_only)
     scale = ratio * (math.sqrt(1 + 1 / m) if m else 1.0)
     return -error / scale, 1 / scale, weight
 
@@ -195,9 +201,11 @@ def _either(up: FloatArray, down: FloatArray) -> FloatArray:
     return result
 
 
-def _cusum_chance(exams: int, m: int, k: float, h: float, grid: tuple[int, int]) -> float:
+def _cusum_chance(
+    exams: int, m: int, k: float, h: float, grid: tuple[int, int], level_only: bool = False
+) -> float:
     """Return the chance of a false alarm of the CUSUM, averaged over a grid of baselines."""
-    mean, sd, weight = _scores(m, grid)
+    mean, sd, weight = _scores(m, grid, level_only)
     up = _one_side(mean, sd, k, h, exams)
     down = _one_side(-mean, sd, k, h, exams) if m else up
     return float(_either(up, down) @ weight)
@@ -281,13 +289,16 @@ def _same_chance(
 
 
 @functools.lru_cache(maxsize=256)
-def cusum_limit_for(every: float, k: float, m: int, horizon: int = HORIZON) -> float:
+def cusum_limit_for(
+    every: float, k: float, m: int, horizon: int = HORIZON, *, level_only: bool = False
+) -> float:
     """Return h for scores from a baseline of m exams: as many false alarms as if it were known.
 
     The scores are (x - mean) / (sd sqrt(1 + 1/m)) with the baseline's mean and SD. With this h the
     chance of a false alarm within `horizon` exams, over baselines, is that of a chart with known
     mean and SD and one false alarm in `every` exams. The head of this module says why it is not the
     average run length that is held.
+    With `level_only` the SD is known from elsewhere, and only the mean comes from the baseline.
 
     Raises
     ------
@@ -302,7 +313,9 @@ def cusum_limit_for(every: float, k: float, m: int, horizon: int = HORIZON) -> f
     _checked(horizon, m)
     if m == KNOWN:
         return known
-    return _same_chance(lambda h, grid: _cusum_chance(horizon, m, k, h, grid), wanted, known)
+    return _same_chance(
+        lambda h, grid: _cusum_chance(horizon, m, k, h, grid, level_only), wanted, known
+    )
 
 
 @functools.lru_cache(maxsize=256)
