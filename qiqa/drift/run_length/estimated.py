@@ -47,8 +47,8 @@ NODES = 2.0
 """Nodes an SD of the scores. Where scores spread less, alarms are rare and their error does not
 count: three times as many change no chance by 3e-5 of it."""
 
-FINE = (12, 22)
-"""Means and SDs of baselines to average over; half as many again change no chance by 3e-4 of it."""
+FINE = (9, 18)
+"""Means and SDs of baselines to average over; twice as many change no chance by 6e-4 of it."""
 
 COARSE = (5, 8)
 """The same where a first guess of a limit is looked for."""
