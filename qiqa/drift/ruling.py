@@ -20,6 +20,8 @@ from qiqa.drift.rules import RULES
 __all__ = ["Ruling"]
 
 FloatArray = NDArray[np.float64]
+_ONE_EXAM = 3.0
+"""Score that one exam counts for at most where scatter is judged: it must not look like scatter."""
 SINGLE = "individuals"
 """The rule of single exams; what is beyond its limits is not learnt from."""
 
@@ -84,7 +86,12 @@ class Ruling:
             module = RULES.load(rule)
             if kind != "continuous" and "variance" in module.FINDS:
                 continue
-            x = residual() if module.TAKES == "values" else (single if rule == SINGLE else even)
+            if rule == SINGLE:
+                x = single
+            elif module.TAKES == "values":
+                x = residual()
+            else:
+                x = np.clip(even, -_ONE_EXAM, _ONE_EXAM) if "variance" in module.FINDS else even
             settings = _settings(rule, every)
             if tie > 0.0 and hasattr(settings, "tie"):
                 settings = dataclasses.replace(settings, tie=tie)
