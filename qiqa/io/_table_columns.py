@@ -227,6 +227,8 @@ def _moment(cell: object) -> dt.datetime | None:
     text = _text(cell)
     if len(text) < 8:
         return None
+    if 14 <= len(text) <= 20 and text.isdecimal():  # as DICOM writes it; a fraction may follow
+        text = f"{text[:8]}T{text[8:14]}"
     try:
         return dt.datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError:
