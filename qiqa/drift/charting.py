@@ -194,6 +194,7 @@ class _Watch:
             kind=change.kind,
             rule=signal.rule,
             first=int(index[change.begins]),
+            likely=int(index[change.begins]),
             signal=signal.at,
             before=int(index[change.earliest - 1]),
             latest=int(index[change.latest]),
@@ -218,6 +219,7 @@ class _Watch:
             kind="variance",
             rule=signal.rule,
             first=int(index[grown.begins]),
+            likely=int(index[grown.begins]),
             signal=signal.at,
             before=int(index[max(grown.earliest - 1, 0)]),
             latest=int(index[grown.latest]),
@@ -246,6 +248,7 @@ class _Watch:
             return found
         return dataclasses.replace(
             found,
+            likely=int(index[change.begins]),
             before=int(index[change.earliest - 1]),
             latest=int(index[change.latest]),
             change=change,

@@ -62,7 +62,7 @@ def _changed(outcome: Outcome, found: Found, coming: Forecast | None) -> DriftFi
         **_common(outcome),
         kind=Kind(found.kind),
         rule=found.rule,
-        date=when(outcome, found.first),
+        date=when(outcome, found.likely),
         date_interval=(when(outcome, found.before), when(outcome, found.latest)),
         signalled=when(outcome, found.signal),
         size=size,

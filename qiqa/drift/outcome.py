@@ -41,7 +41,9 @@ class Found:
     """`step`, `trend` or `variance`."""
     rule: str
     first: int
-    """Likeliest first changed exam."""
+    """First exam of the new segment."""
+    likely: int
+    """Likeliest first changed exam, told from all exams."""
     signal: int
     before: int
     """Last exam that is surely unchanged (95 %)."""

@@ -183,8 +183,8 @@ def predict(
             if learn[t] != NOTHING:
                 levels += 1
         if learn[t] == SCATTER and held_weight[s] == 0.0:
-                held_weight[s], held_level[s] = weight[s], level[s]
-                held_center[s] = center[s]
+            held_weight[s], held_level[s] = weight[s], level[s]
+            held_center[s] = center[s]
         held = held_weight[s] > 0.0
         if weight[s] > 0.0:
             used = 0
