@@ -70,9 +70,7 @@ def _checked(exams: int, m: int) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _errors(
-    m: int, means: int, sds: int, level_only: bool
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _errors(m: int, means: int, sds: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return error of the mean in true SDs, SD over true SD and weight, each (means * sds,).
 
     The charts are alike on both sides, so that the mean's error is taken on one side only.
@@ -81,8 +79,6 @@ def _errors(
         return np.zeros(1), np.ones(1), np.ones(1)
     u, wu = nodes_on(0.0, 5.5, means)
     wu = wu * 2 * density(u)
-    if level_only:
-        return u / math.sqrt(m), np.ones(means), wu / wu.sum()
     dof = m - 1
     low, high = (math.sqrt(float(chdtri(dof, p)) / dof) for p in (1 - 1e-8, 1e-8))
     s, ws = nodes_on(low, high, sds)
@@ -155,11 +151,12 @@ def false_alarms(exams: int, m: int, width: float) -> float:
     return float(-np.expm1(exams * np.log1p(-np.minimum(outside, 1 - 1e-16))) @ weight)
 
 
-def _scores(
-    m: int, grid: tuple[int, int], level_only: bool = False
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _scores(m: int, grid: tuple[int, int]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return mean (b,), SD (b,) of the scores in control and weight (b,) of each baseline."""
-    error, ratio, weight = _errors(m, *grid, level_only)
+    error, ratio, weight = _errors(m, *grid)
+    # Half of the baselines are too rare to count, and each costs as much time as the others.
+    kept = weight > 1e-6
+    error, ratio, weight = error[kept], ratio[kept], weight[kept] / weight[kept].sum()
     scale = ratio * (math.sqrt(1 + 1 / m) if m else 1.0)
     return -error / scale, 1 / scale, weight
 
@@ -201,11 +198,9 @@ def _either(up: FloatArray, down: FloatArray) -> FloatArray:
     return result
 
 
-def _cusum_chance(
-    exams: int, m: int, k: float, h: float, grid: tuple[int, int], level_only: bool = False
-) -> float:
+def _cusum_chance(exams: int, m: int, k: float, h: float, grid: tuple[int, int]) -> float:
     """Return the chance of a false alarm of the CUSUM, averaged over a grid of baselines."""
-    mean, sd, weight = _scores(m, grid, level_only)
+    mean, sd, weight = _scores(m, grid)
     up = _one_side(mean, sd, k, h, exams)
     down = _one_side(-mean, sd, k, h, exams) if m else up
     return float(_either(up, down) @ weight)
@@ -224,7 +219,12 @@ def _ewma_chance(exams: int, m: int, lam: float, width: float, grid: tuple[int, 
             limit = now
             to, w = nodes_on(-limit, limit, count)
             step = to - (1 - lam) * x[:, None] - (lam * mean)[:, None, None]
-            kernel = density(step / spread) / spread * w
+            # In place: these arrays are what the time goes to.
+            step /= spread
+            np.square(step, out=step)
+            step *= -0.5
+            kernel = np.exp(step, out=step)
+            kernel *= w / (spread * math.sqrt(2 * math.pi))
             x = to
         mass = (mass[:, None, :] @ kernel)[:, 0, :]
     return float((1 - mass.sum(axis=1)) @ weight)
@@ -283,22 +283,19 @@ def _same_chance(
     )
     return float(
         newton(
-            lambda limit: math.log(chance(limit, FINE) / wanted), guess, x1=1.01 * guess, tol=1e-6
+            lambda limit: math.log(chance(limit, FINE) / wanted), guess, x1=1.003 * guess, tol=1e-4
         )
     )
 
 
 @functools.lru_cache(maxsize=256)
-def cusum_limit_for(
-    every: float, k: float, m: int, horizon: int = HORIZON, *, level_only: bool = False
-) -> float:
+def cusum_limit_for(every: float, k: float, m: int, horizon: int = HORIZON) -> float:
     """Return h for scores from a baseline of m exams: as many false alarms as if it were known.
 
     The scores are (x - mean) / (sd sqrt(1 + 1/m)) with the baseline's mean and SD. With this h the
     chance of a false alarm within `horizon` exams, over baselines, is that of a chart with known
     mean and SD and one false alarm in `every` exams. The head of this module says why it is not the
     average run length that is held.
-    With `level_only` the SD is known from elsewhere, and only the mean comes from the baseline.
 
     Raises
     ------
@@ -313,9 +310,7 @@ def cusum_limit_for(
     _checked(horizon, m)
     if m == KNOWN:
         return known
-    return _same_chance(
-        lambda h, grid: _cusum_chance(horizon, m, k, h, grid, level_only), wanted, known
-    )
+    return _same_chance(lambda h, grid: _cusum_chance(horizon, m, k, h, grid), wanted, known)
 
 
 @functools.lru_cache(maxsize=256)
