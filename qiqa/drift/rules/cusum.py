@@ -21,7 +21,6 @@ __all__ = [
     "TITLE",
     "Parameters",
     "chart",
-    "for_baseline",
     "parameters",
     "run_length",
 ]
@@ -52,18 +51,6 @@ def parameters(every: float, k: float = REFERENCE) -> Parameters:
     from qiqa.drift.run_length import cusum
 
     return Parameters(k=k, h=cusum.limit_for(every, k))
-
-
-@functools.cache
-def for_baseline(every: float, exams: int, k: float = REFERENCE) -> Parameters:
-    """Return the settings where the level comes from a baseline of `exams` exams only.
-
-    A year of weekly exams then holds as many false alarms as with a known level, on average over
-    baselines.
-    """
-    from qiqa.drift.run_length import estimated
-
-    return Parameters(k=k, h=estimated.cusum_limit_for(every, k, max(exams, 3), level_only=True))
 
 
 def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
