@@ -351,8 +351,8 @@ def report(out: dict[str, Any], about: dict[str, Any]) -> list[str]:
         "## Exams from the fault to the first signal",
         "",
         (
-            "`date` and `size`: how often the 95 % interval of a first finding called a step holds the "
-            "truth, in %."
+            "`date` and `size`: how often the 95 % interval of a first finding called a step holds "
+            "the truth, in %."
         ),
         "",
         *table(
@@ -363,8 +363,8 @@ def report(out: dict[str, Any], about: dict[str, Any]) -> list[str]:
         "## One rule alone, against the theory of run lengths",
         "",
         (
-            "`theory` and `known`: mean exams until the signal for scores of a known mean and SD; `found "
-            "in 26 weeks`: of those, and of a walk along a history with a year of exams before, where "
+            "`theory` and `known`: mean exams until the signal for scores of a known mean and SD; "
+            "`26 weeks`: how many are found by then, of those, and of a walk along a history with a year of exams before, where "
             "level, SD and resemblance of exams are learnt."
         ),
         "",
