@@ -1,0 +1,115 @@
+"""What a page of a scanner says first: one line, then each thing to do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from qiqa.core.drift import DriftFinding, ScannerState
+from qiqa.report.drift_text import (
+    alarm_command,
+    alarm_text,
+    interval_text,
+    next_text,
+    sentence,
+    short_sentence,
+    size_text,
+    sureness,
+)
+from qiqa.report.svg import icon
+from qiqa.report.wording import wording
+
+__all__ = ["Headline", "Task", "noted", "scanner_headline", "spoken_name", "tasks"]
+
+_URGENT = ("action", "tolerance")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The answer, readable from across the room."""
+
+    kind: str
+    icon: str
+    words: str
+    sentence: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One finding that asks for something."""
+
+    number: int
+    """The same as at its mark in the chart."""
+    kind: str
+    icon: str
+    what: str
+    cells: tuple[tuple[str, str], ...]
+    """Label and words: since when, how big, how sure, what next."""
+    alarm: str
+    command: str
+    finding: DriftFinding
+
+
+def spoken_name(finding: DriftFinding) -> str:
+    """Return what was measured as a person says it; empty for a finding about the scanner."""
+    if not finding.name:
+        return ""
+    words = wording(finding.name, finding.insert or None).title
+    if finding.insert and finding.insert not in words:
+        words += f" {finding.insert}"
+    told = f"slice {finding.slice}"
+    return f"{words}, {told}" if finding.slice and told not in words else words
+
+
+def tasks(state: ScannerState) -> list[Task]:
+    """Return what asks for something, worst first, numbered from 1."""
+    urgent = [f for f in state.findings if f.verdict in _URGENT]
+    return [_task(finding, number) for number, finding in enumerate(urgent, start=1)]
+
+
+def _task(finding: DriftFinding, number: int) -> Task:
+    cells = [
+        ("Since", interval_text(finding).removeprefix("since ").removeprefix("on ")),
+        ("How big", size_text(finding)),
+        ("How sure", sureness(finding)),
+        ("Cause on record", "; ".join(finding.causes)),
+        ("Next", next_text(finding)),
+    ]
+    return Task(
+        number=number,
+        kind=finding.verdict,
+        icon=icon(finding.verdict),
+        what=short_sentence(finding, spoken_name(finding)),
+        cells=tuple(cell for cell in cells if cell[1]),
+        alarm=alarm_text(finding),
+        command=alarm_command(finding),
+        finding=finding,
+    )
+
+
+def noted(state: ScannerState) -> list[str]:
+    """Return sentences about what was noted and asks for nothing."""
+    return [
+        f"{sentence(f, spoken_name(f))}. {next_text(f)}"
+        for f in state.findings
+        if f.verdict not in _URGENT
+    ]
+
+
+def scanner_headline(state: ScannerState, found: list[Task]) -> Headline:
+    """Return one line on a scanner: what needs doing, or that nothing does."""
+    known = sum(s.verdict != "not_evaluated" for s in state.series)
+    learning = len(state.series) - known
+    more = f"{known} series have limits" + (f", {learning} do not yet" if learning else "")
+    kind = state.verdict if state.verdict in (*_URGENT, "pass") else "not_evaluated"
+    if found:
+        kind = found[0].kind
+        words = ("Act: " if kind == "action" else "Look: ") + found[0].what
+        rest = len(found) - 1
+        told = f"{rest} more thing{'' if rest == 1 else 's'} to do; {more}" if rest else more
+    elif known:
+        words, told = f"Nothing to do: {known} series in control", ""
+        if learning:
+            told = f"{learning} more have too few exams for limits"
+    else:
+        words, told = "Too few exams: no limits yet", f"{len(state.series)} series are being learnt"
+    return Headline(kind=kind, icon=icon(kind), words=words, sentence=told + "." if told else "")
