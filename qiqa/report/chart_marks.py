@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import string
 from collections.abc import Mapping, Sequence
 
@@ -18,8 +17,10 @@ LANE = 50.0
 """Height above a chart that labels take."""
 FONT = 12.5
 _ROWS = 3
-_LETTER_WIDTH = 0.56
+_LETTER_WIDTH = 0.58
 _LONGEST = 34
+_EDGE = 1135.0
+"""Where a label has to end."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,39 +106,41 @@ def bands(found: Sequence[Mark], frame: Frame) -> str:
             continue
         x0, x1 = frame.x(mark.span[0]), frame.x(mark.span[1])
         width = max(x1 - x0, 1.5)
-        parts.append(
-            f'<rect class="d-when" x="{number(x0)}" y="{number(frame.top)}" '
-            f'width="{number(width)}" height="{number(frame.foot - frame.top)}"/>'
-        )
+        box = f'x="{number(x0)}" width="{number(width)}"'
+        height = number(frame.foot - frame.top)
+        parts.append(f'<rect class="d-when" {box} y="{number(frame.top)}" height="{height}"/>')
+        parts.append(f'<rect class="d-span" {box} y="{number(frame.foot - 5)}" height="5"/>')
     return "".join(parts)
 
 
 def verticals(found: Sequence[Mark], frame: Frame, foot: float) -> str:
-    """Return a line at each mark from above the chart to `foot`, labeled where there is room.
+    """Return a line at each mark from its label to `foot`, labeled where there is room.
 
-    A label that finds no room in three rows is its tag alone, or left to the words below.
+    Labels begin at their line and go up a stair from right to left, so that no line crosses one. A
+    label that finds no room in the rows is its tag alone, or left to the words below the chart.
     """
     parts = []
-    ends = [-math.inf] * _ROWS
-    for mark in sorted(found, key=lambda m: m.day):
+    placed: list[tuple[float, float, int]] = []
+    for mark in sorted(found, key=lambda m: m.day, reverse=True):
         x = frame.x(mark.day)
-        label, row = _placed(mark, x, ends, frame.right + 130.0)
+        label, row = _placed(mark, x, placed)
         top = frame.top - 3.0
-        if row is not None:
-            base = frame.top - 8.0 - 15.0 * row
-            top = base - 9.0
+        if label:
+            base = frame.top - 6.0 - 15.0 * row
+            top = base - 10.0
             parts.append(text((x + 4.0, base), label, f"d-tag d-{mark.kind}-tag", "start", FONT))
         parts.append(line((x, top), (x, foot), f"d-{mark.kind}"))
     return "".join(parts)
 
 
-def _placed(mark: Mark, x: float, ends: list[float], edge: float) -> tuple[str, int | None]:
-    """Return the longest label that fits and its row; books the room."""
+def _placed(mark: Mark, x: float, placed: list[tuple[float, float, int]]) -> tuple[str, int]:
+    """Return the longest label that fits and its row; books the room in `placed`."""
     words = mark.words if len(mark.words) <= _LONGEST else mark.words[: _LONGEST - 1] + "…"
     for label in (f"{mark.tag} {words}", mark.tag):
-        width = _LETTER_WIDTH * FONT * len(label) + 10.0
-        for row, end in enumerate(ends):
-            if x > end and x + width <= edge:
-                ends[row] = x + width
-                return label, row
-    return "", None
+        end = x + _LETTER_WIDTH * FONT * len(label) + 9.0
+        # above every mark whose line or label it would meet
+        row = max((r + 1 for start, stop, r in placed if start < end and stop > x), default=0)
+        if row < _ROWS and end <= _EDGE:
+            placed.append((x, end, row))
+            return label, row
+    return "", 0

@@ -15,13 +15,13 @@ from qiqa.report.chart_marks import Mark, marks
 from qiqa.report.chart_points import drawn_values
 from qiqa.report.control_chart import control_chart
 from qiqa.report.drift_legend import legend
+from qiqa.report.drift_names import scanner_shown, spoken
 from qiqa.report.drift_spark import spark
 from qiqa.report.drift_text import day, level_text, standing
 from qiqa.report.files import write_whole
 from qiqa.report.html import environment, load_text
 from qiqa.report.numbers import DASH, fixed, plain_number, unit_text
 from qiqa.report.svg import icon
-from qiqa.report.wording import wording
 
 __all__ = ["render_scanner", "write_scanner"]
 
@@ -97,6 +97,7 @@ def render_scanner(
     fleet_page
         File name of the page of all scanners; empty: there is none.
     """
+    state = scanner_shown(state)
     tasks = drift_tasks.tasks(state)
     numbers = {id(task.finding): task.number for task in tasks}
     urgent = {id(task.finding) for task in tasks}
@@ -140,16 +141,6 @@ def _facts(state: ScannerState, source: str, now: dt.datetime) -> list[tuple[str
     return [*made, ("Values from", source)] if source else made
 
 
-def title_of(state: SeriesState) -> str:
-    """Return what was measured as a person says it."""
-    series = state.series
-    words = wording(series.name, series.insert or None).title
-    if series.insert and series.insert not in words:
-        words += f" {series.insert}"
-    told = f"slice {series.slice}"
-    return f"{words}, {told}" if series.slice and told not in words else words
-
-
 def chart_view(
     state: SeriesState,
     scanner: ScannerState,
@@ -164,7 +155,7 @@ def chart_view(
         anchor=anchor,
         kind=kind,
         icon=icon(kind),
-        title=title_of(state),
+        title=spoken(state.series),
         name=" ".join(p for p in (state.series.label, _bracket(state.series.role)) if p),
         words=standing(state),
         facts=tuple(_chart_facts(state)),
@@ -239,7 +230,7 @@ def row_view(state: SeriesState, anchor: str) -> RowView:
         anchor=anchor if has_chart else "",
         kind=kind,
         icon=icon(kind),
-        title=title_of(state),
+        title=spoken(state.series),
         role=state.series.role,
         drawing=spark(state),
         level=level,

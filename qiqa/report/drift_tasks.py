@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from qiqa.core.drift import DriftFinding, ScannerState
+from qiqa.report.drift_names import spoken
 from qiqa.report.drift_text import (
     alarm_command,
     alarm_text,
@@ -16,9 +17,8 @@ from qiqa.report.drift_text import (
     sureness,
 )
 from qiqa.report.svg import icon
-from qiqa.report.wording import wording
 
-__all__ = ["Headline", "Task", "noted", "scanner_headline", "spoken_name", "tasks"]
+__all__ = ["Headline", "Task", "noted", "scanner_headline", "tasks"]
 
 _URGENT = ("action", "tolerance")
 
@@ -49,17 +49,6 @@ class Task:
     finding: DriftFinding
 
 
-def spoken_name(finding: DriftFinding) -> str:
-    """Return what was measured as a person says it; empty for a finding about the scanner."""
-    if not finding.name:
-        return ""
-    words = wording(finding.name, finding.insert or None).title
-    if finding.insert and finding.insert not in words:
-        words += f" {finding.insert}"
-    told = f"slice {finding.slice}"
-    return f"{words}, {told}" if finding.slice and told not in words else words
-
-
 def tasks(state: ScannerState) -> list[Task]:
     """Return what asks for something, worst first, numbered from 1."""
     urgent = [f for f in state.findings if f.verdict in _URGENT]
@@ -68,17 +57,16 @@ def tasks(state: ScannerState) -> list[Task]:
 
 def _task(finding: DriftFinding, number: int) -> Task:
     cells = [
-        ("Since", interval_text(finding).removeprefix("since ").removeprefix("on ")),
+        ("Since", _since(finding)),
         ("How big", size_text(finding)),
         ("How sure", sureness(finding)),
-        ("Cause on record", "; ".join(finding.causes)),
         ("Next", next_text(finding)),
     ]
     return Task(
         number=number,
         kind=finding.verdict,
         icon=icon(finding.verdict),
-        what=short_sentence(finding, spoken_name(finding)),
+        what=short_sentence(finding, spoken(finding)),
         cells=tuple(cell for cell in cells if cell[1]),
         alarm=alarm_text(finding),
         command=alarm_command(finding),
@@ -86,10 +74,16 @@ def _task(finding: DriftFinding, number: int) -> Task:
     )
 
 
+def _since(finding: DriftFinding) -> str:
+    """Return the date with its interval and what is known to have changed then."""
+    when = interval_text(finding).removeprefix("since ").removeprefix("on ")
+    return f"{when}; on record: {'; '.join(finding.causes)}" if finding.causes else when
+
+
 def noted(state: ScannerState) -> list[str]:
     """Return sentences about what was noted and asks for nothing."""
     return [
-        f"{sentence(f, spoken_name(f))}. {next_text(f)}"
+        f"{sentence(f, spoken(f))}. {next_text(f)}"
         for f in state.findings
         if f.verdict not in _URGENT
     ]

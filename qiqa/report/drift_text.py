@@ -63,7 +63,7 @@ def headline(fleet: FleetState) -> str:
     return f"NOTHING TO DO: {charted} charts in control"
 
 
-def size_text(finding: DriftFinding) -> str:
+def size_text(finding: DriftFinding, *, ends_too: bool = True) -> str:
     """Return size and 95 % interval, rounded by it; without sign where the verb says it."""
     size, ends = finding.size, finding.size_interval
     if math.isnan(size):
@@ -74,10 +74,14 @@ def size_text(finding: DriftFinding) -> str:
         if ends is not None:
             ends = (ends[0], ends[1]) if sign > 0 else (-ends[1], -ends[0])
     unit = unit_text(finding.unit)
+    if unit.startswith("1/"):
+        unit = f"a {unit[2:]}"
     tail = f" {unit}" if unit else ""
     if ends is None or not all(map(math.isfinite, ends)) or ends[0] == ends[1]:
         return f"{plain_number(size, 3)}{tail}"
     places = decimals(max((ends[1] - ends[0]) / 2.0, 1e-300))
+    if not ends_too:
+        return f"{fixed(size, places)}{tail}"
     return f"{fixed(size, places)} ({fixed(ends[0], places)} to {fixed(ends[1], places)}){tail}"
 
 
@@ -149,10 +153,10 @@ def short_sentence(finding: DriftFinding, name: str | None = None) -> str:
     name
         What to call the measurement; None: its name in the protocol.
     """
-    plain = dataclasses.replace(
-        finding, size_interval=None, date_interval=None, causes=(), forecast=None
-    )
-    return sentence(plain, name)
+    plain = dataclasses.replace(finding, date_interval=None, causes=(), forecast=None)
+    full, short = size_text(finding), size_text(finding, ends_too=False)
+    words = sentence(plain, name)
+    return words.replace(full, short, 1) if full else words
 
 
 def sureness(finding: DriftFinding) -> str:
@@ -163,14 +167,14 @@ def sureness(finding: DriftFinding) -> str:
         nothing = 1.0 if finding.kind is Kind.VARIANCE else 0.0
         inside = ends[0] <= nothing <= ends[1]
         parts.append(
-            "not sure: the 95 % interval holds no change"
+            "not sure: no change at all is inside the 95 % interval"
             if inside
-            else "sure: the 95 % interval leaves no room for no change"
+            else "sure: no change at all is outside the 95 % interval"
         )
     if math.isfinite(finding.score):
         parts.append(f"{fixed(abs(finding.score), 1)} SD from what was expected")
     if finding.signalled is not None and finding.kind is not Kind.MISSING:
-        parts.append(f"raised {day(finding.signalled)} by {finding.rule}")
+        parts.append(f"seen on {day(finding.signalled)} (rule: {finding.rule})")
     return "; ".join(parts) or "as counted"
 
 
@@ -215,6 +219,8 @@ def standing(state: SeriesState) -> str:
 
 
 def _change_text(finding: DriftFinding) -> str:
+    if finding.kind is Kind.TREND and finding.unit.startswith("1/"):
+        finding = dataclasses.replace(finding, unit=f"a {finding.unit[2:]}")
     what = "scatter" if finding.kind is Kind.VARIANCE else finding.kind.value
     size = "" if math.isnan(finding.size) else f" of {plain_number(finding.size, 2)}"
     unit = unit_text(finding.unit)

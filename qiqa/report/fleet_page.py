@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from qiqa.core.drift import FleetState, ScannerSummary
-from qiqa.report.drift_tasks import spoken_name
+from qiqa.report.drift_names import finding_shown, spoken
 from qiqa.report.drift_text import alarm_text, day, headline, short_sentence
 from qiqa.report.files import write_whole
 from qiqa.report.html import environment, load_text
@@ -107,14 +107,13 @@ def budget_text(state: FleetState) -> str:
     over = f"all {count} scanners together" if count != 1 else "this scanner"
     return (
         f"Limits were made so that {over} give at most {plain_number(allowed, 3)} false alarms "
-        "a year while nothing changes. An alarm above that number is more likely true than not; "
-        "fewer false alarms would mean that true changes are found later."
+        "a year while nothing changes. Fewer would mean that true changes are found later."
     )
 
 
 def _line(one: ScannerSummary) -> Line:
     kind = one.verdict if one.verdict in _WORDS else "not_evaluated"
-    urgent = [f for f in one.findings if f.verdict in _URGENT]
+    urgent = [finding_shown(f) for f in one.findings if f.verdict in _URGENT]
     late = one.overdue_days
     days = "" if late <= 0.0 else f"{max(round(late), 1)} day{'' if round(late) <= 1 else 's'}"
     return Line(
@@ -124,7 +123,7 @@ def _line(one: ScannerSummary) -> Line:
         kind=kind,
         icon=icon(kind),
         verdict=_WORDS[kind],
-        what=short_sentence(urgent[0], spoken_name(urgent[0])) if urgent else "",
+        what=short_sentence(urgent[0], spoken(urgent[0])) if urgent else "",
         alarm=alarm_text(urgent[0]) if urgent else "",
         more=max(len(urgent) - 1, 0),
         charted=one.charted,

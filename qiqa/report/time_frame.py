@@ -115,34 +115,41 @@ def value_range(
 ) -> tuple[float, float] | None:
     """Return lowest and highest value to draw, or None where nothing is finite.
 
+    Points come first: what else is drawn may take as much height as they do on either side.
+
     Parameters
     ----------
     points
         (n,) values. One that is far from all others does not count: it is drawn at the edge.
     bands
-        Expected values and control limits.
+        Expected values and control limits, which are wide while there are few exams.
     marks
-        Specification limits. They count where that leaves the points at least a third of the
-        height.
+        Specification limits; one that is farther away is named at the edge.
     """
     inside = points[np.isfinite(points)]
-    drawn = np.concatenate([inside, *(band[np.isfinite(band)] for band in bands)])
+    around = [band[np.isfinite(band)] for band in bands]
+    drawn = inside if inside.size else np.concatenate([inside, *around])
     if drawn.size == 0:
         return None
-    low, high = _bulk(inside, drawn)
-    for mark in marks:
-        if math.isfinite(mark) and max(high, mark) - min(low, mark) <= 3.0 * (high - low):
-            low, high = min(low, mark), max(high, mark)
+    low, high = _bulk(drawn)
+    usual = [np.quantile(band, (0.1, 0.9)) for band in around if band.size]
+    reach = high - low
+    ends = [float(end) for pair in usual for end in pair]
+    if reach <= 0.0 and ends:
+        low, high = min(low, *ends), max(high, *ends)
+        reach = high - low
+    near = [end for end in (*ends, *marks) if low - reach <= end <= high + reach]
+    far = [min(max(end, low - reach), high + reach) for end in ends]
+    low, high = min(low, *near, *far), max(high, *near, *far)
     extra = 0.07 * (high - low) or 0.02 * abs(high) or 1.0
     return low - extra, high + extra
 
 
-def _bulk(points: FloatArray, drawn: FloatArray) -> tuple[float, float]:
+def _bulk(points: FloatArray) -> tuple[float, float]:
     """Return the range of everything but wild points."""
-    low, high = (float(q) for q in np.quantile(drawn, (0.01, 0.99)))
+    low, high = (float(q) for q in np.quantile(points, (0.02, 0.98)))
     reach = _WILD * (high - low)
-    if reach <= 0.0:
-        return float(drawn.min()), float(drawn.max())
+    if reach <= 0.0 or points.size < 10:
+        return float(points.min()), float(points.max())
     kept = points[(points >= low - reach) & (points <= high + reach)]
-    ends = [low, high, *((float(kept.min()), float(kept.max())) if kept.size else ())]
-    return min(ends), max(ends)
+    return float(kept.min()), float(kept.max())
