@@ -7,13 +7,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.drift import SeriesState
-from qiqa.report.drift_text import level_text
+from qiqa.core.drift import Forecast, SeriesState
+from qiqa.report.chart_points import drawn_values
+from qiqa.report.drift_text import day, level_text
 from qiqa.report.numbers import plain_number
-from qiqa.report.svg import Point, line, path, text
+from qiqa.report.svg import Point, line, number, path, text
 from qiqa.report.time_frame import Frame, day_number, day_numbers
 
-__all__ = ["control", "fan", "gutter", "levels", "specification"]
+__all__ = ["control", "current", "fan", "gutter", "levels", "limits_hold", "specification"]
 
 FloatArray = NDArray[np.float64]
 FONT = 12.5
@@ -67,19 +68,14 @@ def specification(state: SeriesState, frame: Frame) -> str:
     """Return specification limits as walls: a line with teeth on the side that is not allowed."""
     parts = []
     for kind, pair in (("tolerance", state.series.tolerance), ("action", state.series.action)):
-        for place, end in enumerate(pair or ()):
+        for end, down in zip(pair or (), (6, -6), strict=False):
             if not math.isfinite(end) or not frame.holds(end):
                 continue
             y = frame.y(end)
+            places = np.arange(frame.left + 8.0, frame.right, _TEETH[kind])
+            teeth = "".join(f"M{number(x)} {number(y)}l-5 {down}" for x in places.tolist())
             parts.append(line((frame.left, y), (frame.right, y), f"d-spec-{kind}"))
-            side = 6.0 if place == 0 else -6.0
-            x = frame.left + 8.0
-            while x < frame.right:
-                parts.append(f"M{x:.0f} {y:.1f}l-5 {side:.0f}")
-                x += _TEETH[kind]
-            first = next(i for i, part in enumerate(parts) if part.startswith("M"))
-            teeth = "".join(parts[first:])
-            parts[first:] = [f'<path class="d-teeth-{kind}" d="{teeth}"/>']
+            parts.append(f'<path class="d-teeth-{kind}" d="{teeth}"/>')
     return "".join(parts)
 
 
@@ -97,33 +93,57 @@ def levels(state: SeriesState, days: FloatArray, frame: Frame) -> str:
 
 
 def fan(state: SeriesState, frame: Frame) -> str:
-    """Return a forecast as a fan from the last expected value to the limit it crosses."""
-    ahead = state.forecast
-    known = np.flatnonzero(np.isfinite(state.expected))
-    if ahead is None or known.size == 0:
+    """Return a forecast as a fan from the last expected value to the limit it crosses.
+
+    A fan that is open at its late end reaches the right edge: it may take longer, or never come.
+    """
+    ahead, used = state.forecast, current(state)
+    if ahead is None or used is None:
         return ""
-    last = int(known[-1])
-    start = frame.at(float(day_numbers(state.series.at)[last]), float(state.expected[last]))
+    days = day_numbers(state.series.at)
+    level = state.expected[used] if limits_hold(state) else drawn_values(state)[used]
+    start = frame.at(float(days[used]), float(level))
     wall = frame.y(ahead.limit)
     early, late = ahead.interval
     near = frame.x(day_number(early)) if early else start[0]
     corners: list[Point] = [start, (near, wall)]
-    if late is not None and day_number(late) <= frame.last:
-        corners.append((frame.x(day_number(late)), wall))
-    else:  # open: it may take longer than is shown, or never come
-        share = 0.0
-        if late is not None:
-            width = day_number(late) - day_numbers(state.series.at)[last]
-            shown = frame.last - day_numbers(state.series.at)[last]
-            share = float(shown / width) if width > 0 else 0.0
+    end = math.inf if late is None else day_number(late)
+    if end <= frame.last:
+        corners.append((frame.x(end), wall))
+    else:
+        share = float((frame.last - days[used]) / max(end - days[used], 1e-9))
         corners += [(frame.right, wall), (frame.right, start[1] + share * (wall - start[1]))]
-    parts = [path(corners, "d-fan", closed=True)]
-    if ahead.date is not None and day_number(ahead.date) <= frame.last:
-        x = frame.x(day_number(ahead.date))
-        parts.append(line(start, (x, wall), "d-ahead"))
-        parts.append(path(((x, wall - 6), (x + 6, wall), (x, wall + 6), (x - 6, wall)), "d-cross",
-                          closed=True))  # fmt: skip
-    return "".join(parts)
+    return path(corners, "d-fan", closed=True) + _crossing(ahead, start, wall, frame)
+
+
+def _crossing(ahead: Forecast, start: Point, wall: float, frame: Frame) -> str:
+    """Return the line to the likeliest date of the crossing, with that date."""
+    if ahead.date is None or day_number(ahead.date) > frame.last:
+        return ""
+    x = frame.x(day_number(ahead.date))
+    diamond = ((x, wall - 6), (x + 6, wall), (x, wall + 6), (x - 6, wall))
+    inside = 22.0 if wall < start[1] else -14.0
+    anchor = "end" if x > frame.right - 70 else "start"
+    place = (x - 9 if anchor == "end" else x + 9, wall + inside)
+    return (
+        line(start, (x, wall), "d-ahead")
+        + path(diamond, "d-cross", closed=True)
+        + text(place, day(ahead.date), "d-ahead-text", anchor, FONT)
+    )
+
+
+def current(state: SeriesState) -> int | None:
+    """Return the last exam that was measured and not left out, or None."""
+    used = np.isfinite(state.series.value)
+    if state.left_out.size == used.size:
+        used &= state.left_out == ""
+    return int(np.flatnonzero(used)[-1]) if used.any() else None
+
+
+def limits_hold(state: SeriesState) -> bool:
+    """Return whether there are control limits for the last exam that counts."""
+    last = current(state)
+    return last is not None and last < state.expected.size and np.isfinite(state.expected[last])
 
 
 def gutter(state: SeriesState, frame: Frame) -> str:
@@ -152,7 +172,7 @@ def _spec_labels(state: SeriesState, frame: Frame) -> list[tuple[float, str, str
 
 
 def _control_labels(state: SeriesState, frame: Frame) -> list[tuple[float, str, str]]:
-    if state.low.size == 0:
+    if not limits_hold(state):
         return []
     made = []
     sd = state.segments[-1].sd if state.segments else math.nan

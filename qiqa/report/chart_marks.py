@@ -11,10 +11,12 @@ from qiqa.report.drift_text import day
 from qiqa.report.svg import line, number, text
 from qiqa.report.time_frame import Frame, day_number, day_numbers
 
-__all__ = ["LANE", "Mark", "bands", "marks", "verticals"]
+__all__ = ["BARE", "LANE", "Mark", "bands", "marks", "verticals"]
 
 LANE = 50.0
 """Height above a chart that labels take."""
+BARE = 22.0
+"""The same where there are none: the unit only."""
 FONT = 12.5
 _ROWS = 3
 _LETTER_WIDTH = 0.58

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.drift import Chart, SeriesState, ServiceEvent
 from qiqa.report.chart_lines import control, fan, gutter, levels, specification
-from qiqa.report.chart_marks import LANE, Mark, bands, marks, verticals
+from qiqa.report.chart_marks import BARE, LANE, Mark, bands, marks, verticals
 from qiqa.report.chart_points import dots
 from qiqa.report.numbers import plain_number, unit_text
 from qiqa.report.svg import line, nice_ticks, path, text, wrap
@@ -23,7 +23,7 @@ HEIGHT, PANEL, GAP, FOOT = 250.0, 84.0, 12.0, 24.0
 FONT = 12.5
 _ALWAYS = ("cusum", "ewma")
 _DRAWN_ELSEWHERE = ("individuals", "step")
-_AHEAD = 0.5
+_AHEAD = 0.8
 """Most of the width of the exams that a forecast may add."""
 
 FloatArray = NDArray[np.float64]
@@ -49,15 +49,15 @@ def control_chart(
     titles
         Whether each point says date and value to the mouse; without, the drawing is small.
     """
-    frame = _frame(state)
+    found = marks(state, events, numbers or {})
+    frame = _frame(state, LANE if found else BARE)
     if frame is None:
         return ""
-    found = marks(state, events, numbers or {})
     panels = _panel_frames(shown_panels(state), frame)
     foot = panels[-1][1].foot if panels else frame.foot
     days = day_numbers(state.series.at)
-    body = bands(found, frame) + _axes(frame, foot, state)
-    body += control(state, days, frame) + specification(state, frame) + fan(state, frame)
+    body = _axes(frame, foot, state) + control(state, days, frame) + bands(found, frame)
+    body += specification(state, frame) + fan(state, frame)
     body += verticals(found, frame, foot) + levels(state, days, frame)
     body += dots(state, days, frame, titles=titles) + gutter(state, frame)
     body += "".join(_panel(chart, place, days) for chart, place in panels)
@@ -81,7 +81,7 @@ def _label(state: SeriesState, found: Sequence[Mark]) -> str:
     return f"{state.series.label}: {count} exams, {len(found)} marks"
 
 
-def _frame(state: SeriesState) -> Frame | None:
+def _frame(state: SeriesState, top: float) -> Frame | None:
     series = state.series
     limits = [end for pair in (series.tolerance, series.action) if pair for end in pair]
     ahead = state.forecast
@@ -97,7 +97,7 @@ def _frame(state: SeriesState) -> Frame | None:
         span = min(span[0], ahead.limit - extra), max(span[1], ahead.limit + extra)
     first, last = _dates(state)
     return Frame(
-        left=LEFT, right=WIDTH - GUTTER, top=LANE, foot=LANE + HEIGHT,
+        left=LEFT, right=WIDTH - GUTTER, top=top, foot=top + HEIGHT,
         first=first, last=last, low=span[0], high=span[1],
     )  # fmt: skip
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from qiqa.core.drift import ScannerState, SeriesState
 from qiqa.report import drift_tasks
+from qiqa.report.chart_lines import limits_hold
 from qiqa.report.chart_marks import Mark, marks
 from qiqa.report.chart_points import drawn_values
 from qiqa.report.control_chart import control_chart
 from qiqa.report.drift_legend import legend
 from qiqa.report.drift_names import scanner_shown, spoken
 from qiqa.report.drift_spark import spark
-from qiqa.report.drift_text import day, level_text, standing
+from qiqa.report.drift_text import day, forecast_text, level_text, standing
 from qiqa.report.files import write_whole
 from qiqa.report.html import environment, load_text
 from qiqa.report.numbers import DASH, fixed, plain_number, unit_text
@@ -60,6 +62,8 @@ class RowView:
     icon: str
     title: str
     role: str
+    phantom: str
+    """Which one, where the scanner was measured with more than one."""
     drawing: str
     level: str
     sd: str
@@ -101,6 +105,7 @@ def render_scanner(
     tasks = drift_tasks.tasks(state)
     numbers = {id(task.finding): task.number for task in tasks}
     urgent = {id(task.finding) for task in tasks}
+    units = drift_tasks.phantoms(state)
     loud = [s for s in state.series if any(id(f) in urgent for f in s.findings)]
     quiet = [s for s in state.series if not any(id(f) in urgent for f in s.findings)]
     loud.sort(key=lambda s: min(numbers[id(f)] for f in s.findings if id(f) in numbers))
@@ -118,7 +123,7 @@ def render_scanner(
             tasks=tasks,
             noted=drift_tasks.noted(state),
             charts=views,
-            rows=[row_view(s, anchors[id(s)]) for s in quiet],
+            rows=[row_view(s, anchors[id(s)], units) for s in quiet],
             rest=[view for view in rest if view.drawing],
             legend=legend(),
             notes=state.notes,
@@ -156,7 +161,7 @@ def chart_view(
         kind=kind,
         icon=icon(kind),
         title=spoken(state.series),
-        name=" ".join(p for p in (state.series.label, _bracket(state.series.role)) if p),
+        name=_name(state, drift_tasks.phantoms(scanner)),
         words=standing(state),
         facts=tuple(_chart_facts(state)),
         drawing=control_chart(state, scanner.events, numbers, titles=titles),
@@ -166,8 +171,11 @@ def chart_view(
     )
 
 
-def _bracket(role: str) -> str:
-    return f"({role})" if role else ""
+def _name(state: SeriesState, phantoms: Mapping[str, str]) -> str:
+    """Return name as in the protocol, series and phantom."""
+    series = state.series
+    parts = [series.label, f"({series.role})" if series.role else ""]
+    return " ".join(p for p in (*parts, phantoms.get(series.series_key, "")) if p)
 
 
 def _chart_facts(state: SeriesState) -> list[str]:
@@ -175,12 +183,20 @@ def _chart_facts(state: SeriesState) -> list[str]:
     unit = unit_text(state.series.unit)
     tail = f" {unit}" if unit else ""
     made = [f"{int(np.isfinite(state.series.value).sum())} exams"]
+    if state.forecast is not None:
+        made.append(forecast_text(state.forecast))
+    without = _without_limits(state)
+    if without:
+        made.append(f"no control limits for the last {without} exams")
     if state.segments:
         last = state.segments[-1]
         level, sd = _level(state)
         began = state.series.at[min(last.first, len(state.series) - 1)]
         since = day(began.astype("datetime64[us]").item())
-        made.append(f"level {level}{tail} since {since}, from {last.counted} exams")
+        ramp = math.isfinite(last.slope_per_year)
+        what = "expected now" if ramp else "level"
+        why = "trend since" if ramp else "since"
+        made.append(f"{what} {level}{tail}, {why} {since}, from {last.counted} exams")
         made.append(f"SD of one exam {sd}{tail}")
     for name, slope, error, at in state.adjusted_for:
         made.append(_adjusted_words(name, slope, error, at, unit))
@@ -188,6 +204,14 @@ def _chart_facts(state: SeriesState) -> list[str]:
         by = state.baseline
         made.append(f"baseline {day(by.first)} to {day(by.last)}, approved by {by.by}")
     return made
+
+
+def _without_limits(state: SeriesState) -> int:
+    """Return how many exams at the end have no limits, of a series that had some before."""
+    known = np.flatnonzero(np.isfinite(state.expected))
+    if known.size == 0 or limits_hold(state):
+        return 0
+    return int(np.isfinite(state.series.value[known[-1] + 1 :]).sum())
 
 
 def _adjusted_words(name: str, slope: float, error: float, at: float, unit: str) -> str:
@@ -216,10 +240,17 @@ def _level(state: SeriesState) -> tuple[str, str]:
         return DASH, DASH
     last = state.segments[-1]
     sd = fixed(last.sd, 0) if last.sd == 0.0 else plain_number(last.sd, 2)
-    return level_text(last.level, last.sd), sd
+    level = last.level
+    if math.isfinite(last.slope_per_year):  # that is where the trend began
+        level = (
+            float(state.expected[np.isfinite(state.expected)][-1])
+            if limits_hold(state)
+            else math.nan
+        )
+    return level_text(level, last.sd), sd
 
 
-def row_view(state: SeriesState, anchor: str) -> RowView:
+def row_view(state: SeriesState, anchor: str, phantoms: Mapping[str, str]) -> RowView:
     """Return one series as a line of the table."""
     kind = state.verdict if state.verdict in _VERDICTS else "not_evaluated"
     level, sd = _level(state)
@@ -232,6 +263,7 @@ def row_view(state: SeriesState, anchor: str) -> RowView:
         icon=icon(kind),
         title=spoken(state.series),
         role=state.series.role,
+        phantom=phantoms.get(state.series.series_key, ""),
         drawing=spark(state),
         level=level,
         sd=sd,

@@ -9,6 +9,7 @@ from qiqa.report.drift_names import spoken
 from qiqa.report.drift_text import (
     alarm_command,
     alarm_text,
+    forecast_text,
     interval_text,
     next_text,
     sentence,
@@ -18,7 +19,7 @@ from qiqa.report.drift_text import (
 )
 from qiqa.report.svg import icon
 
-__all__ = ["Headline", "Task", "noted", "scanner_headline", "tasks"]
+__all__ = ["Headline", "Task", "noted", "phantoms", "scanner_headline", "tasks"]
 
 _URGENT = ("action", "tolerance")
 
@@ -42,6 +43,8 @@ class Task:
     kind: str
     icon: str
     what: str
+    phantom: str
+    """Which one it was measured with; empty where the scanner has one only."""
     cells: tuple[tuple[str, str], ...]
     """Label and words: since when, how big, how sure, what next."""
     alarm: str
@@ -49,24 +52,37 @@ class Task:
     finding: DriftFinding
 
 
+def phantoms(state: ScannerState) -> dict[str, str]:
+    """Return series key -> phantom, where a scanner was measured with more than one."""
+    units = {s.series.phantom_unit for s in state.series}
+    if len(units) < 2:
+        return {}
+    return {s.series.series_key: s.series.phantom_unit for s in state.series}
+
+
 def tasks(state: ScannerState) -> list[Task]:
     """Return what asks for something, worst first, numbered from 1."""
     urgent = [f for f in state.findings if f.verdict in _URGENT]
-    return [_task(finding, number) for number, finding in enumerate(urgent, start=1)]
+    units = phantoms(state)
+    return [
+        _task(finding, number, units.get(finding.series_key, ""))
+        for number, finding in enumerate(urgent, start=1)
+    ]
 
 
-def _task(finding: DriftFinding, number: int) -> Task:
+def _task(finding: DriftFinding, number: int, phantom: str) -> Task:
     cells = [
         ("Since", _since(finding)),
         ("How big", size_text(finding)),
         ("How sure", sureness(finding)),
-        ("Next", next_text(finding)),
+        ("Next", _next(finding)),
     ]
     return Task(
         number=number,
         kind=finding.verdict,
         icon=icon(finding.verdict),
         what=short_sentence(finding, spoken(finding)),
+        phantom=phantom,
         cells=tuple(cell for cell in cells if cell[1]),
         alarm=alarm_text(finding),
         command=alarm_command(finding),
@@ -78,6 +94,12 @@ def _since(finding: DriftFinding) -> str:
     """Return the date with its interval and what is known to have changed then."""
     when = interval_text(finding).removeprefix("since ").removeprefix("on ")
     return f"{when}; on record: {'; '.join(finding.causes)}" if finding.causes else when
+
+
+def _next(finding: DriftFinding) -> str:
+    """Return what to do, and when a limit will be reached where that can be said."""
+    coming = "" if finding.forecast is None else f" ({forecast_text(finding.forecast)})"
+    return next_text(finding) + coming
 
 
 def noted(state: ScannerState) -> list[str]:

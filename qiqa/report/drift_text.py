@@ -14,6 +14,7 @@ __all__ = [
     "alarm_text",
     "day",
     "finding_lines",
+    "forecast_text",
     "headline",
     "interval_text",
     "level_text",
@@ -167,9 +168,9 @@ def sureness(finding: DriftFinding) -> str:
         nothing = 1.0 if finding.kind is Kind.VARIANCE else 0.0
         inside = ends[0] <= nothing <= ends[1]
         parts.append(
-            "not sure: no change at all is inside the 95 % interval"
+            "not sure: the 95 % interval includes 'no change'"
             if inside
-            else "sure: no change at all is outside the 95 % interval"
+            else "sure: the 95 % interval excludes 'no change'"
         )
     if math.isfinite(finding.score):
         parts.append(f"{fixed(abs(finding.score), 1)} SD from what was expected")
