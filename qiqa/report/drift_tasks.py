@@ -98,7 +98,7 @@ def _since(finding: DriftFinding) -> str:
 
 def _next(finding: DriftFinding) -> str:
     """Return what to do, and when a limit will be reached where that can be said."""
-    coming = "" if finding.forecast is None else f" ({forecast_text(finding.forecast)})"
+    coming = "" if finding.forecast is None else f"; {forecast_text(finding.forecast)}"
     return next_text(finding) + coming
 
 
