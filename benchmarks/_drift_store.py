@@ -9,8 +9,8 @@ process of its own, first with a cold cache of this program (not of the operatin
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime as dt
-import functools
 import json
 import subprocess
 import sys
@@ -25,10 +25,11 @@ from sqlalchemy import Connection, insert
 
 from qiqa.core.canonical import canonical_json, digest
 from qiqa.core.drift import TimeSeries
+from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
 from qiqa.store import open_store, schema
 from qiqa.store.chain import sha256_text
-from qiqa.store.packing import pack
+from qiqa.store.packing import Packed, block, pack
 from qiqa.store.transactions import writing
 from qiqa.store.writing import child_rows, exam_columns, insert_exam, insert_values
 
@@ -77,19 +78,35 @@ def fill(
         False: the values as columns, and rows of each scanner's newest exam only, which is what
         `Store.columns` reads; `verify` finds that the rest is missing.
     """
-    scanners, exams, _ = value.shape
+    newest = value.shape[1] - 1
+    layouts: dict[int, Packed] = {}
     with open_store(url) as store, writing(store.engine) as connection:
-        for week in range(exams):
-            for scanner in range(scanners):
+        for week, of_week in enumerate(value.swapaxes(0, 1)):
+            for scanner, one in enumerate(of_week):
                 degc = None if temperature_degc is None else float(temperature_degc[scanner, week])
-                payload = _payload(scanner, value[scanner, week], first + week * every, degc)
-                _insert(connection, payload, whole=whole, newest=week == exams - 1)
+                # rows take longest to make: only where somebody reads them
+                needed = whole or week == newest or scanner not in layouts
+                rows = _rows(scanner, one) if needed else []
+                payload = _payload(scanner, rows, first + week * every, degc)
+                if whole:
+                    _insert_whole(connection, payload)
+                    continue
+                if scanner not in layouts:
+                    layouts[scanner] = pack(payload, _epochs(payload))
+                packed = dataclasses.replace(
+                    layouts[scanner], block=_block(one), temperature_degc=degc
+                )
+                _insert_columns(connection, payload, packed, with_rows=week == newest)
+
+
+def _identity(scanner: int) -> str:
+    return f"BENCH {scanner:04d}"
 
 
 def _payload(
-    scanner: int, value: NDArray[Any], at: dt.datetime, degc: float | None
+    scanner: int, rows: list[dict[str, Any]], at: dt.datetime, degc: float | None
 ) -> dict[str, Any]:
-    identity = f"BENCH {scanner:04d}"
+    identity = _identity(scanner)
     return {
         "schema": "qiqa.qc/1",
         "phantom": {"id": "acr_large", "unit": f"J{scanner:04d}"},
@@ -97,7 +114,7 @@ def _payload(
         "acquired_at": at.isoformat(),
         "protocol": {"id": "acr_large_2022"},
         "verdict": "pass",
-        "measurements": [_row(identity, i, float(one)) for i, one in enumerate(value)],
+        "measurements": rows,
         "findings": [],
         "entries": {} if degc is None else {"temperature": f"{degc:.12g}"},
         "provenance": {
@@ -109,10 +126,14 @@ def _payload(
     }
 
 
+def _rows(scanner: int, value: NDArray[Any]) -> list[dict[str, Any]]:
+    return [_row(_identity(scanner), i, float(one)) for i, one in enumerate(value)]
+
+
 def _row(scanner: str, index: int, value: float) -> dict[str, Any]:
     name, quantity, unit, level, sd = _KINDS[index % len(_KINDS)]
     missing = not np.isfinite(value)
-    own = {
+    own: dict[str, Any] = {
         "name": name,
         "quantity": quantity,
         "insert": f"insert {index // len(_KINDS) + 1}",
@@ -125,38 +146,52 @@ def _row(scanner: str, index: int, value: float) -> dict[str, Any]:
         "verdict": "not_evaluated" if missing else "pass",
         "assumptions": [],
         "budget": [],
-        "series_key": _key(scanner, index),
+        "series_key": digest([scanner, index])[:32],
     }
     return {column.name: own.get(column.name) for column in COLUMNS}
 
 
-@functools.cache
-def _key(scanner: str, index: int) -> str:
-    return digest([scanner, index])[:32]
+def _block(value: NDArray[Any]) -> bytes:
+    """Return what `pack` makes of the values of `_rows`."""
+    measured = np.isfinite(value)
+    sd = np.array([_KINDS[i % len(_KINDS)][4] for i in range(len(value))])
+    verdicts = [Verdict.PASS if one else Verdict.NOT_EVALUATED for one in measured]
+    return block(value.tolist(), np.where(measured, sd / 2, np.nan).tolist(), verdicts)
 
 
-def _insert(connection: Connection, payload: dict[str, Any], *, whole: bool, newest: bool) -> None:
-    epochs: list[str | None] = [digest(payload["scanner"])[:32]] * len(payload["measurements"])
-    columns = exam_columns(payload)
-    record = {
+def _epochs(payload: dict[str, Any]) -> list[str | None]:
+    return [digest(payload["scanner"])[:32]] * len(payload["measurements"])
+
+
+def _record(columns: dict[str, Any]) -> dict[str, Any]:
+    return {
         "created_at": columns["acquired_at"],
         "created_by": "benchmark",
         "supersedes": None,
         "supersede_reason": None,
     }
-    if whole:
-        insert_exam(connection, payload, columns, record, epochs)
-        return
+
+
+def _insert_whole(connection: Connection, payload: dict[str, Any]) -> None:
+    columns = exam_columns(payload)
+    insert_exam(connection, payload, columns, _record(columns), _epochs(payload))
+
+
+def _insert_columns(
+    connection: Connection, payload: dict[str, Any], packed: Packed, *, with_rows: bool
+) -> None:
+    columns = exam_columns(payload)
     text = canonical_json({**payload, "measurements": []})
     sealed = sha256_text(text)
-    row = {**columns, **record, "payload": text, "payload_sha256": sealed}
-    # no chain: only unique, as the columns ask for
-    own = {"chain_previous": sealed, "chain": sealed}
-    key: Any = connection.execute(insert(schema.exam).values({**row, **own})).inserted_primary_key
-    insert_values(connection, int(key[0]), columns, pack(payload, epochs))
-    if newest:
-        rows = child_rows(payload, epochs)["measurement"]
-        mine = [{"exam_id": int(key[0]), **one} for one in rows]
+    # no chain: only unique, as the table asks for
+    own = {"payload": text, "payload_sha256": sealed, "chain_previous": sealed, "chain": sealed}
+    row = {**columns, **_record(columns), **own}
+    key: Any = connection.execute(insert(schema.exam), row).inserted_primary_key
+    exam_id = int(key[0])
+    insert_values(connection, exam_id, columns, packed)
+    if with_rows:
+        rows = child_rows(payload, _epochs(payload))["measurement"]
+        mine = [{"exam_id": exam_id, **one} for one in rows]
         connection.execute(insert(schema.measurement), mine)
 
 

@@ -68,6 +68,7 @@ THIRD_PARTY: dict[str, tuple[str, set[str]]] = {
     "gdcm": ("python-gdcm", {"io"}),
     "pylibjpeg": ("pylibjpeg", {"io"}),
     "openjpeg": ("pylibjpeg-openjpeg", {"io"}),
+    "ruptures": ("ruptures", {"drift"}),
     "pyarrow": ("pyarrow", {"io"}),
     "xlrd": ("xlrd", {"io"}),
     "openpyxl": ("openpyxl", {"io"}),

@@ -8,26 +8,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
-from qiqa.cli.arguments import Parser, counted, finite, json_option, moment, store_option
-from qiqa.cli.console import progress, say, tell_findings, write_json
+from qiqa.cli.arguments import Parser, finite, json_option, moment, store_option
+from qiqa.cli.console import progress, say, write_json
 from qiqa.core.errors import UsageError
 
 if TYPE_CHECKING:
     from qiqa.drift.policy import Policy
     from qiqa.workflows.watching import Watched
 
-__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
+__all__ = [
+    "COMMANDS",
+    "EPILOG",
+    "OPERANDS",
+    "Options",
+    "arguments",
+    "command",
+    "moment_of",
+    "policy_of",
+    "show",
+]
 
 SCHEMA = "qiqa.drift/1"
-OPERANDS = "[baseline | acknowledge N | close N | alarms | design]"
-WORDS = ("baseline", "acknowledge", "close", "alarms", "design")
+COMMANDS = {
+    "baseline": ("qiqa.cli.drift_baseline", "Propose and approve the exams that limits come from."),
+    "alarms": ("qiqa.cli.drift_alarms", "List what was raised and what was said about it."),
+    "acknowledge": ("qiqa.cli.drift_acknowledge", "Put on record what an alarm was, or close it."),
+    "design": ("qiqa.cli.drift_design", "Which rule finds a shift how soon, at what false alarms."),
+}
+"""What has options of its own: next word -> module, summary."""
+OPERANDS = "[baseline | alarms | acknowledge | design]"
 EPILOG = """
 examples:
   qiqa drift
   qiqa drift --scanner "SIEMENS 46229" --name piu
   qiqa drift --table qc.csv --column value=PSNR --column scanner=Site --json -
   qiqa drift baseline --scanner "SIEMENS 46229"
-  qiqa drift baseline --scanner "SIEMENS 46229" --approve --reason "after coil service"
   qiqa drift acknowledge 7 --comment "gradient amplifier" --action "service booked"
   qiqa drift design --shift 1 --every 1000
 
@@ -40,7 +55,6 @@ near, 5 too few exams to say, 1 it could not be done.
 class Options:
     """What was asked for on the command line."""
 
-    words: tuple[str, ...] | list[str] = ()
     store: str | None = None
     table: Path | None = None
     column: tuple[str, ...] | list[str] = ()
@@ -56,22 +70,10 @@ class Options:
     no_pages: bool = False
     read_only: bool = False
     json: str | None = None
-    first: str | None = None
-    last: str | None = None
-    leave_out: tuple[str, ...] | list[str] = ()
-    approve: bool = False
-    reason: str | None = None
-    comment: str | None = None
-    action: str | None = None
-    all: bool = False
-    shift: float | None = None
-    every: float | None = None
-    exams: int | None = None
 
 
 def arguments(parser: Parser) -> None:
     """Declare the options."""
-    parser.add_argument("words", nargs="*", metavar="WHAT", help="; ".join(WORDS) + "; none: look")
     what = parser.add_argument_group("what to look at")
     store_option(what)
     what.add_argument("--table", type=Path, metavar="FILE", help="CSV or Parquet instead")
@@ -113,50 +115,10 @@ def arguments(parser: Parser) -> None:
     out.add_argument("--no-pages", action="store_true", help="write no pages")
     out.add_argument("--read-only", action="store_true", help="raise no alarms in the history")
     json_option(out, SCHEMA)
-    base = parser.add_argument_group("baseline")
-    base.add_argument("--first", metavar="YYYY-MM-DD", help="first exam of it")
-    base.add_argument("--last", metavar="YYYY-MM-DD", help="last exam of it")
-    base.add_argument(
-        "--leave-out",
-        action="append",
-        default=[],
-        metavar="DATE=WHY",
-        help="an exam that does not count, with the reason; repeatable",
-    )
-    base.add_argument("--approve", action="store_true", help="let limits come from it")
-    base.add_argument("--reason", metavar="TEXT", help="why this baseline")
-    alarm = parser.add_argument_group("acknowledge, close, alarms")
-    alarm.add_argument("--comment", metavar="TEXT", help="what it was")
-    alarm.add_argument("--action", metavar="TEXT", help="corrective action")
-    alarm.add_argument("--all", action="store_true", help="closed alarms too")
-    design = parser.add_argument_group("design")
-    design.add_argument("--shift", type=finite, metavar="SD", help="shift to be found, in SDs")
-    design.add_argument("--every", type=finite, metavar="N", help="exams between false alarms")
-    design.add_argument("--exams", type=counted, metavar="M", help="exams of the baseline")
 
 
 def command(options: Options) -> int:
-    """Look at all scanners or one, or do what the words say."""
-    words = list(options.words)
-    if words and words[0] not in WORDS:
-        hint = f"there is {', '.join(WORDS)}"
-        raise UsageError(f"{words[0]!r} is nothing that drift does", where="WHAT", hint=hint)
-    if not words:
-        return _look(options)
-    if words[0] == "design":
-        from qiqa.cli.drift_design import design
-
-        return design(options)
-    if words[0] == "baseline":
-        from qiqa.cli.drift_baseline import baseline
-
-        return baseline(options)
-    from qiqa.cli.drift_alarms import alarms, decide
-
-    return alarms(options) if words[0] == "alarms" else decide(options, words)
-
-
-def _look(options: Options) -> int:
+    """Look at all scanners or one."""
     from qiqa.cli.drift_sources import from_store, from_table
 
     made = from_table(options) if options.table is not None else from_store(options)
@@ -220,6 +182,3 @@ def _pages(made: Watched, options: Options) -> Path:
 def moment_of(options: Options, default: dt.datetime) -> dt.datetime:
     """Return the time for which scanners are looked at."""
     return moment(options.as_of, "--as-of") or default
-
-
-__all__ += ["moment_of", "policy_of", "show", "tell_findings"]

@@ -1,24 +1,47 @@
-"""`qiqa drift alarms`, `acknowledge` and `close`: what was raised and what was done about it."""
+"""`qiqa drift alarms`: what was raised and what was said about it."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
+import dataclasses
 
 from qiqa.cli import status
+from qiqa.cli.arguments import Parser, json_option, store_option
 from qiqa.cli.console import say, write_json
-from qiqa.cli.deliver import current_user
-from qiqa.cli.drift import Options
 from qiqa.cli.layout import Row, Section, table
 from qiqa.core.canonical import plain
 from qiqa.core.drift import AlarmState
-from qiqa.core.errors import UsageError
 from qiqa.report.drift_text import sentence
 
-__all__ = ["alarms", "decide"]
+__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
+
+SCHEMA = "qiqa.alarms/1"
+OPERANDS = ""
+EPILOG = """
+examples:
+  qiqa drift alarms
+  qiqa drift alarms --scanner "SIEMENS 46229" --all --json alarms.json
+"""
 
 
-def alarms(options: Options) -> int:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    store: str | None = None
+    scanner: str | None = None
+    all: bool = False
+    json: str | None = None
+
+
+def arguments(parser: Parser) -> None:
+    """Declare the options."""
+    store_option(parser)
+    parser.add_argument("--scanner", metavar="NAME", help="one scanner")
+    parser.add_argument("--all", action="store_true", help="closed ones too")
+    json_option(parser, SCHEMA)
+
+
+def command(options: Options) -> int:
     """List the alarms that are open or acknowledged, or all."""
     from qiqa.store import open_store
 
@@ -27,7 +50,7 @@ def alarms(options: Options) -> int:
         url = store.url
     shown = [a for a in found if options.all or a.state is not AlarmState.CLOSED]
     if options.json is not None:
-        write_json({"schema": "qiqa.alarms/1", "alarms": plain(shown)}, options.json)
+        write_json({"schema": SCHEMA, "alarms": plain(shown)}, options.json)
     if options.json != "-":
         rows = tuple(
             Row(
@@ -48,32 +71,4 @@ def alarms(options: Options) -> int:
         columns = ("alarm", "raised", "state", "scanner", "what", "said")
         table(columns, [Section(rows=rows)], right=(0,))
         say(f"{len(shown)} of {len(found)} alarms in {url}")
-    return status.PASS
-
-
-def decide(options: Options, words: Sequence[str]) -> int:
-    """Put on record what a person says about an alarm."""
-    from qiqa.store import open_store
-
-    state = AlarmState.CLOSED if words[0] == "close" else AlarmState.ACKNOWLEDGED
-    numbers = words[1:]
-    if not numbers or not all(n.isdecimal() for n in numbers):
-        raise UsageError(
-            f"{' '.join(words)!r} names no alarm by its number",
-            where="WHAT",
-            hint="qiqa drift alarms lists them",
-        )
-    if not (options.comment or "").strip():
-        raise UsageError("is needed", where="--comment", hint="say what it was")
-    with open_store(options.store) as store:
-        for number in numbers:
-            store.decide_alarm(
-                int(number),
-                state,
-                comment=options.comment or "",
-                corrective_action=options.action or "",
-                user=current_user(),
-                now=dt.datetime.now(dt.UTC),
-            )
-            say(f"alarm {number}: {state.value}")
     return status.PASS

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
-from qiqa.cli.arguments import moment
+from qiqa.cli.arguments import Parser, json_option, moment, store_option
 from qiqa.cli.console import say, write_json
 from qiqa.cli.deliver import current_user
-from qiqa.cli.drift import Options
 from qiqa.cli.drift_sources import chosen
 from qiqa.core.canonical import plain
 from qiqa.core.drift import ApprovedBaseline
@@ -18,13 +18,63 @@ from qiqa.core.errors import UsageError
 if TYPE_CHECKING:
     from qiqa.drift.baseline import BaselineProposal
 
-__all__ = ["baseline"]
+__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
 SCHEMA = "qiqa.baseline/1"
+OPERANDS = "--scanner NAME"
+EPILOG = """
+examples:
+  qiqa drift baseline --scanner "SIEMENS 46229"
+  qiqa drift baseline --scanner "SIEMENS 46229" --leave-out "2026-03-02=bubble" \\
+      --approve --reason "first ten exams after installation"
+  qiqa drift baseline --scanner "SIEMENS 46229" --first 2026-09-07 --approve \\
+      --reason "new coil"
+
+Without --approve it says which exams it would take, which of them do not belong, and whether the
+level moves among them; nothing is put on record.
+"""
 _MOST = 20
 
 
-def baseline(options: Options) -> int:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    store: str | None = None
+    scanner: str | None = None
+    name: str | None = None
+    first: str | None = None
+    last: str | None = None
+    leave_out: tuple[str, ...] | list[str] = ()
+    approve: bool = False
+    reason: str | None = None
+    json: str | None = None
+
+
+def arguments(parser: Parser) -> None:
+    """Declare the options."""
+    store_option(parser)
+    parser.add_argument("--scanner", metavar="NAME", help="the scanner, as qiqa drift names it")
+    parser.add_argument("--name", metavar="NAME", help="one measurement; default: all of them")
+    parser.add_argument(
+        "--first",
+        metavar="YYYY-MM-DD",
+        help="first exam of it; default: the first one since settings or service last changed",
+    )
+    parser.add_argument("--last", metavar="YYYY-MM-DD", help="last exam of it; default: ten exams")
+    parser.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="DATE=WHY",
+        help="an exam that does not count, with the reason; repeatable",
+    )
+    parser.add_argument("--approve", action="store_true", help="let limits come from it")
+    parser.add_argument("--reason", metavar="TEXT", help="why this baseline")
+    json_option(parser, SCHEMA)
+
+
+def command(options: Options) -> int:
     """Propose a baseline for one scanner, or put an approved one on record."""
     from qiqa.drift.baseline import propose
     from qiqa.drift.policy import Policy
@@ -37,7 +87,7 @@ def baseline(options: Options) -> int:
         raise UsageError("is needed to approve", where="--reason", hint="say why these exams")
     left_out = _left_out(options)
     with open_store(options.store, create=options.approve) as store:
-        series = chosen(store.columns(scanner=options.scanner), options)
+        series = chosen(store.columns(), options.scanner, options.name)
         proposal = propose(
             series,
             exams=Policy().baseline_exams,

@@ -32,7 +32,7 @@ def from_table(options: Options) -> Watched:
     assert options.table is not None  # noqa: S101 - the caller looked
     read = read_history_table(options.table, _columns(options))
     tell_findings(read.findings, to_error=True)
-    series = chosen(read.series, options)
+    series = chosen(read.series, options.scanner, options.name)
     last = max(s.at[-1] for s in read.series).astype("datetime64[us]").astype(dt.datetime)
     scanners = len({s.scanner for s in series})
     with progress() as tell:
@@ -60,7 +60,7 @@ def _columns(options: Options) -> dict[str, str]:
     return made
 
 
-def chosen(series: Sequence[TimeSeries], options: Options) -> list[TimeSeries]:
+def chosen(series: Sequence[TimeSeries], scanner: str | None, name: str | None) -> list[TimeSeries]:
     """Return the series that were asked for.
 
     Raises
@@ -69,7 +69,7 @@ def chosen(series: Sequence[TimeSeries], options: Options) -> list[TimeSeries]:
         If there is none of a scanner or name; says which there are.
     """
     found = list(series)
-    for field, wanted in (("scanner", options.scanner), ("name", options.name)):
+    for field, wanted in (("scanner", scanner), ("name", name)):
         if wanted is None:
             continue
         there = sorted({getattr(s, field) for s in found})
@@ -105,7 +105,7 @@ def from_store(options: Options) -> Watched:
         raise UsageError("needs --table", where="--column")
     with open_store(options.store, create=not options.read_only) as store:
         tell_findings(store.findings, to_error=True)
-        series = chosen(store.columns(scanner=options.scanner), options)
+        series = chosen(store.columns(), options.scanner, options.name)
         if not series:
             raise UsageError(
                 "the history holds no values that can be charted",
@@ -114,7 +114,7 @@ def from_store(options: Options) -> Watched:
             )
         records = records_of(store, options.scanner)
         scanners = len({s.scanner for s in series})
-        now = moment_of(options, dt.datetime.now())  # noqa: DTZ005 - charts are in local time
+        now = moment_of(options, dt.datetime.now())
         policy = policy_of(options, scanners)
         with progress() as tell:
             made = watch(

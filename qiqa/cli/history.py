@@ -17,16 +17,21 @@ from qiqa.core.errors import UsageError
 if TYPE_CHECKING:
     from qiqa.store import Store
 
-__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
+__all__ = ["COMMANDS", "EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
 SCHEMA = "qiqa.history/1"
-OPERANDS = ""
+COMMANDS = {
+    "event": ("qiqa.cli.history_event", "List, add or withdraw what was done to scanners."),
+}
+"""What has options of its own: next word -> module, summary."""
+OPERANDS = "[event]"
 EPILOG = """
 examples:
   qiqa history
   qiqa history --name piu --since 2026-01-01 --export piu.csv
   qiqa history --exam 12
   qiqa history --verify
+  qiqa history event add --scanner "SIEMENS 46229" --at 2026-09-04 --text "new coil" --kind coil
 """
 
 

@@ -1,4 +1,4 @@
-"""A proposal for a baseline: which exams, which of them do not belong, is it steady, is it enough."""
+"""A proposal for a baseline: which exams, whether they belong together, whether it is enough."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from qiqa.core.drift import ServiceEvent, TimeSeries
+from qiqa.drift.changes import likeliest_change
 from qiqa.drift.epochs import epochs_of
 from qiqa.drift.kinds import scale_of
-from qiqa.drift.rules import RULES
 from qiqa.metrology.outliers import extreme_deviates
 
 __all__ = ["BaselineProposal", "Outlier", "propose"]
 
 Days = NDArray[np.datetime64]
+_FEWEST = 6
+"""Exams before a step within them is looked for."""
 _CHANCE = 0.01
 """Of naming an exam of one series where nothing is wrong."""
-_STEADY_EVERY = 1000.0
-"""Exams to one false step of one series."""
+_STEADY_CHANCE = 0.01
+"""Of naming a step within the exams of one steady series."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,8 +67,8 @@ def propose(
 ) -> BaselineProposal:
     """Return the exams that a baseline of one scanner could rest on.
 
-    Without dates these are the first `exams` ones of the latest epoch, that is, after the last change of
-    settings or service that most series saw.
+    Without dates these are the first `exams` ones of the latest epoch, that is, after the last
+    change of settings or service that most series saw.
 
     Parameters
     ----------
@@ -140,7 +143,18 @@ def _outliers(one: TimeSeries, index: NDArray[np.int64]) -> list[Outlier]:
 
 
 def _steps(one: TimeSeries, index: NDArray[np.int64]) -> list[str]:
-    rule = RULES.load("step")
+    """Return where a level steps: the largest t of all places, held against as many chances."""
     y = scale_of(one.quantity, one.unit).forth(one.value[index])
-    made = rule.chart(y, rule.parameters(_STEADY_EVERY))
-    return [f"{one.label} on {str(one.at[index[i]])[:10]}" for i in made.signals.tolist()]
+    n = y.size
+    found = likeliest_change(y, np.ones(n), np.arange(n, dtype=np.float64), only="step")
+    if n < _FEWEST or found is None:
+        return []
+    before, after = y[: found.begins], y[found.begins :]
+    rss = float(((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum())
+    if rss <= 0.0:
+        return []
+    spread = rss / (n - 2) * (1.0 / before.size + 1.0 / after.size)
+    t = abs(float(after.mean() - before.mean())) / float(np.sqrt(spread))
+    chance = 2.0 * (n - 1) * float(special.stdtr(n - 2, -t))
+    day = str(one.at[index[found.begins]])[:10]
+    return [f"{one.label} on {day}"] if chance < _STEADY_CHANCE else []

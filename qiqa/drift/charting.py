@@ -111,9 +111,10 @@ class _Watch:
         self.ruling = Ruling(shares)
         self.walk = Walk(prepared, series.at, self.ruling.widest)
         least = max(_FEWEST, policy.baseline_exams // 2)
-        self.frozen = lay(self.walk, series, epochs_of(series, events), baseline, least)
-        self.baseline = baseline if self.frozen is not None else None
+        held = lay(self.walk, series, epochs_of(series, events), baseline, least)
+        self.baseline = baseline if held else None
         self.prediction = self.walk.predict()
+        self.held = self.walk.predict(held=True) if self.walk.holds else self.prediction
         self.found: list[Found] = []
         self.pieces: list[Piece] = []
 
@@ -140,18 +141,16 @@ class _Watch:
             self.found.append(change)
             self.walk.split(change.first, change.kind, fresh=change.kind == "variance")
             self.prediction = self.walk.predict()
+            self.held = self.walk.predict(held=True) if self.walk.holds else self.prediction
             first, shown_from, after = change.first, shown_to, signal.at + 1
 
     def _charts(self, first: int, end: int) -> tuple[Chart, ...]:
         """Let every rule look at the exams [first, end)."""
-        frozen = None
-        if self.frozen is not None and self.walk.segment[first:end].max() == self.frozen.segment:
-            frozen = self.frozen.exams
         return self.ruling.charts(
             self.prediction.score[first:end],
+            self.held.score[first:end],
             lambda: self._residual(first, end),
             kind=self.prepared.kind,
-            frozen=frozen,
             tie=self.prepared.floor,  # below half of a step, above what an adjustment does to one
         )
 
@@ -195,6 +194,7 @@ class _Watch:
             kind=change.kind,
             rule=signal.rule,
             first=int(index[change.begins]),
+            likely=int(index[change.begins]),
             signal=signal.at,
             before=int(index[change.earliest - 1]),
             latest=int(index[change.latest]),
@@ -219,6 +219,7 @@ class _Watch:
             kind="variance",
             rule=signal.rule,
             first=int(index[grown.begins]),
+            likely=int(index[grown.begins]),
             signal=signal.at,
             before=int(index[max(grown.earliest - 1, 0)]),
             latest=int(index[grown.latest]),
@@ -247,6 +248,7 @@ class _Watch:
             return found
         return dataclasses.replace(
             found,
+            likely=int(index[change.begins]),
             before=int(index[change.earliest - 1]),
             latest=int(index[change.latest]),
             change=change,
@@ -259,6 +261,7 @@ class _Watch:
             prepared=self.prepared,
             walk=self.walk,
             prediction=self.prediction,
+            held=self.held,
             levels=levels(self.walk, self.prediction.learned),
             ruling=self.ruling,
             baseline=self.baseline,

@@ -1,4 +1,4 @@
-"""Scores as the rules take them: independent, and of the same distribution for every kind of number.
+"""Scores as the rules take them: independent, and of one distribution for every kind of number.
 
 Rules of shifts are made for independent normal scores. Exams of a scanner resemble the one before,
 and a bounded or discrete value has no normal scatter however it is scaled. Both would raise false
@@ -18,8 +18,9 @@ __all__ = ["rank_scores", "whitened"]
 FloatArray = NDArray[np.float64]
 _PRIOR_PHI = 0.2
 _PRIOR_EXAMS = 20
-"""Resemblance that is taken for usual until an exam's own history says otherwise, and how many exams
-that counts for. None would let the CUSUM false-alarm three times too often at 0.2 in the first year."""
+"""Resemblance that is taken for usual until a series' own history says otherwise, and how many
+exams that counts for. Without it the CUSUM of a new series that has 0.2 false-alarms three times
+too often."""
 _LAG = 10
 """The latest exams have no say in it: a shift makes exams resemble each other."""
 _MOST = 0.8
@@ -29,8 +30,8 @@ def whitened(score: FloatArray) -> FloatArray:
     """Return scores (n,) without what each has from the one before (autoregression of order 1).
 
     The coefficient at each exam comes from the exams up to ten before it, shrunk towards 0.2 and
-    never below 0. A shift of 1 SD becomes one of sqrt((1 - phi) / (1 + phi)): what resembles the exam before
-    says less that is new.
+    never below 0. A shift of 1 SD becomes one of sqrt((1 - phi) / (1 + phi)): what resembles the
+    exam before says less that is new.
     """
     known = np.flatnonzero(~np.isnan(score))
     z = score[known]
@@ -49,9 +50,9 @@ def whitened(score: FloatArray) -> FloatArray:
 def rank_scores(score: FloatArray) -> FloatArray:
     """Return the normal score of each exam's rank among those before it (n,).
 
-    Sequential normal scores (Conover, Tercero-Gomez & Cordero-Franco, Seq Anal 2017;36:397): standard
-    normal and independent in control whatever the distribution is, as far as ranks are fine enough;
-    ties share the middle of their ranks, which makes alarms fewer, not more.
+    Sequential normal scores (Conover, Tercero-Gomez & Cordero-Franco, Seq Anal 2017;36:397):
+    standard normal and independent in control whatever the distribution is, as far as ranks are
+    fine enough; ties share the middle of their ranks, which makes alarms fewer, not more.
     """
     known = np.flatnonzero(~np.isnan(score))
     made = np.full(score.size, np.nan)

@@ -62,7 +62,7 @@ def _changed(outcome: Outcome, found: Found, coming: Forecast | None) -> DriftFi
         **_common(outcome),
         kind=Kind(found.kind),
         rule=found.rule,
-        date=when(outcome, found.first),
+        date=when(outcome, found.likely),
         date_interval=(when(outcome, found.before), when(outcome, found.latest)),
         signalled=when(outcome, found.signal),
         size=size,
@@ -140,14 +140,14 @@ def _level_outside(outcome: Outcome) -> bool:
 
 def _spikes(outcome: Outcome) -> list[DriftFinding]:
     """Return single exams off their place that no other change explains."""
-    score = outcome.prediction.score
+    score = outcome.held.score
     far = np.flatnonzero(np.abs(score) > outcome.ruling.widest)
     explained = {i for f in outcome.found for i in range(f.first, f.signal + 1)}
     return [_spike(outcome, int(i)) for i in far if int(i) not in explained]
 
 
 def _spike(outcome: Outcome, exam: int) -> DriftFinding:
-    p = outcome.prediction
+    p = outcome.held
     back = outcome.prepared.scale.back
     expected, y = float(p.expected[exam]), float(outcome.prepared.y[exam])
     reach = float(special.stdtrit(p.dof[exam], 0.975)) * float(p.scale[exam])

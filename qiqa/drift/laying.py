@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,21 +10,13 @@ from qiqa.drift.epochs import Epochs
 from qiqa.drift.walking import Begun, Walk
 from qiqa.kernels.predict import NOTHING, SCATTER
 
-__all__ = ["Frozen", "lay"]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Frozen:
-    """A segment whose level rests on an approved baseline only."""
-
-    segment: int
-    exams: int
+__all__ = ["lay"]
 
 
 def lay(
     walk: Walk, series: TimeSeries, epochs: Epochs, baseline: ApprovedBaseline | None, least: int
-) -> Frozen | None:
-    """Give every exam its segment; return the one that an approved baseline rules.
+) -> bool:
+    """Give every exam its segment; say whether an approved baseline holds its level.
 
     Parameters
     ----------
@@ -37,8 +27,8 @@ def lay(
     epochs
         Its epochs.
     baseline
-        Exams that a person approved. From its first exam on, level and scatter are learnt anew,
-        and in the epoch of its last exam from its exams only.
+        Exams that a person approved. From its first exam on the level is learnt anew; in the epoch
+        of its last exam, single exams are judged by the level of its exams only.
     least
         Fewest usable exams of the series that a baseline must hold to be used.
     """
@@ -56,13 +46,12 @@ def lay(
         _begin(walk, epochs, index < cut, "start")
     _begin(walk, epochs, index >= cut, "baseline" if used else "start")
     if not used:
-        return None
+        return False
     last = int(np.flatnonzero(inside)[-1])
     segment = int(walk.segment[last])
     walk.learn[(index >= cut) & (index <= last) & ~inside] = NOTHING
     walk.learn[(index > last) & (walk.segment == segment)] = SCATTER
-    own = int((walk.segment[inside] == segment).sum())
-    return Frozen(segment, own)
+    return True
 
 
 def _exams_of(series: TimeSeries, baseline: ApprovedBaseline | None) -> NDArray[np.bool_]:
@@ -81,7 +70,7 @@ def _begin(walk: Walk, epochs: Epochs, part: NDArray[np.bool_], why: str) -> Non
         mask = part & (epochs.number == epoch)
         first = int(np.flatnonzero(mask)[0])
         if first == start:
-            walk.begin(mask, Begun(first, why), fresh=why == "baseline")
+            walk.begin(mask, Begun(first, why))
         else:
             own = epochs.first[epoch] == first
             walk.begin(mask, Begun(first, "epoch", epochs.causes[epoch] if own else ()))

@@ -68,7 +68,7 @@ def levels(walk: Walk, learned: NDArray[np.bool_]) -> Levels:
     dummies = np.zeros((used.size, segments))
     dummies[np.arange(used.size), walk.segment[used]] = 1.0
     design = np.concatenate([dummies, extra[:, used].T], axis=1)
-    present = np.any(design != 0.0, axis=0)
+    present = np.concatenate([dummies.any(axis=0), _moves(extra[:, used], dummies)])
     root = 1.0 / np.sqrt(prepared.variance[used])
     a = design[:, present] * root[:, None]
     b = prepared.y[used] * root
@@ -118,3 +118,11 @@ def _one_level(walk: Walk, learned: NDArray[np.bool_]) -> Levels:
         dof=dof,
         covariance=np.array([[error**2]]),
     )
+
+
+def _moves(x: FloatArray, dummies: FloatArray) -> NDArray[np.bool_]:
+    """Say which covariates (c, n) vary within segments: the slope of another cannot be told."""
+    count = np.maximum(dummies.sum(axis=0), 1.0)
+    about = x - (x @ dummies / count) @ dummies.T
+    size = np.maximum(np.abs(x).max(axis=1, initial=0.0), 1e-300)
+    return np.asarray(np.abs(about).max(axis=1, initial=0.0) > 1e-9 * size)

@@ -17,9 +17,10 @@ __all__ = ["Calendar", "calendar_of", "missed", "stopped"]
 
 Times = NDArray[np.datetime64]
 _DAY = np.timedelta64(1, "D")
-_UNEVEN = 0.5
-"""Gaps whose median distance from their median is more than this part of it follow no schedule."""
-_FEWEST_GAPS = 4
+_EVEN = 0.5
+_MOST = 0.8
+"""There is a schedule where this part of the gaps is within half of their median."""
+_FEWEST_GAPS = 8
 _SILENT = 3
 """Exams without a value after which a measurement counts as stopped."""
 
@@ -37,7 +38,7 @@ class Calendar:
 def calendar_of(series: Sequence[TimeSeries], policy: Policy) -> Calendar:
     """Return when a scanner was examined and how often that is.
 
-    The schedule is the policy's, or the median gap where most gaps are like it.
+    The schedule is the policy's, or the median gap where four of five gaps are like it.
     """
     stamps = {s.at.tobytes(): s.at for s in series}  # most series share their exams
     days = np.unique(np.concatenate([at.astype("datetime64[D]") for at in stamps.values()]))
@@ -47,8 +48,8 @@ def calendar_of(series: Sequence[TimeSeries], policy: Policy) -> Calendar:
     if gaps.size < _FEWEST_GAPS:
         return Calendar(days, math.nan)
     usual = float(np.median(gaps))
-    spread = float(np.median(np.abs(gaps - usual)))
-    return Calendar(days, usual if usual > 0 and spread <= _UNEVEN * usual else math.nan)
+    like = float(np.mean(np.abs(gaps - usual) <= _EVEN * usual))
+    return Calendar(days, usual if like >= _MOST else math.nan)
 
 
 def missed(

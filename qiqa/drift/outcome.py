@@ -41,7 +41,9 @@ class Found:
     """`step`, `trend` or `variance`."""
     rule: str
     first: int
-    """Likeliest first changed exam."""
+    """First exam of the new segment."""
+    likely: int
+    """Likeliest first changed exam, told from all exams."""
     signal: int
     before: int
     """Last exam that is surely unchanged (95 %)."""
@@ -69,6 +71,9 @@ class Outcome:
     prepared: Prepared
     walk: Walk
     prediction: Prediction
+    """Each exam from all before it."""
+    held: Prediction
+    """The same, after an approved baseline from its exams only: what is drawn."""
     levels: Levels
     ruling: Ruling
     baseline: ApprovedBaseline | None
@@ -114,7 +119,7 @@ def state(outcome: Outcome, *, detail: bool) -> SeriesState:
         kind=prepared.kind,
         adjusted=adjusted,
         adjusted_for=_adjusted_for(outcome),
-        score=outcome.prediction.score,
+        score=outcome.held.score,
         expected=expected,
         low=low,
         high=high,
@@ -148,7 +153,7 @@ def _shift(outcome: Outcome) -> FloatArray:
 
 def _drawn(outcome: Outcome) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Return expected value, control limits and adjusted value in the unit of the values."""
-    prediction, prepared = outcome.prediction, outcome.prepared
+    prediction, prepared = outcome.held, outcome.prepared
     shift = _shift(outcome)
     reach = np.full(prediction.dof.size, np.nan)
     known = prediction.dof > 0

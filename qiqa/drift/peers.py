@@ -10,13 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from qiqa.core.drift import DriftFinding, Kind, SeriesState, TimeSeries
+from qiqa.core.drift import DriftFinding, Kind, Segment, SeriesState, TimeSeries
 from qiqa.metrology.outliers import extreme_deviates
 
 __all__ = ["FEWEST", "Level", "biased", "level_of"]
 
 FEWEST = 5
 """Scanners below which none can be called unlike the others."""
+_FEWEST_EXAMS = 3
+_WIDE = 2.8
+"""Half of the 95 % interval in SDs of one exam: with three exams of one level it is 2.5."""
 CHANCE = 0.01
 """Of naming a scanner of a fleet without bias, for one measurement."""
 
@@ -40,12 +43,15 @@ class Level:
 
 
 def level_of(state: SeriesState) -> Level | None:
-    """Return the present level of a charted series; None while it has none."""
-    if not state.segments:
+    """Return the latest level of a charted series that is known; None where there is none.
+
+    A level is known from three exams on, once its standard error is below the SD of one exam: one
+    that was brought to a temperature by an unknown slope is not.
+    """
+    known = [s for s in state.segments if s.counted >= _FEWEST_EXAMS and _is_known(s)]
+    if not known:
         return None
-    segment = max(state.segments, key=lambda s: s.last)
-    if not math.isfinite(segment.level) or segment.counted < 2 or state.score.size == 0:
-        return None
+    segment = max(known, key=lambda s: s.last)
     at = state.series.at
     return Level(
         state.series,
@@ -54,6 +60,13 @@ def level_of(state: SeriesState) -> Level | None:
         at[segment.last].astype("datetime64[us]").astype(dt.datetime),
         tuple((name, slope, center) for name, slope, _, center in state.adjusted_for),
     )
+
+
+def _is_known(segment: Segment) -> bool:
+    ends = segment.level_interval
+    if ends is None or not math.isfinite(segment.level):
+        return False
+    return ends[1] - ends[0] < 2.0 * _WIDE * segment.sd
 
 
 def biased(levels: Sequence[Level]) -> tuple[DriftFinding, ...]:

@@ -1,5 +1,4 @@
-"""What watching costs in false alarms, and how that is shared out; decided before looking at
-data."""
+"""What watching costs in false alarms, how that is shared out; decided before looking at data."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ from qiqa.drift.rules import RULES
 __all__ = ["Ruling"]
 
 FloatArray = NDArray[np.float64]
+_ONE_EXAM = 3.0
+"""Score that one exam counts for at most where scatter is judged: it must not look like scatter."""
 SINGLE = "individuals"
 """The rule of single exams; what is beyond its limits is not learnt from."""
 
@@ -55,10 +57,10 @@ class Ruling:
     def charts(
         self,
         score: FloatArray,
+        single: FloatArray,
         residual: Callable[[], FloatArray],
         *,
         kind: str,
-        frozen: int | None,
         tie: float = 0.0,
     ) -> tuple[Chart, ...]:
         """Let every rule look at a stretch of exams.
@@ -66,14 +68,14 @@ class Ruling:
         Parameters
         ----------
         score
-            Normal scores (n,); NaN where there is none.
+            Normal scores (n,) from all exams before each; NaN where there is none.
+        single
+            (n,) the same, after an approved baseline from its exams only: for single exams.
         residual
             Returns the values about their level (n,), for rules that look at values.
         kind
-            Kind of quantity: rules of a normal scatter look at continuous values only, the others at
-            ranks where values are not continuous.
-        frozen
-            Exams of the baseline that all of them are predicted from; None: each from all before.
+            Kind of quantity: rules of a normal scatter look at continuous values only, the others
+            at ranks where values are not continuous.
         tie
             Values closer than this are equal but for an adjustment.
         """
@@ -84,8 +86,13 @@ class Ruling:
             module = RULES.load(rule)
             if kind != "continuous" and "variance" in module.FINDS:
                 continue
-            x = residual() if module.TAKES == "values" else (score if rule == SINGLE else even)
-            settings = _settings(rule, every, frozen)
+            if rule == SINGLE:
+                x = single
+            elif module.TAKES == "values":
+                x = residual()
+            else:
+                x = np.clip(even, -_ONE_EXAM, _ONE_EXAM) if "variance" in module.FINDS else even
+            settings = _settings(rule, every)
             if tie > 0.0 and hasattr(settings, "tie"):
                 settings = dataclasses.replace(settings, tie=tie)
             made.append(module.chart(x, settings))
@@ -93,10 +100,5 @@ class Ruling:
 
 
 @functools.lru_cache(maxsize=4096)
-def _settings(rule: str, every: float, frozen: int | None) -> Any:
-    """Return a rule's settings, wider where a few baseline exams say what is usual."""
-    module = RULES.load(rule)
-    adapt = getattr(module, "for_baseline", None)
-    if frozen is None or adapt is None:
-        return module.parameters(every)
-    return adapt(every, frozen)
+def _settings(rule: str, every: float) -> Any:
+    return RULES.load(rule).parameters(every)

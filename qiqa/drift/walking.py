@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.drift.preparing import Prepared
-from qiqa.kernels.predict import ALL, NOTHING, predict
+from qiqa.kernels.predict import ALL, NOTHING, SCATTER, predict
 
 __all__ = ["Begun", "Prediction", "Walk"]
 
@@ -86,6 +86,11 @@ class Walk:
             if why == "trend":
                 self.ramps.append((number, max(first - 1, 0)))
 
+    @property
+    def holds(self) -> bool:
+        """True where an approved baseline says what the level should be."""
+        return bool(np.any(self.learn == SCATTER))
+
     def covariates(self) -> FloatArray:
         """Return covariates (c, n) with one row of days for each ramp."""
         rows = [self.prepared.x]
@@ -94,8 +99,12 @@ class Walk:
             rows.append(row[None, :])
         return np.ascontiguousarray(np.concatenate(rows))
 
-    def predict(self) -> Prediction:
-        """Predict every exam from those before it."""
+    def predict(self, *, held: bool = False) -> Prediction:
+        """Predict every exam from those before it.
+
+        `held` True predicts exams after an approved baseline from the level of its exams only.
+        """
+        learn = self.learn if held else np.minimum(self.learn, ALL)
         return Prediction(
             *predict(
                 self.prepared.y,
@@ -103,7 +112,7 @@ class Walk:
                 self.covariates(),
                 self.segment,
                 np.array(self._fresh, dtype=np.bool_),
-                self.learn,
+                learn,
                 self.widest,
                 self.prepared.floor,
             )

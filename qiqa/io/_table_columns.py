@@ -150,8 +150,7 @@ class Columns:
         return made
 
     def covariates(self) -> dict[str, FloatArray]:
-        """Return columns of numbers that qiqa has no other use for; name those that are not
-        used."""
+        """Return columns of numbers without another use; name those that cannot be used."""
         given = set(self._mapped.values())
         roles = {self._mapped.get(role) for role in self._mapped}
         made: dict[str, FloatArray] = {}
@@ -228,6 +227,8 @@ def _moment(cell: object) -> dt.datetime | None:
     text = _text(cell)
     if len(text) < 8:
         return None
+    if 14 <= len(text) <= 20 and text.isdecimal():  # as DICOM writes it; a fraction may follow
+        text = f"{text[:8]}T{text[8:14]}"
     try:
         return dt.datetime.fromisoformat(text).replace(tzinfo=None)
     except ValueError:

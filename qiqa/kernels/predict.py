@@ -122,6 +122,51 @@ def _solve(matrix: FloatArray, right: FloatArray, count: int, out: FloatArray) -
 
 
 @kernel
+def _dot(a: FloatArray, b: FloatArray, count: int) -> float:
+    """Return the sum of the first products."""
+    total = 0.0
+    for j in range(count):
+        total += a[j] * b[j]
+    return total
+
+
+@kernel
+def _covariates_used(distance: FloatArray, sxx: FloatArray, away: FloatArray) -> int:
+    """Return how many covariates have a slope, their distances in `away`; -1: one more is needed.
+
+    Covariates come in order: the first ones are known, a later one may not have moved yet. That one
+    is not needed where this exam is at its mean too.
+    """
+    used = 0
+    for j in range(distance.size):
+        away[j] = distance[j]
+        if sxx[j, j] > 0.0:
+            used = j + 1
+    for j in range(used, distance.size):
+        if away[j] != 0.0:
+            return -1
+    return used
+
+
+@kernel
+def _learn(
+    w: float, dy: float, dx: FloatArray, before: float, sxx: FloatArray, sxy: FloatArray
+) -> float:
+    """Add an exam to the sums about the means (in place); return what it adds to that of squares.
+
+    `dy`, `dx` are its distances from the means of its segment, `before` the weight of these.
+    """
+    if before <= 0.0:
+        return 0.0
+    pull = w * before / (before + w)
+    for j in range(dx.size):
+        sxy[j] += pull * dx[j] * dy
+        for k in range(dx.size):
+            sxx[j, k] += pull * dx[j] * dx[k]
+    return pull * dy * dy
+
+
+@kernel
 def predict(
     y: FloatArray,
     variance: FloatArray,
@@ -182,34 +227,23 @@ def predict(
                 sxx[:], sxy[:], syy, count, levels = 0.0, 0.0, 0.0, 0, 0
             if learn[t] != NOTHING:
                 levels += 1
-        if learn[t] == SCATTER:
-            if held_weight[s] == 0.0:
-                held_weight[s], held_level[s] = weight[s], level[s]
-                held_center[s] = center[s]
+        if learn[t] == SCATTER and held_weight[s] == 0.0:
+            held_weight[s], held_level[s] = weight[s], level[s]
+            held_center[s] = center[s]
         held = held_weight[s] > 0.0
         if weight[s] > 0.0:
-            used = 0
-            for j in range(c):  # covariates come in order; one that has not moved is not used yet
-                away[j] = x[j, t] - (held_center[s, j] if held else center[s, j])
-                if sxx[j, j] > 0.0:
-                    used = j + 1
-            known = used == 0 or _solve(sxx, sxy, used, slope)
-            moved = True
-            if used < c:
-                for j in range(used, c):
-                    moved = moved and away[j] == 0.0
-            if known and moved:
+            origin = held_center[s] if held else center[s]
+            used = _covariates_used(x[:, t] - origin, sxx, away)
+            known = used >= 0 and (used == 0 or _solve(sxx, sxy, used, slope))
+            if known:
                 mean = held_level[s] if held else level[s]
                 base = held_weight[s] if held else weight[s]
-                rss = syy
+                mean += _dot(slope, away, used)
+                rss = syy - _dot(slope, sxy, used)
                 extra = 0.0
-                for j in range(used):
-                    mean += slope[j] * away[j]
-                    rss -= slope[j] * sxy[j]
                 if used > 0:
                     _solve(sxx, away, used, lever)
-                    for j in range(used):
-                        extra += away[j] * lever[j]
+                    extra = _dot(away, lever, used)
                 expected[t] = mean
                 d = count - levels - used
                 if d > 0:
@@ -221,17 +255,11 @@ def predict(
         if learn[t] != NOTHING and not abs(score[t]) > widest:
             learned[t] = True
             w = 1.0 / variance[t]
-            total = weight[s] + w
-            pull = w * weight[s] / total
             dy = y[t] - level[s]
             for j in range(c):
                 away[j] = x[j, t] - center[s, j]
-            if weight[s] > 0.0:
-                for j in range(c):
-                    sxy[j] += pull * away[j] * dy
-                    for k in range(c):
-                        sxx[j, k] += pull * away[j] * away[k]
-                syy += pull * dy * dy
+            syy += _learn(w, dy, away, weight[s], sxx, sxy)
+            total = weight[s] + w
             level[s] += w / total * dy
             for j in range(c):
                 center[s, j] += w / total * away[j]

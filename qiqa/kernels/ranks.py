@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 
 @kernel
 def sequential_ranks(x: FloatArray) -> FloatArray:
-    """Return the rank from 1 of x[t] among x[0 ... t]; equal values share the middle of their ranks.
+    """Return the rank of x[t] among x[0 ... t], from 1; equal values share their middle rank.
 
     Parameters
     ----------

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 
-from qiqa.core.drift import DriftFinding, FleetState, Forecast, Kind
-from qiqa.report.numbers import decimals, fixed, plain_number, unit_text
+from qiqa.core.drift import DriftFinding, FleetState, Forecast, Kind, SeriesState
+from qiqa.report.numbers import DASH, decimals, fixed, plain_number, unit_text
 
-__all__ = ["day", "headline", "interval_text", "name_of", "sentence", "size_text"]
+__all__ = [
+    "alarm_command",
+    "alarm_text",
+    "day",
+    "finding_lines",
+    "forecast_text",
+    "headline",
+    "interval_text",
+    "level_text",
+    "name_of",
+    "next_text",
+    "sentence",
+    "short_sentence",
+    "size_text",
+    "standing",
+    "sureness",
+]
 
 _VERBS = {
     Kind.STEP: ("rose by", "fell by"),
@@ -47,8 +64,8 @@ def headline(fleet: FleetState) -> str:
     return f"NOTHING TO DO: {charted} charts in control"
 
 
-def size_text(finding: DriftFinding) -> str:
-    """Return size and 95 % interval without sign where the verb says it, rounded by the interval."""
+def size_text(finding: DriftFinding, *, ends_too: bool = True) -> str:
+    """Return size and 95 % interval, rounded by it; without sign where the verb says it."""
     size, ends = finding.size, finding.size_interval
     if math.isnan(size):
         return ""
@@ -58,10 +75,14 @@ def size_text(finding: DriftFinding) -> str:
         if ends is not None:
             ends = (ends[0], ends[1]) if sign > 0 else (-ends[1], -ends[0])
     unit = unit_text(finding.unit)
+    if unit.startswith("1/"):
+        unit = f"a {unit[2:]}"
     tail = f" {unit}" if unit else ""
     if ends is None or not all(map(math.isfinite, ends)) or ends[0] == ends[1]:
         return f"{plain_number(size, 3)}{tail}"
     places = decimals(max((ends[1] - ends[0]) / 2.0, 1e-300))
+    if not ends_too:
+        return f"{fixed(size, places)}{tail}"
     return f"{fixed(size, places)} ({fixed(ends[0], places)} to {fixed(ends[1], places)}){tail}"
 
 
@@ -78,9 +99,10 @@ def interval_text(finding: DriftFinding) -> str:
     return text
 
 
-def sentence(finding: DriftFinding) -> str:
-    """Return one finding as a sentence."""
-    name, size, when = name_of(finding), size_text(finding), interval_text(finding)
+def sentence(finding: DriftFinding, name: str | None = None) -> str:
+    """Return one finding as a sentence; `name`: what to call it, else as in the protocol."""
+    name = name_of(finding) if name is None else name
+    size, when = size_text(finding), interval_text(finding)
     kind = finding.kind
     if kind is Kind.MISSING:
         count = round(finding.size)
@@ -111,3 +133,101 @@ def forecast_text(forecast: Forecast) -> str:
         return f"{what} {day(ends[0])} at the earliest" if ends[0] else what
     late = day(ends[1]) if ends[1] else "later than can be said"
     return f"{what} about {day(forecast.date)} ({day(ends[0])} to {late})"
+
+
+def level_text(value: float, sd: float) -> str:
+    """Return a value to the second digit of the SD of one exam; four digits where there is none."""
+    if not math.isfinite(value):
+        return DASH if math.isnan(value) else str(value)
+    if not math.isfinite(sd) or sd <= 0.0:
+        return plain_number(value)
+    return fixed(value, decimals(sd))
+
+
+def short_sentence(finding: DriftFinding, name: str | None = None) -> str:
+    """Return what, how much and since when without intervals, for a headline.
+
+    Parameters
+    ----------
+    finding
+        What was found.
+    name
+        What to call the measurement; None: its name in the protocol.
+    """
+    plain = dataclasses.replace(finding, date_interval=None, causes=(), forecast=None)
+    full, short = size_text(finding), size_text(finding, ends_too=False)
+    words = sentence(plain, name)
+    return words.replace(full, short, 1) if full else words
+
+
+def sureness(finding: DriftFinding) -> str:
+    """Return how sure a finding is: its interval, its distance, and which rule saw it when."""
+    parts = []
+    ends = finding.size_interval
+    if ends is not None and not any(map(math.isnan, ends)):
+        nothing = 1.0 if finding.kind is Kind.VARIANCE else 0.0
+        inside = ends[0] <= nothing <= ends[1]
+        parts.append(
+            "not sure: the 95 % interval includes 'no change'"
+            if inside
+            else "sure: the 95 % interval excludes 'no change'"
+        )
+    if math.isfinite(finding.score):
+        parts.append(f"{fixed(abs(finding.score), 1)} SD from what was expected")
+    if finding.signalled is not None and finding.kind is not Kind.MISSING:
+        parts.append(f"seen on {day(finding.signalled)} (rule: {finding.rule})")
+    return "; ".join(parts) or "as counted"
+
+
+def next_text(finding: DriftFinding) -> str:
+    """Return what to do next."""
+    return finding.hint or finding.message or "look at the chart"
+
+
+def alarm_text(finding: DriftFinding) -> str:
+    """Return the state of a finding's alarm; empty where there is none on record."""
+    return f"alarm {finding.alarm_id}, {finding.state}" if finding.alarm_id else ""
+
+
+def alarm_command(finding: DriftFinding) -> str:
+    """Return the command with which a person answers an alarm; empty where there is nothing to."""
+    if not finding.alarm_id or finding.state == "closed":
+        return ""
+    verb = "close" if finding.state == "acknowledged" else "acknowledge"
+    return f'qiqa drift {verb} {finding.alarm_id} --comment "..."'
+
+
+def finding_lines(finding: DriftFinding) -> list[str]:
+    """Return a finding as lines: what and when, how sure, what next with the command for it."""
+    lines = [sentence(finding), sureness(finding), next_text(finding)]
+    command = alarm_command(finding)
+    if command:
+        lines.append(f"{alarm_text(finding)}: {command}")
+    return lines
+
+
+def standing(state: SeriesState) -> str:
+    """Return what watching says about one series, in a few words."""
+    urgent = [f for f in state.findings if f.verdict in ("action", "tolerance")]
+    if urgent:
+        worst = min(urgent, key=lambda f: f.verdict != "action")
+        said = _change_text(worst)
+        alarm = alarm_text(worst)
+        return f"{said}, {alarm}" if alarm else said
+    if state.verdict == "not_evaluated":
+        return state.notes[-1] if state.notes else "no limits yet"
+    return "in control"
+
+
+def _change_text(finding: DriftFinding) -> str:
+    if finding.kind is Kind.TREND and finding.unit.startswith("1/"):
+        finding = dataclasses.replace(finding, unit=f"a {finding.unit[2:]}")
+    what = "scatter" if finding.kind is Kind.VARIANCE else finding.kind.value
+    size = "" if math.isnan(finding.size) else f" of {plain_number(finding.size, 2)}"
+    unit = unit_text(finding.unit)
+    if finding.kind is Kind.VARIANCE:
+        size, unit = f" times {plain_number(finding.size, 2)}", ""
+    if finding.kind is Kind.MISSING:
+        size, unit = "", ""
+    when = "" if finding.date is None else f" since {day(finding.date)}"
+    return f"{what}{size}{' ' + unit if unit and size else ''}{when}"

@@ -69,7 +69,7 @@ def render_html(
             style=_drawing(load_text("qc.css")),
             rows=rows,
             notes=notes,
-            has_trend=any(row.trend for row in rows),
+            has_trend=any(row.trend or row.standing for row in rows),
             pictures=details.pictures(result, rows),
             legend=legend(roles),
             entries=details.entry_boxes(result),

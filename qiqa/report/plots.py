@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from qiqa.core.evidence import Curve, Plot
 from qiqa.report.numbers import plain_number
@@ -151,16 +151,49 @@ def _days(when: dt.datetime) -> float:
     return when.toordinal() + (when.hour + when.minute / 60) / 24
 
 
+def _band(
+    days: Sequence[float],
+    control: Sequence[tuple[float, float]],
+    place: Callable[[float, float], Point],
+) -> str:
+    """Return the band between control limits, one piece for each stretch that has both."""
+    pieces: list[list[tuple[float, float, float]]] = [[]]
+    for day, (low, high) in zip(days, control, strict=False):
+        if math.isfinite(low) and math.isfinite(high):
+            pieces[-1].append((day, low, high))
+        elif pieces[-1]:
+            pieces.append([])
+    parts = []
+    for piece in pieces:
+        above = [place(day, high) for day, _, high in piece]
+        below = [place(day, low) for day, low, _ in reversed(piece)]
+        parts.append(path([*above, *below], "control", closed=True))
+    return "".join(parts)
+
+
 def sparkline(
     dates: Sequence[dt.datetime],
     values: Sequence[float],
     limits: tuple[float, float] | None,
     label: str,
+    control: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """Return values over time with their limits dashed; the last one, this exam, is ringed."""
+    """Return values over time with their limits dashed; the last one, this exam, is ringed.
+
+    Parameters
+    ----------
+    dates, values
+        Of each exam, oldest first.
+    limits
+        Those of the protocol; None, or infinite at one end: not drawn.
+    label
+        What a screen reader says.
+    control
+        Control limits of each exam, drawn as a band; NaN: none there.
+    """
     width, height, pad = 120.0, 30.0, 4.0
     bounds = [] if limits is None else [end for end in limits if math.isfinite(end)]
-    y_range = _range([*values, *bounds], 0.08)
+    y_range = _range([*values, *bounds, *(end for pair in control for end in pair)], 0.08)
     if y_range is None or not dates:
         return ""
     low, high = y_range
@@ -171,7 +204,8 @@ def sparkline(
         up = (y - low) / (high - low)
         return pad + (x - first) / span * (width - 2 * pad), height - pad - up * (height - 2 * pad)
 
-    body = "".join(line(place(first, end), place(last, end), "limit") for end in bounds)
+    body = _band([_days(date) for date in dates], control, place)
+    body += "".join(line(place(first, end), place(last, end), "limit") for end in bounds)
     points = [place(_days(date), y) for date, y in zip(dates, values, strict=True)]
     body += path(points, "run")
     for index, (x, y) in enumerate(points):

@@ -6,17 +6,17 @@ import dataclasses
 
 from qiqa.core.measurement import Assessment, BudgetLine, Measurement
 
-__all__ = ["shown"]
+__all__ = ["SHOWN", "shown"]
 
-_SHOWN = {"mm²/s": (1e6, "µm²/s")}
+SHOWN = {"mm²/s": (1e6, "µm²/s")}
 """Unit of the record -> factor and unit for people."""
 
 
 def shown(item: Assessment) -> Assessment:
     """Return an assessment with everything in the unit that people read."""
-    if item.measurement.unit not in _SHOWN:
+    if item.measurement.unit not in SHOWN:
         return item
-    factor, unit = _SHOWN[item.measurement.unit]
+    factor, unit = SHOWN[item.measurement.unit]
     return dataclasses.replace(
         item,
         measurement=_measurement(item.measurement, factor, unit),

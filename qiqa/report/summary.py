@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from qiqa.core.finding import Severity
@@ -49,6 +50,9 @@ class Row:
     icon: str
     notes: tuple[int, ...]
     trend: str
+    standing: str
+    """What watching says about the series; empty: not watched."""
+    standing_icon: str
 
 
 _WORDS = {
@@ -172,27 +176,51 @@ def rows(result: QcResult, trend: Sequence[TrendPoints]) -> tuple[list[Row], lis
         if item.verdict is Verdict.NOT_EVALUATED and not cells.limited:
             kind = "recorded"
         numbers = tuple(notes.setdefault(note, len(notes) + 1) for note in cells.assumptions)
-        spark = _trend(result, item, trend)
-        drawn.append(Row(cells=cells, kind=kind, icon=icon(kind), notes=numbers, trend=spark))
+        points = _points(item, trend)
+        said = "" if points is None else points.words
+        drawn.append(
+            Row(
+                cells=cells,
+                kind=kind,
+                icon=icon(kind),
+                notes=numbers,
+                trend="" if points is None else _trend(result, item, points),
+                standing=said,
+                standing_icon=icon(points.verdict) if points is not None and said else "",
+            )
+        )
     drawn.sort(key=lambda row: row.kind == "recorded")
     return drawn, list(notes)
 
 
-def _trend(result: QcResult, item: Assessment, trend: Sequence[TrendPoints]) -> str:
-    """Return the small chart of a judged value, where two earlier exams or more are known."""
+def _points(item: Assessment, trend: Sequence[TrendPoints]) -> TrendPoints | None:
+    """Return the earlier values of what was measured, in its unit, or None."""
     m = item.measurement
+    return next(
+        (t for t in trend if t.name == m.name and t.role in (None, m.role) and t.unit == m.unit),
+        None,
+    )
+
+
+def _trend(result: QcResult, item: Assessment, points: TrendPoints) -> str:
+    """Return the small chart of a value that is judged or watched, from two earlier exams on."""
     now = result.acquired_at
-    points = next((t for t in trend if t.name == m.name and t.role in (None, m.role)), None)
-    if points is None or now is None or item.action is None or points.unit != m.unit:
+    if now is None or (item.action is None and not points.words):
         return ""
-    earlier = [
-        (date, value)
-        for date, value in zip(points.dates, points.values, strict=True)
-        if date.replace(tzinfo=None) < now.replace(tzinfo=None)
-    ]
+    this = now.replace(tzinfo=None)
+    none = (math.nan, math.nan)
+    control = points.control or (none,) * len(points.dates)
+    known = list(zip(points.dates, points.values, control, strict=True))
+    earlier = [one for one in known if one[0].replace(tzinfo=None) < this]
     if len(earlier) < 2:
         return ""
-    dates = [date for date, _ in earlier] + [now]
-    values = [value for _, value in earlier] + [m.value]
+    same = next((one for one in known if one[0].replace(tzinfo=None) == this), None)
+    value = item.measurement.value
+    band = none
+    if same is not None and points.control:  # watched: its point is as its limits are, adjusted
+        value, band = same[1], same[2]
+    dates = [one[0] for one in earlier] + [now]
+    values = [one[1] for one in earlier] + [value]
+    bands = [one[2] for one in earlier] + [band]
     label = f"{len(earlier)} earlier exams since {dates[0]:%Y-%m-%d}, the last point is this one"
-    return sparkline(dates, values, points.limits or item.action, label)
+    return sparkline(dates, values, points.limits or item.action, label, bands)

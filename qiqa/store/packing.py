@@ -14,7 +14,7 @@ from qiqa.core.canonical import canonical_json
 from qiqa.core.measurement import Verdict
 from qiqa.store.chain import sha256_text
 
-__all__ = ["POSITION_FIELDS", "Packed", "layout_fields", "pack", "unpack"]
+__all__ = ["POSITION_FIELDS", "Packed", "block", "layout_fields", "pack", "unpack"]
 
 POSITION_FIELDS = ("name", "quantity", "insert", "slice", "role", "unit", "series_key")
 """Fields of a row that say what a value is; the layout holds them and the epoch."""
@@ -60,16 +60,23 @@ def pack(payload: Mapping[str, Any], epochs: Sequence[str | None]) -> Packed:
         for row, epoch in zip(rows, epochs, strict=True)
     ]
     layout = {"phantom_unit": payload["phantom"]["unit"], "positions": positions}
-    numbers = np.array(
-        [[_number(row[name]) for row in rows] for name in ("value", "standard_uncertainty")],
-        dtype="<f8",
-    )
-    verdicts = bytes(_VERDICTS.index(Verdict(row["verdict"])) for row in rows)
     return Packed(
         layout=canonical_json(layout),
-        block=numbers.tobytes() + verdicts,
+        block=block(
+            [_number(row["value"]) for row in rows],
+            [_number(row["standard_uncertainty"]) for row in rows],
+            [Verdict(row["verdict"]) for row in rows],
+        ),
         temperature_degc=_temperature(payload["entries"]),
     )
+
+
+def block(
+    value: Sequence[float], standard_uncertainty: Sequence[float], verdict: Sequence[Verdict]
+) -> bytes:
+    """Return the bytes of one exam, 17 for each of its values; NaN where there is no number."""
+    numbers = np.array([value, standard_uncertainty], dtype="<f8")
+    return numbers.tobytes() + bytes(_VERDICTS.index(one) for one in verdict)
 
 
 def layout_fields(count: int) -> np.dtype[np.void]:
@@ -92,7 +99,7 @@ def unpack(blocks: Sequence[bytes], count: int) -> NDArray[np.void]:
         If a block is not of the length that `count` positions have.
     """
     fields = layout_fields(count)
-    if any(len(block) != fields.itemsize for block in blocks):
+    if any(len(one) != fields.itemsize for one in blocks):
         raise ValueError(f"a block of values is not {fields.itemsize} bytes long")
     return np.frombuffer(b"".join(blocks), dtype=fields)
 

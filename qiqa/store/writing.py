@@ -188,10 +188,8 @@ def insert_values(
         new = insert(layout).values(digest=packed.digest, content=packed.layout)
         key: Any = connection.execute(new).inserted_primary_key
         layout_id = int(key[0])
-    row = value_columns(columns, packed)
-    connection.execute(
-        insert(schema.exam_values).values(exam_id=exam_id, layout_id=layout_id, **row)
-    )
+    row = {"exam_id": exam_id, "layout_id": layout_id, **value_columns(columns, packed)}
+    connection.execute(insert(schema.exam_values), row)
 
 
 def _epochs(result: QcResult) -> list[str | None]:

@@ -256,8 +256,7 @@ def _summary(state: ScannerState, one: _One, now: dt.datetime) -> ScannerSummary
 
 
 def _clock_notes(series: Sequence[TimeSeries]) -> tuple[str, ...]:
-    """Say where exams are dated before one that was stored earlier: a clock set back, or kept
-    late."""
+    """Say where an exam is dated before one that was stored earlier."""
     dates: dict[int, np.datetime64] = {}
     for one in series:
         if all(name.isdecimal() for name in one.exam[:1].tolist()):

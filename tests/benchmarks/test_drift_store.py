@@ -37,3 +37,17 @@ def test_values_come_back(made, tmp_path, whole):
         assert found[0].action == (189.0, 191.0)
         assert (store.verify() == ()) is whole
     assert made.read(url, repeats=1)["values"] == 30
+
+
+def test_columns_alone_are_those_of_whole_exams(made, tmp_path):
+    value = made.made_up(2, 3, 5, np.random.default_rng(6))
+    value[0, 1, 3] = np.nan
+    packed = []
+    for whole in (False, True):
+        url = str(tmp_path / f"{whole}.db")
+        made.fill(url, value, first=FIRST, whole=whole)
+        with open_store(url) as store, store.engine.connect() as connection:
+            query = "SELECT * FROM exam_values JOIN layout ON id = layout_id ORDER BY exam_id"
+            packed.append(connection.exec_driver_sql(query).all())
+    assert packed[0] == packed[1]
+    assert len(packed[0]) == 6

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from qiqa.kernels.predict import normal_score, predict
+from qiqa.kernels.predict import ALL, NOTHING, SCATTER, normal_score, predict
 
 
-def run(y, x=None, *, segment=None, variance=None, learn=None, fresh=None, widest=np.inf, floor=0.0):
+def run(
+    y, x=None, *, segment=None, variance=None, learn=None, fresh=None, widest=np.inf, floor=0.0
+):
     n = len(y)
     x = np.empty((0, n)) if x is None else np.atleast_2d(x)
     segment = np.zeros(n, np.int64) if segment is None else np.asarray(segment, np.int64)
@@ -21,7 +23,7 @@ def run(y, x=None, *, segment=None, variance=None, learn=None, fresh=None, wides
         np.ascontiguousarray(x, float),
         segment,
         np.zeros(segment.max() + 1, bool) if fresh is None else np.asarray(fresh),
-        np.ones(n, bool) if learn is None else learn,
+        np.full(n, ALL) if learn is None else np.asarray(learn),
         widest,
         floor,
     )
@@ -87,12 +89,22 @@ def test_scores_are_standard_normal_and_independent_from_the_third_exam_on():
 
 def test_exams_after_a_frozen_baseline_are_not_learnt_from():
     y = np.concatenate((np.random.default_rng(1).normal(size=10), np.full(20, 50.0)))
-    learn = np.arange(30) < 10
+    learn = np.where(np.arange(30) < 10, ALL, NOTHING)
     expected, _, dof, score, learned = run(y, learn=learn)
     assert learned.sum() == 10
     np.testing.assert_allclose(expected[10:], y[:10].mean())
     assert (dof[10:] == 9).all()
     assert (score[10:] > 4).all()
+
+
+def test_a_held_level_stands_still_while_scatter_is_learnt():
+    y = np.random.default_rng(3).normal(size=60)
+    learn = np.where(np.arange(60) < 10, ALL, SCATTER)
+    expected, scale, dof, _, learned = run(y, learn=learn)
+    assert learned.all()
+    np.testing.assert_allclose(expected[10:], y[:10].mean())
+    assert dof[40] == 39
+    assert scale[40] == pytest.approx(y[:40].std(ddof=1) * np.sqrt(1 + 1 / 10))
 
 
 def test_a_spike_is_not_learnt_from():

@@ -15,10 +15,6 @@ A rule of one series has
     run_length(shift: float, p: P) -> float
                           zero-state average run length after a step of `shift` SDs at the start
 
-    for_baseline(every: float, exams: int) -> P
-                          (optional) the same where mean and SD come from `exams` baseline exams
-                          only
-
 A rule signals again only after it has been back inside its limits or was restarted by its own
 signal.
 """

@@ -1,4 +1,4 @@
-"""Tabular CUSUM, for levels that move and stay.
+"""Tabular CUSUM: the rule for a level that moved and stays.
 
 Page (Biometrika 1954;41:100); the head start is the fast initial response of Lucas & Crosier
 (Technometrics 1982;24:199), for charts that begin just after something was done to the scanner.
@@ -21,7 +21,6 @@ __all__ = [
     "TITLE",
     "Parameters",
     "chart",
-    "for_baseline",
     "parameters",
     "run_length",
 ]
@@ -52,18 +51,6 @@ def parameters(every: float, k: float = REFERENCE) -> Parameters:
     from qiqa.drift.run_length import cusum
 
     return Parameters(k=k, h=cusum.limit_for(every, k))
-
-
-@functools.cache
-def for_baseline(every: float, exams: int, k: float = REFERENCE) -> Parameters:
-    """Return the settings where mean and SD come from a baseline of `exams` exams only.
-
-    A year of weekly exams then holds as many false alarms as with a known mean and SD, on average
-    over baselines.
-    """
-    from qiqa.drift.run_length import estimated
-
-    return Parameters(k=k, h=estimated.cusum_limit_for(every, k, max(exams, 3)))
 
 
 def chart(x: NDArray[np.float64], p: Parameters) -> Chart:

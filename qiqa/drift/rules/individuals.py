@@ -1,4 +1,4 @@
-"""Individuals chart: is one exam off its place? With the moving range for its scatter.
+"""Individuals chart: the rule for one exam off its place.
 
 Shewhart's chart of single values. Along a history each exam is judged by its normal score, so that
 limits hold from the third exam on; `limits` gives those of the textbook from a set of values.

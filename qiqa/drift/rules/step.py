@@ -1,8 +1,8 @@
 """Steps in a whole series at once: optimal segmentation into levels (PELT), looking back.
 
 Killick, Fearnhead & Eckley (J Am Stat Assoc 2012;107:1590), computed by ruptures. It sees both
-sides of a step, so it dates it better than a rule that runs along, but cannot say at which exam one
-would have known: it is for histories that were never watched, and for the exams of a baseline.
+sides of a step, so it dates it better than a rule that runs along, but cannot say at which exam
+one would have known: it is for histories that were never watched, and for a baseline's exams.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ TAKES = "values"
 DEFAULT = 0.0
 _SHORTEST = 2
 """Exams between two steps."""
+_LEAST = 20
+"""Exams before their differences tell the SD well enough for a penalty to hold."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
     """Return the levels along values (n,), and the first exam of each new one.
 
     The SD of one exam comes from differences of neighbors (their median absolute value), which
-    steps do not widen.
+    steps do not widen. Below 20 exams no step is told.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
     known = np.flatnonzero(~np.isnan(x))
     level = np.full(x.size, np.nan)
     y = x[known]
-    begins = _steps(y, p.penalty) if y.size > 2 * _SHORTEST else []
+    begins = _steps(y, p.penalty) if y.size >= _LEAST else []
     for first, end in zip([0, *begins], [*begins, y.size], strict=True):
         level[known[first:end]] = y[first:end].mean() if end > first else math.nan
     signals = known[begins].astype(np.int64)

@@ -1,4 +1,4 @@
-"""CUSUM of squared scores, for scatter that grows.
+"""CUSUM of squared scores: the rule for scatter that grew.
 
 Tabular CUSUM for a normal variance (Hawkins, J Qual Technol 1981;13:228): the best one for a
 growth of the SD to `RATIO` times what it was.

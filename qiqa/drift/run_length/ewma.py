@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.errors import UsageError
-from qiqa.drift.run_length.quadrature import check, density, nodes_on, solve_limit
+from qiqa.drift.run_length.quadrature import check, density, nodes_on, settled, solve_limit
 
-__all__ = ["limit_for", "one_sided", "two_sided"]
+__all__ = ["limit_for", "one_sided", "steady_state", "two_sided"]
 
 FloatArray = NDArray[np.float64]
 
@@ -120,6 +120,23 @@ def one_sided(shift: float, lam: float, width: float, exact: bool = True) -> flo
     if exact and lam < 1:
         return _stepped(shift, lam, low, width * sd)
     return float(_fixed(shift, lam, low, width * sd, np.zeros(1))[0])
+
+
+@functools.lru_cache(maxsize=1024)
+def steady_state(shift: float, lam: float, width: float) -> float:
+    """Return the average delay in exams of a shift that comes after a long time in control.
+
+    Conditional on no alarm before it. The limits have settled by then, exact or not. Parameters
+    and errors as in `two_sided`.
+
+    >>> round(steady_state(1.0, 0.2, 2.962), 1)
+    10.3
+    """
+    limit = width * _checked(shift, lam, width)
+    x, w = nodes_on(-limit, limit, _count(lam, 2 * limit))
+    step = _kernel(x, x, lam, 0.0) * w
+    chances = settled(lambda mass: mass @ step, w)
+    return float(chances @ _fixed(shift, lam, -limit, limit, x))
 
 
 @functools.lru_cache(maxsize=512)

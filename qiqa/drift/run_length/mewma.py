@@ -139,7 +139,7 @@ def run_length(delta: float, p: int, lam: float, limit: float) -> float:
         If a setting cannot be used.
 
     >>> round(run_length(0.0, 4, 0.1, 12.73), 1), round(run_length(1.0, 4, 0.1, 12.73), 2)
-    (199.8, 12.17)
+    (200.5, 12.15)
     """
     _checked(delta, p, limit)
     check("lam", lam, 0.0299, 1.0)
@@ -163,7 +163,7 @@ def limit_for(every: float, p: int, lam: float) -> float:
         If a setting cannot be used or no limit gives that run length.
 
     >>> round(limit_for(200.0, 4, 0.1), 2)
-    12.73
+    12.72
     """
     check("every", every, 1.0, 1e8)
     _checked(0.0, p, 1.0)

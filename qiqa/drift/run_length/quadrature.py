@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 
 from qiqa.core.errors import UsageError
 
-__all__ = ["check", "density", "nodes_on", "solve_limit"]
+__all__ = ["check", "density", "nodes_on", "settled", "solve_limit"]
 
 FloatArray = NDArray[np.float64]
 
@@ -51,6 +51,31 @@ def check(name: str, value: float, low: float, high: float = math.inf) -> None:
         raise UsageError(
             f"{name} is {value:g}; it must be above {low:g}{upper}", hint=f"give another {name}"
         )
+
+
+def settled(step: Callable[[FloatArray], FloatArray], start: FloatArray) -> FloatArray:
+    """Return where a chart is that has run long in control without an alarm (n,), summing to 1.
+
+    Parameters
+    ----------
+    step
+        Takes the chances of the states (n,) to those one exam later, without the alarms.
+    start
+        (n,) any chances to begin with.
+
+    Raises
+    ------
+    UsageError
+        If the chart does not settle within 20000 exams.
+    """
+    now = start / start.sum()
+    for _ in range(20_000):
+        after = np.asarray(step(now), dtype=np.float64)
+        after /= after.sum()
+        if float(np.abs(after - now).sum()) < 1e-9:
+            return after
+        now = after
+    raise UsageError("the chart does not settle in 20000 exams", hint="use a larger k or weight")
 
 
 def solve_limit(

@@ -20,6 +20,7 @@ from scipy.sparse.linalg import spsolve
 from scipy.special import ndtr
 
 from qiqa.core.errors import UsageError
+from qiqa.drift.run_length.quadrature import settled
 
 __all__ = [
     "NELSON_ZONES",
@@ -27,6 +28,7 @@ __all__ = [
     "Rule",
     "run_length",
     "scaled",
+    "steady_state",
 ]
 
 Rule = tuple[int, int, float, float]
@@ -148,6 +150,25 @@ def run_length(shift: float, rules: tuple[Rule, ...] = WESTERN_ELECTRIC[:1]) -> 
     >>> round(run_length(0.0), 2), round(run_length(1.0, WESTERN_ELECTRIC[:2]), 2)
     (370.4, 20.01)
     """
+    return float(_lengths(shift, rules)[0])
+
+
+@functools.lru_cache(maxsize=1024)
+def steady_state(shift: float, rules: tuple[Rule, ...] = WESTERN_ELECTRIC[:1]) -> float:
+    """Return the average delay in exams of a shift that comes after a long time in control.
+
+    Conditional on no alarm before it. Parameters and errors as in `run_length`.
+
+    >>> steady_state(1.0, WESTERN_ELECTRIC[:2]) < run_length(1.0, WESTERN_ELECTRIC[:2])
+    True
+    """
+    lengths = _lengths(shift, rules)
+    back = _step(0.0, rules).T.tocsr()
+    return float(settled(lambda mass: back @ mass, np.ones(lengths.size)) @ lengths)
+
+
+def _step(shift: float, rules: tuple[Rule, ...]) -> csc_array:
+    """Return the chances (n, n) of the moves that do not signal."""
     _checked(rules)
     if not math.isfinite(shift):
         raise UsageError(f"shift is {shift:g}; it must be finite", hint="give a finite shift")
@@ -156,6 +177,12 @@ def run_length(shift: float, rules: tuple[Rule, ...] = WESTERN_ELECTRIC[:1]) -> 
     z = edges - shift
     low, high = z[:-1], z[1:]
     zone = np.where(low > 0, ndtr(-low) - ndtr(-high), ndtr(high) - ndtr(low))
-    step = csc_array((zone[moves[:, 2]], (moves[:, 0], moves[:, 1])), shape=(states, states))
+    return csc_array((zone[moves[:, 2]], (moves[:, 0], moves[:, 1])), shape=(states, states))
+
+
+def _lengths(shift: float, rules: tuple[Rule, ...]) -> NDArray[np.float64]:
+    """Return the run length (n,) from each state; the first one remembers nothing."""
+    step = _step(shift, rules)
+    states = step.shape[0]
     lengths = spsolve(csc_array(eye_array(states) - step), np.ones(states))
-    return float(np.atleast_1d(lengths)[0])
+    return np.atleast_1d(np.asarray(lengths, dtype=np.float64))

@@ -10,7 +10,7 @@ from qiqa.core.errors import UsageError
 from qiqa.drift.run_length.within_run import MULTIRULE, RULES, rejection
 
 MULTI_2 = ("1_3s", "2_2s", "R_4s")
-# 400 000 simulated runs by another hand: rules, controls, shift, chance.
+# An independent simulation of 400 000 runs: rules, controls, shift, chance.
 SIMULATED = [
     (("1_2s",), 2, 0.0, 0.0883),
     (("1_3s",), 2, 0.0, 0.0054),
