@@ -230,8 +230,21 @@ def test_pages_of_drift_rules_are_those_of_the_script(
     page = _rule_page(name)
     # to bring the pages up to date: python docs/drift_pages.py
     assert drift_pages.filled(page, drift_pages.block(made)) == page
+    _published_points_are_on_a_line(made)
     image, _ = drift_pages.places(name)
     _same_drawing(_read(image), drift_pages.svg(made))
+
+
+def _published_points_are_on_a_line(made: typing.Any) -> None:
+    """Hold marks against the line of their settings: the last one, or the one in 370."""
+    if made.marks is None:
+        return
+    line = dict(zip(made.lines[-1].x, made.lines[-1].y, strict=True))
+    points = zip(made.marks.x, made.marks.y, strict=True)
+    shared = [(y, line[x]) for x, y in points if x in line]
+    assert shared
+    for published, ours in shared:
+        assert ours == pytest.approx(published, rel=0.01)
 
 
 def _same_drawing(kept: str, made: str) -> None:
