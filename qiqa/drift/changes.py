@@ -23,6 +23,8 @@ FloatArray = NDArray[np.float64]
 _COVERAGE = 0.95
 _OF_MIXTURE = 0.998
 """Part of a mixture that its interval is computed from: the rest has no say in the third digit."""
+_NEARLY_NORMAL = 40
+"""Degrees of freedom from which a t distribution is taken for a normal one of equal 95 % points."""
 _PRIOR = {"step": 0.0, "trend": -math.log(3.0)}
 """Logarithm of how likely a kind is beforehand: what is repaired, upgraded or knocked steps, and
 early in a change the two look alike."""
@@ -117,26 +119,25 @@ def _fit(
     latest: int,
 ) -> _Fit:
     """Fit level and size at every beginning 1 ... latest, weighted least squares."""
-    n = y.size
-    begins = np.arange(1, min(latest, n - 1) + 1)
+    begins = np.arange(1, min(latest, y.size - 1) + 1)
+    total, mean_y = float(w.sum()), float(w @ y) / float(w.sum())
+    about = w * (y - mean_y)
     if kind == "step":
-        column = (np.arange(n)[None, :] >= begins[:, None]).astype(np.float64)
         per_size = np.ones(begins.size)
+        after = total - np.cumsum(w)[begins - 1]
+        scc = after * (total - after) / total
+        scy = -np.cumsum(about)[begins - 1]
     else:
         # the ramp leaves the level at the exam before the first changed one and is 1 at the end
         length = np.maximum(time[-1] - time[begins - 1], 1e-12)
-        column = np.clip((time[None, :] - time[begins - 1][:, None]) / length[:, None], 0.0, None)
         per_size = 1.0 / length
-    total = w.sum()
-    mean_c = column @ w / total
-    mean_y = float(w @ y) / total
-    centered = column - mean_c[:, None]
-    scc = np.einsum("bn,bn,n->b", centered, centered, w)
-    scy = centered @ (w * (y - mean_y))
+        column = np.maximum((time[None, :] - time[begins - 1][:, None]) / length[:, None], 0.0)
+        scc = (column * column) @ w - (column @ w) ** 2 / total
+        scy = column @ about
     usable = scc > 1e-12
     safe = np.where(usable, scc, 1.0)
     size = scy / safe
-    rss = float(w @ (y - mean_y) ** 2) - scy * size + known
+    rss = float(about @ (y - mean_y)) - scy * size + known
     rss = np.maximum(rss, 1e-300)
     log_evidence = -0.5 * np.log(total * safe) - 0.5 * dof * np.log(rss)
     log_evidence[~usable] = -np.inf
@@ -182,9 +183,14 @@ def _mixture(
     reach = float(special.stdtrit(dof, 1.0 - 1e-6))
     span = float((center - reach * error).min()), float((center + reach * error).max())
 
+    normal = dof > _NEARLY_NORMAL
+    wider = error * (float(special.stdtrit(dof, 0.975)) / 1.959964 if normal else 1.0)
+
     def end(tail: float) -> float:
         def excess(x: float) -> float:
-            return float(weight @ special.stdtr(dof, (x - center) / error)) - tail
+            z = (x - center) / wider
+            below = special.ndtr(z) if normal else special.stdtr(dof, z)
+            return float(weight @ below) - tail
 
         near = sorted((mean, mean + (10.0 if tail > 0.5 else -10.0) * sd))
         inside = excess(near[0]) < 0.0 < excess(near[1])

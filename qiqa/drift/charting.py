@@ -18,20 +18,21 @@ from numpy.typing import NDArray
 from qiqa.core.drift import ApprovedBaseline, Chart, SeriesState, ServiceEvent, TimeSeries
 from qiqa.drift import outcome
 from qiqa.drift.changes import likeliest_change
-from qiqa.drift.epochs import epochs_of
+from qiqa.drift.epochs import Epochs, epochs_of
 from qiqa.drift.laying import lay
 from qiqa.drift.levels import levels
 from qiqa.drift.outcome import Found, Outcome, Piece
 from qiqa.drift.policy import Policy, Share
 from qiqa.drift.preparing import Prepared, prepare
-from qiqa.drift.ruling import Ruling
+from qiqa.drift.ruling import Ruling, ruling_of
 from qiqa.drift.scatter import grew, growth
+from qiqa.drift.screening import quiet_state
 from qiqa.drift.walking import Walk
 
 __all__ = ["chart"]
 
 FloatArray = NDArray[np.float64]
-_LONGEST_WINDOW = 260
+_LONGEST_WINDOW = 156
 """Exams that are looked back on to tell what a change was."""
 _FEWEST = 3
 """Exams before a level and a scatter can predict anything."""
@@ -69,7 +70,13 @@ def chart(
     refusal = _refusal(prepared)
     if refusal:
         return outcome.refused(series, prepared, refusal)
-    watch = _Watch(series, prepared, events, baseline, policy, shares)
+    epochs = epochs_of(series, events)
+    ruling = ruling_of(tuple(shares))
+    if not detail and baseline is None and len(epochs.first) == 1:
+        quick = quiet_state(series, prepared, ruling)
+        if quick is not None:
+            return quick
+    watch = _Watch(series, prepared, epochs, baseline, policy, ruling)
     for first, end in watch.stretches():
         watch.walk_stretch(first, end)
     return outcome.state(watch.outcome(), detail=detail)
@@ -102,16 +109,16 @@ class _Watch:
         self,
         series: TimeSeries,
         prepared: Prepared,
-        events: Sequence[ServiceEvent],
+        epochs: Epochs,
         baseline: ApprovedBaseline | None,
         policy: Policy,
-        shares: Sequence[Share],
+        ruling: Ruling,
     ) -> None:
         self.series, self.prepared, self.policy = series, prepared, policy
-        self.ruling = Ruling(shares)
+        self.ruling = ruling
         self.walk = Walk(prepared, series.at, self.ruling.widest)
         least = max(_FEWEST, policy.baseline_exams // 2)
-        held = lay(self.walk, series, epochs_of(series, events), baseline, least)
+        held = lay(self.walk, series, epochs, baseline, least)
         self.baseline = baseline if held else None
         self.prediction = self.walk.predict()
         self.held = self.walk.predict(held=True) if self.walk.holds else self.prediction

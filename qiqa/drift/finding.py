@@ -70,12 +70,17 @@ def _changed(outcome: Outcome, found: Found, coming: Forecast | None) -> DriftFi
         unit=unit,
         verdict=verdict,
         hint=hint,
-        score=size / outcome.levels.sd
-        if found.kind == "step" and outcome.levels.sd > 0
-        else math.nan,
+        score=_in_sds(outcome, found),
         exam=str(outcome.series.exam[found.signal]),
         forecast=forecast,
     )
+
+
+def _in_sds(outcome: Outcome, found: Found) -> float:
+    """Return a step in SDs of one exam, on the charted scale."""
+    if found.kind != "step" or found.change is None or not outcome.levels.sd > 0.0:
+        return math.nan
+    return found.change.size / outcome.levels.sd
 
 
 def _size(outcome: Outcome, found: Found) -> tuple[float, Bounds, str]:

@@ -62,10 +62,9 @@ def missed(
     today = np.datetime64(now, "D")
     ends = np.concatenate((calendar.days[1:], [max(today, calendar.days[-1])]))
     made = []
-    for i, (start, end) in enumerate(zip(calendar.days, ends, strict=True)):
-        gap = float((end - start) / _DAY)
-        if gap < policy.late_by * every:
-            continue
+    gaps = (ends - calendar.days) / _DAY
+    for i in np.flatnonzero(gaps >= policy.late_by * every).tolist():
+        start, end, gap = calendar.days[i], ends[i], float(gaps[i])
         overdue = i == calendar.days.size - 1
         count = int(gap / every + 0.5) - (0 if overdue else 1)
         due = _moment(start) + dt.timedelta(days=every)
@@ -97,6 +96,9 @@ def stopped(series: Sequence[TimeSeries]) -> tuple[DriftFinding, ...]:
     """Return a finding for each value that the last exams of a scanner no longer give."""
     if not series:
         return ()
+    newest = max(s.at[-1] for s in series)
+    if all(s.at[-1] == newest and np.isfinite(s.value[-1]) for s in series):
+        return ()  # the newest exam gives all of them
     alive: dict[tuple[str, str, int, str], np.datetime64] = {}
     last_exam: dict[tuple[str, str, int, str], list[Times]] = {}
     for s in series:

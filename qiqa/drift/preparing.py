@@ -58,7 +58,9 @@ def prepare(series: TimeSeries, adjust: Sequence[str] = ()) -> Prepared:
     if scale.words:
         notes.append(scale.words)
     finite = np.isfinite(series.value)
-    left_out = ["" if ok else "not measured" for ok in finite.tolist()]
+    left_out = [""] * len(series)
+    for i in np.flatnonzero(~finite).tolist():
+        left_out[i] = "not measured"
     y = scale.forth(np.where(finite, series.value, np.nan))
     if kind in ("count", "discrete"):
         adjust = ()  # what moves in steps does not follow a temperature

@@ -211,8 +211,7 @@ def predict(
     learned = np.zeros(n, np.bool_)
     weight, level = np.zeros(fresh.size), np.zeros(fresh.size)
     center = np.zeros((fresh.size, c))
-    held_weight, held_level = np.zeros(fresh.size), np.zeros(fresh.size)
-    held_center = np.zeros((fresh.size, c))
+    held_weight, held_level, held_center = weight.copy(), level.copy(), center.copy()
     begun = np.zeros(fresh.size, np.bool_)
     sxx, sxy, syy = np.zeros((c, c)), np.zeros(c), 0.0
     slope, lever, away = np.zeros(c), np.zeros(c), np.zeros(c)

@@ -258,15 +258,12 @@ def _summary(state: ScannerState, one: _One, now: dt.datetime) -> ScannerSummary
 def _clock_notes(series: Sequence[TimeSeries]) -> tuple[str, ...]:
     """Say where an exam is dated before one that was stored earlier."""
     dates: dict[int, np.datetime64] = {}
-    for one in series:
-        if all(name.isdecimal() for name in one.exam[:1].tolist()):
-            dates.update(
-                (int(name), at)
-                for name, at in zip(one.exam.tolist(), one.at, strict=True)
-                if name.isdecimal()
-            )
-        if len(dates) >= len(one.exam):
-            break
+    for names, at in {id(s.exam): (s.exam, s.at) for s in series}.values():
+        try:
+            numbers = names.astype(np.int64).tolist()
+        except ValueError:
+            return ()  # exams have names, not numbers in the order they were stored
+        dates.update(zip(numbers, at, strict=True))
     numbers = sorted(dates)
     back = [
         (earlier, later)
