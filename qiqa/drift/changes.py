@@ -102,11 +102,17 @@ def likeliest_change(
         for kind in ("step", "trend")
         if only in (None, kind)
     }
-    evidence = {k: float(special.logsumexp(f.log_evidence)) + _PRIOR[k] for k, f in fits.items()}
+    evidence = {k: _log_of_sum(f.log_evidence) + _PRIOR[k] for k, f in fits.items()}
     kind = max(evidence, key=lambda k: evidence[k])
     others = [value for other, value in evidence.items() if other != kind]
     odds = 1.0 if not others else 1.0 / (1.0 + math.exp(min(others[0] - evidence[kind], 0.0)))
     return _summary(kind, fits[kind], n - 2 + dof, odds, intervals=intervals)
+
+
+def _log_of_sum(logs: FloatArray) -> float:
+    """Return the logarithm of a sum of exponentials."""
+    top = float(logs.max())
+    return top + math.log(float(np.exp(logs - top).sum()))
 
 
 def _fit(
