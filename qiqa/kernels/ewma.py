@@ -66,11 +66,11 @@ def ewma(
 
 
 @kernel
-def mewma(score: FloatArray, lam: float, exact: bool) -> FloatArray:
+def mewma(score: FloatArray, lam: float) -> FloatArray:
     """Return T^2 (n,) of the EWMA vectors of independent scores (n, p).
 
-    |z|^2 over the variance that z has in control: at that exam if `exact`, else when settled. An
-    exam with a NaN is skipped and gets NaN.
+    |z|^2 over the variance that each component of z has in control at that exam. An exam with a NaN
+    is skipped and gets NaN.
     """
     n, p = score.shape
     statistic = np.full(n, np.nan)
@@ -88,5 +88,5 @@ def mewma(score: FloatArray, lam: float, exact: bool) -> FloatArray:
         for j in range(p):
             z[j] = (1.0 - lam) * z[j] + lam * score[i, j]
             total += z[j] * z[j]
-        statistic[i] = total / (settled * (1.0 - fading) if exact else settled)
+        statistic[i] = total / (settled * (1.0 - fading))
     return statistic

@@ -46,11 +46,27 @@ class Parameters:
 
 
 @functools.cache
-def parameters(every: float, k: float = REFERENCE) -> Parameters:
-    """Return the settings for one false alarm in `every` exams."""
+def parameters(every: float, k: float = REFERENCE, start_fraction: float = 0.0) -> Parameters:
+    """Return the settings for one false alarm in `every` exams.
+
+    Parameters
+    ----------
+    every
+        Exams in control to one false alarm, on average.
+    k
+        Half of the shift that it is made for, in SDs of one exam.
+    start_fraction
+        Head start as a fraction of the limit: 0.5 is usual after a repair that may not have helped.
+
+    Raises
+    ------
+    UsageError
+        If a setting cannot be used.
+    """
     from qiqa.drift.run_length import cusum
 
-    return Parameters(k=k, h=cusum.limit_for(every, k))
+    h = cusum.limit_for(every, k, start_fraction)
+    return Parameters(k=k, h=h, head_start=start_fraction * h)
 
 
 def chart(x: NDArray[np.float64], p: Parameters) -> Chart:

@@ -23,7 +23,6 @@ __all__ = [
     "TITLE",
     "Parameters",
     "chart",
-    "for_baseline",
     "limits",
     "parameters",
     "run_length",
@@ -54,18 +53,6 @@ def parameters(every: float, lam: float = WEIGHT) -> Parameters:
     from qiqa.drift.run_length import ewma
 
     return Parameters(lam=lam, width=ewma.limit_for(every, lam))
-
-
-@functools.cache
-def for_baseline(every: float, exams: int, lam: float = WEIGHT) -> Parameters:
-    """Return the settings where mean and SD come from a baseline of `exams` exams only.
-
-    A year of weekly exams then holds as many false alarms as with a known mean and SD, on average
-    over baselines.
-    """
-    from qiqa.drift.run_length import estimated
-
-    return Parameters(lam=lam, width=estimated.ewma_limit_for(every, lam, max(exams, 3)))
 
 
 def chart(x: NDArray[np.float64], p: Parameters) -> Chart:

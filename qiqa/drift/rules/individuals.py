@@ -25,6 +25,7 @@ __all__ = [
     "Limits",
     "Parameters",
     "chart",
+    "chart_of_values",
     "limits",
     "parameters",
     "run_length",
@@ -117,4 +118,50 @@ def limits(values: NDArray[np.float64], width: float = 3.0) -> Limits:
         high=center + width * sd,
         range_center=mean_range,
         range_high=mean_range + width * sd * _D3,
+    )
+
+
+def chart_of_values(values: NDArray[np.float64], found: Limits) -> Chart:
+    """Return the textbook's two charts of values and of the ranges between neighbors.
+
+    Parameters
+    ----------
+    values
+        (n,) in the unit of the limits; a NaN is skipped, the range then spans the gap.
+    found
+        Limits of a Phase I, from `limits`.
+
+    Returns
+    -------
+    Chart
+        Every value outside signals with its side, every range above its limit with direction 0.
+    """
+    known = np.flatnonzero(~np.isnan(values))
+    ranges = np.full(values.size, np.nan)
+    ranges[known[1:]] = np.abs(np.diff(values[known]))
+
+    def line(level: float, where: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(np.isnan(where), np.nan, level)
+
+    side = (values > found.high).astype(np.int64) - (values < found.low)
+    signals = np.flatnonzero((side != 0) | (ranges > found.range_high))
+    return Chart(
+        rule="individuals",
+        curves=(
+            Curve(
+                label="value",
+                value=values,
+                low=line(found.low, values),
+                high=line(found.high, values),
+            ),
+            Curve(
+                label="moving range",
+                value=ranges,
+                low=np.full(values.size, np.nan),
+                high=line(found.range_high, ranges),
+            ),
+        ),
+        signals=signals,
+        directions=side[signals],
+        since=signals,
     )

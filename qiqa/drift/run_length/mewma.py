@@ -22,7 +22,7 @@ from qiqa.core.errors import UsageError
 from qiqa.drift.run_length import ewma
 from qiqa.drift.run_length.quadrature import check, density, nodes_on, solve_limit
 
-__all__ = ["hotelling", "limit_for", "run_length"]
+__all__ = ["hotelling", "limit_for", "radius_density", "run_length"]
 
 FloatArray = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def hotelling(delta: float, p: int, limit: float) -> float:
     return math.inf if chance <= 0 else 1 / float(chance)
 
 
-def _radius_density(r: FloatArray, mean: FloatArray, p: int) -> FloatArray:
+def radius_density(r: FloatArray, mean: FloatArray, p: int) -> FloatArray:
     """Return the density at r of the length of p normal scores whose mean has length `mean`.
 
     Shapes broadcast. The length of a noncentral chi-square: r (r/m)^(p/2-1) exp(-(r^2+m^2)/2)
@@ -90,9 +90,9 @@ def _radius_density(r: FloatArray, mean: FloatArray, p: int) -> FloatArray:
 def _in_control(p: int, lam: float, radius: float) -> float:
     """Return the run length in control of the chart that signals when |z| > radius."""
     r, w = nodes_on(0.0, radius, 20 + math.ceil(4 * radius / lam))
-    kernel = w * _radius_density(r / lam, (1 - lam) * r[:, None] / lam, p) / lam
+    kernel = w * radius_density(r / lam, (1 - lam) * r[:, None] / lam, p) / lam
     inside = np.linalg.solve(np.eye(r.size) - kernel, np.ones(r.size))
-    first = w * _radius_density(r / lam, np.zeros(1), p) / lam
+    first = w * radius_density(r / lam, np.zeros(1), p) / lam
     return float(1 + first @ inside)
 
 
@@ -111,7 +111,7 @@ def _shifted(delta: float, p: int, lam: float, radius: float) -> float:
 
     def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
         step = density((along - (1 - lam) * a[:, None]) / lam - delta)
-        rest = _radius_density(across / lam, (1 - lam) * b[:, None] / lam, p - 1)
+        rest = radius_density(across / lam, (1 - lam) * b[:, None] / lam, p - 1)
         return area * step * rest / (lam * lam)
 
     inside = np.linalg.solve(np.eye(along.size) - kernel(along, across), np.ones(along.size))

@@ -178,10 +178,13 @@ def test_the_past_does_not_know_the_future(name):
         np.testing.assert_array_equal(curve.value, other.value[:100])
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if hasattr(RULES.load(n), "for_baseline")])
-def test_limits_from_a_few_exams_are_wider(name):
-    module = RULES.load(name)
-    loose, known = module.for_baseline(370.0, 10), module.parameters(370.0)
-    assert module.run_length(0.0, loose) > 1.2 * module.run_length(0.0, known)
-    far = module.for_baseline(370.0, 500)
-    assert module.run_length(0.0, loose) > module.run_length(0.0, far)
+def test_a_head_start_finds_early_shifts_sooner_at_the_same_false_alarms():
+    module = RULES.load("cusum")
+    plain, early = module.parameters(370.0), module.parameters(370.0, start_fraction=0.5)
+    assert early.head_start == pytest.approx(early.h / 2)
+    assert module.run_length(0.0, early) == pytest.approx(370.0, rel=1e-6)
+    rng = np.random.default_rng(4)
+    lengths = np.array([first_signal(module, early, rng, 1.0, 50) for _ in range(3000)])
+    error = lengths.std() / math.sqrt(lengths.size)
+    assert module.run_length(1.0, early) == pytest.approx(lengths.mean(), abs=4 * error)
+    assert lengths.mean() + 4 * error < module.run_length(1.0, plain)
