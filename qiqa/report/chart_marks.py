@@ -7,6 +7,7 @@ import string
 from collections.abc import Mapping, Sequence
 
 from qiqa.core.drift import DriftFinding, Kind, SeriesState, ServiceEvent
+from qiqa.report.drift_names import Key, finding_key
 from qiqa.report.drift_text import day
 from qiqa.report.svg import line, number, text
 from qiqa.report.time_frame import Frame, day_number, day_numbers
@@ -40,7 +41,7 @@ class Mark:
 
 
 def marks(
-    state: SeriesState, events: Sequence[ServiceEvent], numbers: Mapping[int, int]
+    state: SeriesState, events: Sequence[ServiceEvent], numbers: Mapping[Key, int]
 ) -> list[Mark]:
     """Return what happened to a series, oldest first.
 
@@ -51,7 +52,7 @@ def marks(
     events
         What was done to the scanner; those outside the exams are left out.
     numbers
-        `id` of a finding -> its number on the page.
+        Key of a finding -> its number on the page.
     """
     days = day_numbers(state.series.at)
     if days.size == 0:
@@ -75,7 +76,11 @@ def marks(
         Mark(tag=tag, words=words, when=date, day=when, kind=kind)
         for tag, (when, date, kind, words) in zip(_tags(len(found)), found, strict=True)
     ]
-    changes = [_change(f, numbers[id(f)]) for f in state.findings if id(f) in numbers and f.date]
+    changes = [
+        _change(f, numbers[finding_key(f)])
+        for f in state.findings
+        if finding_key(f) in numbers and f.date
+    ]
     return sorted([*made, *changes], key=lambda mark: mark.day)
 
 

@@ -17,7 +17,7 @@ from qiqa.report.chart_marks import Mark, marks
 from qiqa.report.chart_points import drawn_values
 from qiqa.report.control_chart import control_chart
 from qiqa.report.drift_legend import legend
-from qiqa.report.drift_names import scanner_shown, spoken
+from qiqa.report.drift_names import Key, finding_key, scanner_shown, spoken
 from qiqa.report.drift_spark import spark
 from qiqa.report.drift_text import day, forecast_text, level_text, standing
 from qiqa.report.files import write_whole
@@ -103,12 +103,18 @@ def render_scanner(
     """
     state = scanner_shown(state)
     tasks = drift_tasks.tasks(state)
-    numbers = {id(task.finding): task.number for task in tasks}
-    urgent = {id(task.finding) for task in tasks}
+    numbers = {finding_key(task.finding): task.number for task in tasks}
     units = drift_tasks.phantoms(state)
-    loud = [s for s in state.series if any(id(f) in urgent for f in s.findings)]
-    quiet = [s for s in state.series if not any(id(f) in urgent for f in s.findings)]
-    loud.sort(key=lambda s: min(numbers[id(f)] for f in s.findings if id(f) in numbers))
+    first = [
+        min((numbers.get(finding_key(f), math.inf) for f in s.findings), default=math.inf)
+        for s in state.series
+    ]
+    loud = [
+        s
+        for n, s in sorted(zip(first, state.series, strict=True), key=lambda p: p[0])
+        if n < math.inf
+    ]
+    quiet = [s for n, s in zip(first, state.series, strict=True) if n == math.inf]
     anchors = {id(s): f"series-{i}" for i, s in enumerate(state.series)}
     views = [chart_view(s, state, numbers, anchors[id(s)]) for s in loud]
     rest = [chart_view(s, state, numbers, anchors[id(s)], titles=False) for s in quiet]
@@ -149,7 +155,7 @@ def _facts(state: ScannerState, source: str, now: dt.datetime) -> list[tuple[str
 def chart_view(
     state: SeriesState,
     scanner: ScannerState,
-    numbers: dict[int, int],
+    numbers: Mapping[Key, int],
     anchor: str,
     *,
     titles: bool = True,

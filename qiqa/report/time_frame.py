@@ -136,11 +136,11 @@ def value_range(
     reach = high - low
     ends = [float(end) for pair in usual for end in pair]
     if reach <= 0.0 and ends:
-        low, high = min(low, *ends), max(high, *ends)
+        low, high = min([low, *ends]), max([high, *ends])
         reach = high - low
     near = [end for end in (*ends, *marks) if low - reach <= end <= high + reach]
     far = [min(max(end, low - reach), high + reach) for end in ends]
-    low, high = min(low, *near, *far), max(high, *near, *far)
+    low, high = min([low, *near, *far]), max([high, *near, *far])
     extra = 0.07 * (high - low) or 0.02 * abs(high) or 1.0
     return low - extra, high + extra
 
