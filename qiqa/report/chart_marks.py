@@ -22,6 +22,8 @@ FONT = 12.5
 _ROWS = 3
 _LETTER_WIDTH = 0.58
 _LONGEST = 34
+_CROWD = 8
+"""Marks from which on events have their letter only, so that changes keep their words."""
 _EDGE = 1135.0
 """Where a label has to end."""
 
@@ -130,7 +132,8 @@ def verticals(found: Sequence[Mark], frame: Frame, foot: float) -> str:
     placed: list[tuple[float, float, int]] = []
     for mark in sorted(found, key=lambda m: m.day, reverse=True):
         x = frame.x(mark.day)
-        label, row = _placed(mark, x, placed)
+        brief = len(found) > _CROWD and mark.kind != "change"
+        label, row = _placed(mark, x, placed, brief=brief)
         top = frame.top - 3.0
         if label:
             base = frame.top - 6.0 - 15.0 * row
@@ -140,10 +143,13 @@ def verticals(found: Sequence[Mark], frame: Frame, foot: float) -> str:
     return "".join(parts)
 
 
-def _placed(mark: Mark, x: float, placed: list[tuple[float, float, int]]) -> tuple[str, int]:
+def _placed(
+    mark: Mark, x: float, placed: list[tuple[float, float, int]], *, brief: bool
+) -> tuple[str, int]:
     """Return the longest label that fits and its row; books the room in `placed`."""
     words = mark.words if len(mark.words) <= _LONGEST else mark.words[: _LONGEST - 1] + "…"
-    for label in (f"{mark.tag} {words}", mark.tag):
+    labels = [mark.tag] if brief else [f"{mark.tag} {words}", mark.tag]
+    for label in labels:
         end = x + _LETTER_WIDTH * FONT * len(label) + 9.0
         # above every mark whose line or label it would meet
         row = max((r + 1 for start, stop, r in placed if start < end and stop > x), default=0)

@@ -127,6 +127,7 @@ def render_scanner(
             scanner=state.scanner,
             facts=_facts(state, source, now),
             tasks=tasks,
+            chart_of=_chart_of(tasks, state, anchors),
             noted=drift_tasks.noted(state),
             charts=views,
             rows=[row_view(s, anchors[id(s)], units) for s in quiet],
@@ -137,6 +138,15 @@ def render_scanner(
             fleet_page=fleet_page,
         )
     )
+
+
+def _chart_of(
+    tasks: list[drift_tasks.Task], state: ScannerState, anchors: Mapping[int, str]
+) -> dict[int, str]:
+    """Return number of a task -> anchor of the chart that shows it."""
+    charts = {finding_key(f): anchors[id(s)] for s in state.series for f in s.findings}
+    keys = {task.number: finding_key(task.finding) for task in tasks}
+    return {number: charts[key] for number, key in keys.items() if key in charts}
 
 
 def _facts(state: ScannerState, source: str, now: dt.datetime) -> list[tuple[str, str]]:
