@@ -212,10 +212,13 @@ def _chart_facts(state: SeriesState) -> list[str]:
         ramp = math.isfinite(last.slope_per_year)
         what = "expected now" if ramp else "level"
         why = "trend since" if ramp else "since"
-        made.append(f"{what} {level}{tail}, {why} {since}, from {last.counted} exams")
+        if level == DASH:
+            what, level, tail = "level not known", "", ""
+        made.append(f"{what} {level}{tail}".strip() + f", {why} {since}, from {last.counted} exams")
         made.append(f"SD of one exam {sd}{tail}")
     for name, slope, error, at in state.adjusted_for:
-        made.append(_adjusted_words(name, slope, error, at, unit))
+        bent = state.kind == "bounded"  # charted on a scale of its own: so is the slope
+        made.append(_adjusted_words(name, math.nan if bent else slope, error, at, unit))
     if state.baseline is not None:
         by = state.baseline
         made.append(f"baseline {day(by.first)} to {day(by.last)}, approved by {by.by}")
@@ -235,10 +238,14 @@ def _adjusted_words(name: str, slope: float, error: float, at: float, unit: str)
     what, _, covariate = name.rpartition("_")
     per = unit_text({"degc": "degC"}.get(covariate, covariate))
     what, per = (what, per) if what else (name, "unit")
-    near = level_text(slope, error)
-    spread = "" if math.isnan(error) else f" ± {level_text(2.0 * error, error)}"
-    brought = f", brought to {plain_number(at, 3)} {per}" if math.isfinite(at) else ""
-    return f"adjusted for {what.replace('_', ' ')} ({near}{spread} {unit}/{per}{brought})"
+    parts = []
+    if math.isfinite(slope):
+        spread = f" ± {level_text(2.0 * error, error)}" if math.isfinite(error) else ""
+        parts.append(f"{level_text(slope, error)}{spread} {unit or '1'}/{per}")
+    if math.isfinite(at):
+        parts.append(f"brought to {plain_number(at, 3)} {per}")
+    told = f" ({', '.join(parts)})" if parts else ""
+    return f"adjusted for {what.replace('_', ' ')}{told}"
 
 
 def _left_out(state: SeriesState) -> list[str]:

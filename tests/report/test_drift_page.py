@@ -409,3 +409,22 @@ def test_page_is_written_whole(drifting, tmp_path):
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
     with pytest.raises(OutputError, match="cannot be written"):
         write_scanner(drifting.scanner(), tmp_path / "no" / "p", source="", now=drifting.at(280))
+
+
+def test_slope_on_a_bent_scale_is_not_given_a_unit(drifting, page):
+    state = drifting.state(
+        kind="bounded", adjusted_for=(("temperature_degc", -0.11, 0.01, 21.0),),
+        findings=(drifting.finding(),), verdict="action",
+    )  # fmt: skip
+    words = page(drifting.scanner(state)).words
+    assert "adjusted for temperature (brought to 21 °C)" in words
+
+
+def test_level_of_a_ramp_is_what_is_expected_now(drifting, page):
+    ramp = Segment(first=0, last=39, why="trend", level=80.0, sd=0.5, counted=40,
+                   slope_per_year=-1.0)  # fmt: skip
+    words = page(drifting.scanner(drifting.state(segments=(ramp,)))).words
+    assert "expected now 90.00 %, trend since 5 Jan 2026, from 40 exams" in words
+    gone = np.full(40, np.nan)
+    lost = drifting.state(segments=(ramp,), expected=gone, low=gone, high=gone)
+    assert "level not known, trend since 5 Jan 2026" in page(drifting.scanner(lost)).words
