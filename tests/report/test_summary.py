@@ -179,3 +179,11 @@ def test_control_limits_must_be_as_many_as_dates():
     with pytest.raises(ValueError, match="2 control limits for 1 dates"):
         TrendPoints(name="x", unit="mm", dates=(WHEN,), values=(1.0,),
                     standard_uncertainties=(0.1,), control=((0.0, 1.0),) * 2)  # fmt: skip
+
+
+def test_far_limits_of_the_protocol_do_not_flatten_control_limits(bad_exam, drifting):
+    rows, _ = summary.rows(bad_exam, (watched(drifting, 30),))
+    (row,) = [row for row in rows if row.standing]
+    assert 'class="limit"' not in row.trend  # 4 to 6 mm, values about 90
+    ys = [float(y) for y in re.findall(r" ([\d.]+)[LZ]", row.trend.split('"control" d="')[1])]
+    assert max(ys) - min(ys) > 15.0
