@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qiqa.cli.console import say, say_parts
 from qiqa.cli.layout import Row, Section, table
 from qiqa.core.drift import DriftFinding, FleetState, ScannerSummary
-from qiqa.report.drift_text import headline, sentence
+from qiqa.report.drift_text import finding_lines, headline
 
 if TYPE_CHECKING:
     from qiqa.workflows.watching import Watched
@@ -50,12 +50,10 @@ def _scanner(one: ScannerSummary, to_error: bool) -> None:
 
 def _finding(finding: DriftFinding, to_error: bool) -> None:
     mark = (_MARKS[finding.verdict], _STYLES[finding.verdict])
-    say_parts([mark, (sentence(finding), None)], to_error=to_error)
-    after = finding.hint
-    if finding.alarm_id:
-        after += f" (alarm {finding.alarm_id}, {finding.state})"
-    if after:
-        say(f"      {after}", to_error=to_error)
+    first, *after = finding_lines(finding)
+    say_parts([mark, (first, None)], to_error=to_error)
+    for words in after:
+        say(f"      {words}", to_error=to_error)
 
 
 def _quiet(scanners: Sequence[ScannerSummary]) -> None:

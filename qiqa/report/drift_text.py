@@ -199,10 +199,10 @@ def alarm_command(finding: DriftFinding) -> str:
 
 def finding_lines(finding: DriftFinding) -> list[str]:
     """Return a finding as lines: what and when, how sure, what next with the command for it."""
-    lines = [sentence(finding), sureness(finding), next_text(finding)]
-    command = alarm_command(finding)
-    if command:
-        lines.append(f"{alarm_text(finding)}: {command}")
+    lines = [sentence(finding), sureness(finding), f"next: {next_text(finding)}"]
+    alarm, command = alarm_text(finding), alarm_command(finding)
+    if alarm:
+        lines.append(f"{alarm}: {command}" if command else alarm)
     return lines
 
 
