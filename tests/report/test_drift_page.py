@@ -428,3 +428,37 @@ def test_level_of_a_ramp_is_what_is_expected_now(drifting, page):
     gone = np.full(40, np.nan)
     lost = drifting.state(segments=(ramp,), expected=gone, low=gone, high=gone)
     assert "level not known, trend since 5 Jan 2026" in page(drifting.scanner(lost)).words
+
+
+def test_control_limit_that_is_infinite_is_open_at_that_end(drifting):
+    chart = drawn(drifting.state(low=np.full(40, -np.inf)))
+    assert not chart.with_class("d-band")
+    assert len(chart.with_class("d-bound")) == 1
+    assert len(chart.with_class("d-dot")) == 40
+    assert "inf" not in chart.words
+
+
+def test_state_without_what_only_a_drawing_needs_is_still_drawn(drifting, page):
+    bare = np.empty(0)
+    state = drifting.state(adjusted=bare, expected=bare, low=bare, high=bare, charts=(),
+                           left_out=np.empty(0, dtype=np.str_))  # fmt: skip
+    assert len(drawn(state).with_class("d-dot")) == 40
+    assert "Nothing to do: 1 series in control" in page(drifting.scanner(state)).words
+
+
+def test_two_phantoms_are_told_apart(drifting, page):
+    first = drifting.state(series=drifting.series(phantom_unit="J1", series_key="a"))
+    found = drifting.finding(series_key="b")
+    second = drifting.state(series=drifting.series(phantom_unit="J2", series_key="b"),
+                            findings=(found,), verdict="action")  # fmt: skip
+    words = page(drifting.scanner(first, second)).words
+    assert "since 25 May 2026 with J2" in words
+    assert "T1 J1" in words
+
+
+def test_noted_findings_ask_for_nothing(drifting, page):
+    noted = drifting.finding(verdict="pass", hint="later exams do not confirm it: nothing to do")
+    shown = page(drifting.scanner(drifting.state(findings=(noted,))))
+    assert "What to do" not in shown.words
+    assert not shown.with_class("d-change")[1:]  # only the sample of the legend
+    assert "later exams do not confirm it: nothing to do" in shown.words
