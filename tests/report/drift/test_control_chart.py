@@ -120,10 +120,11 @@ def test_events_epochs_and_changes_are_marked_once_each(drifting, drawn):
     assert "built" not in chart.words
 
 
-def test_labels_of_marks_neither_overlap_nor_are_crossed(drifting):
+@pytest.mark.parametrize("apart", [13, 40])
+def test_labels_of_marks_neither_overlap_nor_are_crossed(drifting, apart):
     events = tuple(
         ServiceEvent(at=drifting.at(day), scanner="SIM 01", kind="service", text="x" * 30)
-        for day in range(3, 270, 13)
+        for day in range(3, 270, apart)
     )
     state = drifting.state()
     source = control_chart(state, events)
