@@ -128,7 +128,7 @@ def sentence(finding: DriftFinding, name: str | None = None) -> str:
 def forecast_text(forecast: Forecast) -> str:
     """Return when a limit is reached."""
     ends = forecast.interval
-    what = f"reaches its {forecast.level} limit of {plain_number(forecast.limit)}"
+    what = f"reaches its {forecast.level} limit of {plain_number(forecast.limit, 6)}"
     if forecast.date is None:
         return f"{what} {day(ends[0])} at the earliest" if ends[0] else what
     late = day(ends[1]) if ends[1] else "later than can be said"

@@ -76,7 +76,7 @@ def date_ticks(first: float, last: float, most: int) -> list[tuple[float, str]]:
     """Return at most `most` dates inside [first, last] with their labels, whole months or years.
 
     >>> [label for _, label in date_ticks(19000.0, 19400.0, 4)]
-    ['Jul 2022', 'Jan 2023']
+    ['Apr 2022', 'Jul 2022', 'Oct 2022', 'Jan 2023']
     """
     begin, end = (dt.date.fromordinal(_ORIGIN + math.floor(day)) for day in (first, last))
     inside = [(day, label) for day, label in _days(begin, end, most) if first <= day <= last]
