@@ -178,7 +178,7 @@ class _Watch:
         to = min(end, signal.at + 1 + self.policy.confirm_exams)
         index = np.arange(first, to)
         index = index[self.walk.segment[first:to] == self.walk.segment[signal.at]]
-        index = index[-_LONGEST_WINDOW:]
+        index = index[~self._alone(index)][-_LONGEST_WINDOW:]
         place = int(np.searchsorted(index, signal.at))
         if signal.rule == "variance" and grew(self.prediction.score[index]):
             return self._grown(signal, index, place)
@@ -192,7 +192,8 @@ class _Watch:
             self.walk.days[index],
             sd=fit.sd,
             dof=max(fit.dof, 0),
-            latest=max(place - 1, 1),  # a change is two exams at least
+            earliest=_FEWEST,
+            latest=place - 1,  # a change is two exams at least
             intervals=False,  # told anew from all exams in the end
         )
         if change is None:
@@ -207,6 +208,13 @@ class _Watch:
             latest=int(index[change.latest]),
             change=change,
         )
+
+    def _alone(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which exams are off their place while the next one is not: spikes, no change."""
+        score = self.prediction.score[index]
+        following = np.append(score[1:], np.nan)
+        far = np.abs(score) > self.ruling.widest
+        return np.asarray(far & (following * np.sign(score) < self.ruling.widest / 2.0))
 
     def flat(self, index: NDArray[np.int64], keep: int = -1) -> FloatArray:
         """Return exams at the covariates' means, without ramps but that of segment `keep`."""

@@ -21,6 +21,8 @@ _EPOCH_CHANCE = 0.01
 named."""
 _EPOCH_EXAMS = 3
 """Exams after a known change before its step is told."""
+_LONG_AGO_DAYS = 366.0
+"""What moved longer ago than that, and was lived with, is history."""
 _SOON_DAYS = 60.0
 """A forecast crossing nearer than that calls for action now."""
 
@@ -109,6 +111,9 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
     """Return the verdict on a change and what to do next."""
     if outcome.baseline is not None and when(outcome, found.first) < outcome.baseline.first:
         return "pass", "before the approved baseline"
+    goes_on = found.kind == "trend" and found is outcome.found[-1]
+    if _long_ago(outcome, found.signal) and not goes_on and not _level_outside(outcome):
+        return "pass", "more than a year ago: history, unless you know better"
     if found.change is not None and not _confirmed(found):
         return "pass", "later exams do not confirm it: nothing to do"
     if _level_outside(outcome):
@@ -124,6 +129,11 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
     if found.kind == "trend":
         return "tolerance", "watch it; no limit is reached within a year"
     return "tolerance", "find what changed that day; if it is meant to stay, approve a new baseline"
+
+
+def _long_ago(outcome: Outcome, exam: int) -> bool:
+    """Say whether an exam lies more than a year before the last one."""
+    return when(outcome, outcome.last) - when(outcome, exam) > dt.timedelta(days=_LONG_AGO_DAYS)
 
 
 def _confirmed(found: Found) -> bool:
@@ -207,6 +217,7 @@ def _epoch(
     )
     causes = outcome.walk.begun[int(outcome.walk.segment[first])].causes
     past = outcome.baseline is not None and when(outcome, first) < outcome.baseline.first
+    past = past or (_long_ago(outcome, first) and not _level_outside(outcome))
     verdict = "pass" if past else ("action" if _level_outside(outcome) else "tolerance")
     return DriftFinding(
         **_common(outcome),
