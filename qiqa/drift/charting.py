@@ -178,10 +178,11 @@ class _Watch:
         to = min(end, signal.at + 1 + self.policy.confirm_exams)
         index = np.arange(first, to)
         index = index[self.walk.segment[first:to] == self.walk.segment[signal.at]]
-        index = index[~self._alone(index)][-_LONGEST_WINDOW:]
-        place = int(np.searchsorted(index, signal.at))
+        index = index[-_LONGEST_WINDOW:]
         if signal.rule == "variance" and grew(self.prediction.score[index]):
-            return self._grown(signal, index, place)
+            return self._grown(signal, index, int(np.searchsorted(index, signal.at)))
+        index = index[~self._alone(index)]
+        place = int(np.searchsorted(index, signal.at))
         if place < 1:
             return None
         before = self.prediction.learned & (np.arange(len(self.series)) < first)
@@ -227,8 +228,8 @@ class _Watch:
         """Return a change of scatter."""
         index = index[np.isfinite(self.prediction.score[index])]
         place = min(place, index.size - 1)
-        grown = growth(self.prediction.score[index], place)
-        if grown is None or grown.begins < 1:
+        grown = growth(self.prediction.score[index], place, _FEWEST)
+        if grown is None:
             return None
         return Found(
             kind="variance",
