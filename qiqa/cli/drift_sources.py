@@ -99,6 +99,7 @@ def from_store(options: Options) -> Watched:
     """Look at the history, raise alarms that are new, and show all with their state."""
     from qiqa.store import open_store
     from qiqa.workflows.alarming import new_alarms
+    from qiqa.workflows.explaining import explained
     from qiqa.workflows.watching import marked, watch
 
     if options.column:
@@ -126,6 +127,7 @@ def from_store(options: Options) -> Watched:
                 source=store.url,
                 tell=tell,
             )
+        made = explained(made, series, store.payload)
         if options.read_only or options.name is not None or options.as_of is not None:
             return made  # a part of the values, or another day, is not what alarms are raised on
         raised = [f for state in made.scanners for f in new_alarms(state, records.alarms)]

@@ -21,8 +21,6 @@ _EPOCH_CHANCE = 0.01
 named."""
 _EPOCH_EXAMS = 3
 """Exams after a known change before its step is told."""
-_LONG_AGO_DAYS = 366.0
-"""What moved longer ago than that, and was lived with, is history."""
 _SOON_DAYS = 60.0
 """A forecast crossing nearer than that calls for action now."""
 
@@ -132,8 +130,9 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
 
 
 def _long_ago(outcome: Outcome, exam: int) -> bool:
-    """Say whether an exam lies more than a year before the last one."""
-    return when(outcome, outcome.last) - when(outcome, exam) > dt.timedelta(days=_LONG_AGO_DAYS)
+    """Say whether an exam lies so long before the last one that it is history."""
+    days = (when(outcome, outcome.last) - when(outcome, exam)).total_seconds() / 86400.0
+    return days > outcome.policy.history_days
 
 
 def _confirmed(found: Found) -> bool:
