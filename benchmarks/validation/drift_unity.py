@@ -5,7 +5,7 @@ The rules were chosen on simulated histories and written down before (docs/decis
 
     QIQA_REAL_DATA=... python benchmarks/validation/drift_unity.py [--reduced]
 
-writes docs/validation/drift_unity.{md,json}; it fails where the known upgrade of P0009 or the
+writes docs/validation/drift_unity.{md,json}; fails where the known upgrade of P0009 or the
 biased scanner P0027 is not found.
 """
 
