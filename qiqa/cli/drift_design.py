@@ -20,8 +20,8 @@ examples:
   qiqa drift design --shift 1 --every 370
   qiqa drift design --shift 2 --every 1000 --exams 20
 
-With weekly exams --every 520 is one false alarm of one chart in ten years; 60 charts of a scanner at
---every 3130 have one a year together, or fewer.
+With weekly exams --every 520 is one false alarm of one chart in ten years; 60 charts of a scanner
+at --every 3130 have one a year together, or fewer.
 """
 
 

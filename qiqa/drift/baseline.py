@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from qiqa.core.drift import ServiceEvent, TimeSeries
+from qiqa.drift.changes import likeliest_change
 from qiqa.drift.epochs import epochs_of
 from qiqa.drift.kinds import scale_of
-from qiqa.drift.changes import likeliest_change
 from qiqa.metrology.outliers import extreme_deviates
 
 __all__ = ["BaselineProposal", "Outlier", "propose"]
