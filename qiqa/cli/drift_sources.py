@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qiqa.store import Store
     from qiqa.workflows.watching import Records, Watched
 
-__all__ = ["chosen", "from_store", "from_table", "records_of"]
+__all__ = ["chosen", "existing", "from_store", "from_table", "records_of"]
 
 MOST_PAGES = 12
 """Scanners up to which each gets its page; of more, only the one that is asked for."""
@@ -92,6 +92,21 @@ def _check_adjust(series: Sequence[TimeSeries], options: Options) -> None:
             raise UsageError(f"no exam states {name!r}; stated are: {shown}", where="--adjust")
 
 
+def existing(url: str | None, *, writing: bool) -> Store:
+    """Open a history that is there; a wrong path must not make an empty one.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it cannot be opened.
+    """
+    from qiqa.store import location, open_store
+
+    path = location.sqlite_path(location.resolve(url))
+    missing = path is not None and not path.exists()
+    return open_store(url, create=writing and not missing)
+
+
 def records_of(store: Store, scanner: str | None = None) -> Records:
     """Return what is on record about scanners."""
     from qiqa.workflows.watching import Records
@@ -107,13 +122,12 @@ def records_of(store: Store, scanner: str | None = None) -> Records:
 
 def from_store(options: Options) -> Watched:
     """Look at the history, raise alarms that are new, and show all with their state."""
-    from qiqa.store import open_store
     from qiqa.workflows.alarming import new_alarms
     from qiqa.workflows.watching import marked, watch
 
     if options.column:
         raise UsageError("needs --table", where="--column")
-    with open_store(options.store, create=not options.read_only) as store:
+    with existing(options.store, writing=not options.read_only) as store:
         tell_findings(store.findings, to_error=True)
         series = chosen(store.columns(), options.scanner, options.name)
         if not series:

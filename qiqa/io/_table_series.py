@@ -50,7 +50,11 @@ def series_of(table: Columns) -> tuple[TimeSeries, ...]:
         table.tell("no_name", message, "fill both in; these rows are left out")
     rows = _Rows(table, at, texts, quantity)
     groups: dict[tuple[str, ...], list[int]] = {}
-    usable = named & ~np.isnat(at)
+    replaced = np.array([bool(text) for text in table.texts("superseded_by")])
+    if replaced.any():
+        message = f"{int(replaced.sum())} rows are of exams that another exam supersedes"
+        table.note("superseded_rows", f"{message}: they are left out")
+    usable = named & ~np.isnat(at) & ~replaced
     keys = zip(*(texts[role] for role in _KEY), strict=True)
     for i, (key, ok) in enumerate(zip(keys, usable.tolist(), strict=True)):
         if ok:
