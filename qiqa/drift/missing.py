@@ -67,7 +67,8 @@ def missed(
         if gap < policy.late_by * every:
             continue
         overdue = i == calendar.days.size - 1
-        count = int(gap / every + 0.5) - (0 if overdue else 1)
+        # of an open gap those that were due before today; of a closed one those that fit into it
+        count = math.ceil(gap / every) - 1 if overdue else int(gap / every + 0.5) - 1
         due = _moment(start) + dt.timedelta(days=every)
         made.append(
             DriftFinding(
