@@ -164,11 +164,13 @@ def show(made: Watched, options: Options) -> int:
     """Print what was found, write pages and JSON, and return the exit status."""
     from qiqa.cli.drift_words import tell
     from qiqa.core.drift_payload import drift_payload
+    from qiqa.report.drift_text import sentence
     from qiqa.workflows.watching import worst_first
 
     found = worst_first(f for state in made.scanners for f in state.findings)
     if options.json is not None:
-        write_json(drift_payload(made.fleet, found), options.json)
+        said = [dataclasses.replace(f, message=sentence(f)) for f in found]
+        write_json(drift_payload(made.fleet, said), options.json)
     to_error = options.json == "-"
     pages = None if options.no_pages else _pages(made, options)
     tell(made, to_error=to_error)

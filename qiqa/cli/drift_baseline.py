@@ -149,11 +149,13 @@ def _propose(proposal: BaselineProposal, options: Options) -> int:
         say(f"!  not steady: a step of {text}", style="yellow", to_error=to_error)
     days = sorted({one.at.date() for one in proposal.outliers})
     out = " ".join(f'--leave-out "{day}=WHY"' for day in days[:3])
-    name = f' --scanner "{proposal.scanner}"'
-    say(
-        f'to approve: qiqa drift baseline{name} {out} --approve --reason "..."'.replace("  ", " "),
-        to_error=to_error,
-    )
+    given = [
+        f'--{name} "{value}"'
+        for name in ("store", "scanner", "name", "first", "last")
+        if (value := getattr(options, name)) is not None
+    ]
+    words = " ".join(part for part in (*given, out, '--approve --reason "WHY"') if part)
+    say(f"to approve: qiqa drift baseline {words}", to_error=to_error)
     return status.PASS
 
 

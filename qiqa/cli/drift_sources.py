@@ -86,7 +86,7 @@ def chosen(series: Sequence[TimeSeries], scanner: str | None, name: str | None) 
 def _check_adjust(series: Sequence[TimeSeries], options: Options) -> None:
     """Refuse to adjust for what no exam states: it would be left undone without a word."""
     there = sorted({name for one in series for name in one.covariates})
-    for name in options.adjust:
+    for name in () if options.no_adjust else options.adjust:
         if name not in there:
             shown = ", ".join(there) or "none"
             raise UsageError(f"no exam states {name!r}; stated are: {shown}", where="--adjust")

@@ -10,8 +10,7 @@ START = np.datetime64("2024-01-01T08:00", "us")
 WEEK = np.timedelta64(7, "D")
 
 
-def weekly(value, *, temperature=None, epoch=None, uncertainty=None, at=None, **fields) ->
-TimeSeries:
+def weekly(value, *, temperature=None, epoch=None, uncertainty=None, at=None, **fields):
     """Return a series of weekly exams."""
     y = np.asarray(value, dtype=np.float64)
     n = y.size
