@@ -14,7 +14,7 @@ from qiqa.core.finding import Finding, Severity
 from qiqa.core.rows import COLUMNS
 from qiqa.io._table_cells import Wrong, moment_of, numbers_of, text_of
 
-__all__ = ["SETTINGS", "Columns"]
+__all__ = ["SETTINGS", "Columns", "known_columns"]
 
 FloatArray = NDArray[np.float64]
 
@@ -41,6 +41,11 @@ _EXAM = (
     "action_high",
 )
 _KNOWN = frozenset((*_EXAM, *SETTINGS, *(column.name for column in COLUMNS)))
+
+
+def known_columns() -> frozenset[str]:
+    """Return the names that have a meaning; others are covariates or not used."""
+    return _KNOWN
 
 
 class Columns:

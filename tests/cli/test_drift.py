@@ -415,8 +415,8 @@ def test_design_proposes_charts_the_soonest_first(qiqa):
     assert payload["schema"] == "qiqa.design/1"
     late = [p["delay_late"] for p in payload["proposals"]]
     assert late == sorted(late)
-    # CUSUM with k = 0.5 at an in-control run length of 370: 9.9 (Hawkins and Olwell, 1998)
-    assert delays["cusum"] == pytest.approx(9.9, abs=0.2)
+    # Siegmund (1985): b - 1 + exp(-b) over 0.5, where exp(b) - b - 1 = 370 for both sides: b = 5.93
+    assert delays["cusum"] == pytest.approx(9.87, abs=0.1)
     shown = qiqa("drift", "design", "--shift", "1", "--every", "370")
     assert shown.out.startswith("shift of 1 SD, one false alarm in 370 exams, mean and SD known")
 
