@@ -10,7 +10,7 @@ from qiqa.cli import status
 from qiqa.cli.arguments import Parser, json_option, moment, store_option
 from qiqa.cli.console import say, write_json
 from qiqa.cli.deliver import current_user
-from qiqa.cli.drift_sources import chosen
+from qiqa.cli.drift_sources import chosen, existing
 from qiqa.core.canonical import plain
 from qiqa.core.drift import ApprovedBaseline
 from qiqa.core.errors import UsageError
@@ -78,7 +78,6 @@ def command(options: Options) -> int:
     """Propose a baseline for one scanner, or put an approved one on record."""
     from qiqa.drift.baseline import propose
     from qiqa.drift.policy import Policy
-    from qiqa.store import open_store
 
     if options.scanner is None:
         hint = "qiqa drift lists the scanners"
@@ -86,7 +85,7 @@ def command(options: Options) -> int:
     if options.approve and not (options.reason or "").strip():
         raise UsageError("is needed to approve", where="--reason", hint="say why these exams")
     left_out = _left_out(options)
-    with open_store(options.store, create=options.approve) as store:
+    with existing(options.store, writing=options.approve) as store:
         series = chosen(store.columns(), options.scanner, options.name)
         proposal = propose(
             series,
@@ -150,11 +149,13 @@ def _propose(proposal: BaselineProposal, options: Options) -> int:
         say(f"!  not steady: a step of {text}", style="yellow", to_error=to_error)
     days = sorted({one.at.date() for one in proposal.outliers})
     out = " ".join(f'--leave-out "{day}=WHY"' for day in days[:3])
-    name = f' --scanner "{proposal.scanner}"'
-    say(
-        f'to approve: qiqa drift baseline{name} {out} --approve --reason "..."'.replace("  ", " "),
-        to_error=to_error,
-    )
+    given = [
+        f'--{name} "{value}"'
+        for name in ("store", "scanner", "name", "first", "last")
+        if (value := getattr(options, name)) is not None
+    ]
+    words = " ".join(part for part in (*given, out, '--approve --reason "WHY"') if part)
+    say(f"to approve: qiqa drift baseline {words}", to_error=to_error)
     return status.PASS
 
 

@@ -69,7 +69,7 @@ def chart(
     prepared = prepare(series, policy.adjust)
     refusal = _refusal(prepared)
     if refusal:
-        return outcome.refused(series, prepared, refusal)
+        return outcome.refused(series, refusal, prepared)
     epochs = epochs_of(series, events)
     ruling = ruling_of(tuple(shares))
     if not detail and baseline is None and len(epochs.first) == 1:
@@ -88,9 +88,11 @@ def _refusal(prepared: Prepared) -> str:
     count = int(usable.sum())
     needed = _FEWEST + len(prepared.covariates)
     if count < needed:
-        return f"{count} usable exams: {needed - count} more before anything can be predicted"
+        exams = "1 usable exam" if count == 1 else f"{count} usable exams"
+        return f"{exams}: {needed - count} more before anything can be predicted"
     if prepared.kind == "continuous" and float(np.ptp(prepared.y[usable])) == 0.0:
-        return f"all {count} values are equal: no scatter to judge by; copied, clipped or rounded?"
+        same = f"all {count} values are {float(prepared.scale.back(prepared.y[usable])[0]):.6g}"
+        return f"{same}: no scatter to judge by; copied, clipped or rounded?"
     return ""
 
 

@@ -52,16 +52,18 @@ def headline(fleet: FleetState) -> str:
     acting = [s for s in fleet.scanners if s.verdict == "action"]
     looking = [s for s in fleet.scanners if s.verdict == "tolerance"]
     count = len(fleet.scanners)
-    of = f"of {count} scanners" if count > 1 else ""
     if acting:
+        who = f"{len(acting)} of {count} scanners" if count > 1 else acting[0].scanner
         more = f", {len(looking)} to look into" if looking else ""
-        return f"ACT: {len(acting)} {of} beyond a limit or near it{more}".replace("  ", " ")
+        return f"ACT: {who} beyond a limit or near it{more}"
     if looking:
-        return f"LOOK: something moved on {len(looking)} {of}".rstrip()
+        who = f"{len(looking)} of {count} scanners" if count > 1 else looking[0].scanner
+        return f"LOOK: something moved on {who}"
     charted = sum(s.charted for s in fleet.scanners)
     if not charted:
         return "NOT ENOUGH EXAMS yet to say anything"
-    return f"NOTHING TO DO: {charted} charts in control"
+    charts = "1 chart" if charted == 1 else f"{charted} charts"
+    return f"NOTHING TO DO: {charts} in control"
 
 
 def size_text(finding: DriftFinding, *, ends_too: bool = True) -> str:
