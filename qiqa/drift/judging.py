@@ -42,9 +42,8 @@ def verdict(outcome: Outcome, found: Sequence[DriftFinding]) -> str:
     )
 
 
-def reason(outcome: Outcome) -> str:
+def reason(learned: int) -> str:
     """Return why nothing is said of a series that is charted: how many exams are missing."""
-    learned = int(outcome.prediction.learned.sum())
     if learned >= FEWEST_EXAMS:
         return f"none of its {learned} usable exams can be predicted from those before it"
     exams = "1 usable exam" if learned == 1 else f"{learned} usable exams"

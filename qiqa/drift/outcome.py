@@ -134,7 +134,7 @@ def state(outcome: Outcome, *, detail: bool) -> SeriesState:
         notes=(*prepared.notes, *_notes(outcome)),
         forecast=coming,
         verdict=judged,
-        reason=reason(outcome) if judged == "not_evaluated" else "",
+        reason=reason(int(outcome.prediction.learned.sum())) if judged == "not_evaluated" else "",
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,22 +70,16 @@ def _part(one: TimeSeries, ok: NDArray[np.bool_]) -> TimeSeries:
 def clock_notes(series: Sequence[TimeSeries]) -> tuple[str, ...]:
     """Say where an exam of a scanner is dated before one that was stored earlier."""
     dates: dict[int, np.datetime64] = {}
-    for one in series:
-        if all(name.isdecimal() for name in one.exam[:1].tolist()):
-            dates.update(
-                (int(name), at)
-                for name, at in zip(one.exam.tolist(), one.at, strict=True)
-                if name.isdecimal()
-            )
-        if len(dates) >= len(one.exam):
-            break
-    numbers = sorted(dates)
-    back = [
-        (earlier, later)
-        for earlier, later in itertools.pairwise(numbers)
-        if dates[later] < dates[earlier]
-    ]
-    if not back or len(back) > max(3, len(numbers) // 20):
+    for names, at in {id(one.exam): (one.exam, one.at) for one in series}.values():
+        try:
+            numbers = names.astype(np.int64).tolist()
+        except ValueError:
+            continue  # named otherwise than by the order in which they were stored
+        dates.update(zip(numbers, at, strict=True))
+    order = sorted(dates)
+    stamps = np.array([dates[number] for number in order], dtype="datetime64[us]")
+    back = [(order[i], order[i + 1]) for i in np.flatnonzero(stamps[1:] < stamps[:-1]).tolist()]
+    if not back or len(back) > max(3, len(order) // 20):
         return ()
     return tuple(
         f"exam {later} is dated {str(dates[later])[:10]}, before exam {earlier} "

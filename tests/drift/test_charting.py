@@ -269,7 +269,7 @@ def test_a_short_history_says_how_many_exams_a_baseline_needs():
 def test_equal_values_are_refused_as_continuous_and_charted_as_counts():
     refused = look(weekly(np.full(30, 7.25)))
     assert refused.verdict == "not_evaluated"
-    assert any("all 30 values are equal" in note for note in refused.notes)
+    assert "all 30 values are 7.25" in refused.reason
     counted = look(weekly(np.full(30, 37.0), quantity="low_contrast_spokes"))
     assert counted.verdict == "pass"
 
@@ -368,3 +368,27 @@ def test_nothing_depends_on_unit_or_scanner():
     np.testing.assert_allclose(
         [f.size * 1e-6 for f in one.findings], [f.size for f in other.findings], rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_quick_look_says_what_the_walk_says(seed):
+    """A fleet is screened: a series is quiet there exactly if its walk finds nothing."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(100, 2, int(rng.integers(3, 200)))
+    if seed % 3 == 0:
+        y[rng.integers(y.size) :] += rng.choice([2.0, 4.0, 8.0])
+    if seed % 5 == 0:
+        y[rng.integers(y.size)] += rng.choice([-15.0, 15.0])
+    if seed % 7 == 0:
+        y[rng.integers(y.size, size=3)] = np.nan
+    u = rng.uniform(0.5, 1.5, y.size) if seed % 2 else None
+    whole = look(weekly(y, uncertainty=u))
+    lean = look(weekly(y, uncertainty=u), detail=False)
+    assert lean.findings == whole.findings
+    assert (lean.verdict, lean.reason) == (whole.verdict, whole.reason)
+    if whole.segments and not whole.findings:
+        np.testing.assert_allclose(lean.segments[0].level, whole.segments[0].level)
+        np.testing.assert_allclose(lean.segments[0].sd, whole.segments[0].sd)
+        np.testing.assert_allclose(
+            lean.segments[0].level_interval, whole.segments[0].level_interval
+        )
