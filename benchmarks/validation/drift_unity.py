@@ -1,7 +1,8 @@
 """Public QA of low-field scanners: what the default rules find, with and without temperature.
 
 PSNR of 242 phantom sessions on 17 scanners (UNITY QA, MIT licence), with software and temperature.
-The rules were chosen on simulated histories and written down before (docs/decisions/drift-rules.md).
+The rules were chosen on simulated histories and written down before, in
+docs/decisions/drift-rules.md.
 
     QIQA_REAL_DATA=... python benchmarks/validation/drift_unity.py [--reduced]
 

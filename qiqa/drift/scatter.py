@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 __all__ = ["Growth", "grew", "growth"]
 
@@ -73,7 +73,7 @@ def growth(score: FloatArray, latest: int, earliest: int = 0) -> Growth | None:
     best = int(order[0])
     dof = int(count[best])
     ratio = math.sqrt(float(squares[best]) / dof)
-    ends = stats.chi2.ppf([0.975, 0.025], dof)
+    ends = special.chdtri(dof, np.array([0.025, 0.975]))
     interval = tuple(math.sqrt(float(squares[best]) / end) for end in ends)
     return Growth(
         begins=best + earliest,
