@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import fnmatch
 import functools
+import importlib
 import importlib.metadata
 import math
 import os
@@ -14,6 +15,7 @@ import re
 import shlex
 import subprocess
 import sys
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
 from qiqa.drift.baseline import BaselineProposal, Outlier
 from qiqa.drift.design import Proposal
+from qiqa.drift.rules import RULES
 from qiqa.fitting import fit_arrays
 from qiqa.fitting.engines import ENGINES
 from qiqa.io._table_columns import SETTINGS, known_columns
@@ -177,6 +180,85 @@ def test_the_example_of_a_model_file_works(tmp_path: Path, monkeypatch: pytest.M
     truth = np.linspace(30.0, 150.0, 50)
     maps = fit_arrays(1000 * np.exp(-locks[:, None] / truth), "t1rho", locks, noise_sd=None)
     assert np.allclose(maps.estimate("t1rho")[:, 0, 0], truth, rtol=1e-5)
+
+
+# --- rules of drift --------------------------------------------------------------------------
+
+SLOW_RULES = ("mewma",)
+"""Rules whose run length after a shift takes seconds."""
+
+
+@pytest.fixture(scope="module")
+def drift_pages() -> Iterator[types.ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS)
+        yield importlib.import_module("drift_pages")
+
+
+def _rule_page(name: str) -> str:
+    return _read(DOCS / "drift" / f"{name}.md")
+
+
+@pytest.mark.parametrize("name", RULES.names())
+def test_every_drift_rule_has_a_page_that_agrees_with_it(name: str) -> None:
+    rule, page = RULES.load(name), _rule_page(name)
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    wanted = ["Settings", "When not", "False alarms", "How long it runs", "Source"]
+    assert headings == wanted
+    assert f"Rule `{name}`." in page
+    assert f"| share of the false alarms | {rule.DEFAULT:g}" in page
+    alone = rule.TAKES in ("scores", "values")
+    assert (re.search(rf"qiqa drift --rules {name}\b", page) is not None) == alone
+    assert alone == ("```python" not in page or name in ("individuals", "nelson", "westgard"))
+    assert page.count("\n") < 100
+
+
+def test_the_table_of_drift_rules_is_complete() -> None:
+    takes = {"matrix": "several metrics", "groups": "a group of values"}
+    rows = _table(_read(DOCS / "drift" / "index.md"), "rule")
+    documented = {(row[0], row[3], row[4]) for row in rows if len(row) == 5}
+    assert documented == {
+        (f"[{name}]({name}.md)", takes.get(rule.TAKES, "one value"), f"{rule.DEFAULT:g}")
+        for name, rule in ((name, RULES.load(name)) for name in RULES.names())
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW_RULES else [])
+        for name in RULES.names()
+    ],
+)
+def test_pages_of_drift_rules_are_those_of_the_script(
+    name: str, drift_pages: types.ModuleType
+) -> None:
+    made = drift_pages.picture(name)
+    page = _rule_page(name)
+    # to bring the pages up to date: python docs/drift_pages.py
+    assert drift_pages.filled(page, drift_pages.block(made)) == page
+    image, _ = drift_pages.places(name)
+    _same_drawing(_read(image), drift_pages.svg(made))
+
+
+def _same_drawing(kept: str, made: str) -> None:
+    """Hold words against words, and places to a hundredth of a point where they can agree."""
+    number = r"-?\d+\.?\d*(?:e-?\d+)?"
+    assert re.findall(r"<text[^>]*>([^<]*)", kept) == re.findall(r"<text[^>]*>([^<]*)", made)
+    (version,) = re.findall(r"drift_pages.py, matplotlib (\S+?)<", kept)
+    if version != importlib.metadata.version("matplotlib"):
+        return  # another version lays out otherwise
+    assert re.sub(number, "0", kept) == re.sub(number, "0", made)
+    places = [np.array(re.findall(number, text), dtype=float) for text in (kept, made)]
+    np.testing.assert_allclose(*places, atol=0.01)
+
+
+@pytest.mark.parametrize("name", RULES.names())
+def test_examples_of_drift_rules_work(name: str) -> None:
+    for code in re.findall(r"```python\n(.*?)```", _rule_page(name), re.DOTALL):
+        said: dict[str, typing.Any] = {}
+        exec(code, said)  # noqa: S102 - the code of our own page
+        assert isinstance(said.get("found"), drift.Chart) or said["broken"] == ("1_2s", "R_4s")
 
 
 # --- command line ----------------------------------------------------------------------------
@@ -513,5 +595,5 @@ def test_no_page_names_a_private_place(page: Path) -> None:
 
 
 def test_pictures_are_small() -> None:
-    large = [p.name for p in (DOCS / "images").iterdir() if p.stat().st_size > 300_000]
+    large = [p.name for p in (DOCS / "images").rglob("*") if p.stat().st_size > 300_000]
     assert not large
