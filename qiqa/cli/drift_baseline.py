@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
+import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
@@ -18,7 +21,7 @@ from qiqa.core.errors import UsageError
 if TYPE_CHECKING:
     from qiqa.drift.baseline import BaselineProposal
 
-__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
+__all__ = ["EPILOG", "OPERANDS", "Options", "approval", "arguments", "command"]
 
 SCHEMA = "qiqa.baseline/1"
 OPERANDS = "--scanner NAME"
@@ -148,15 +151,25 @@ def _propose(proposal: BaselineProposal, options: Options) -> int:
     for text in proposal.unsteady[:_MOST]:
         say(f"!  not steady: a step of {text}", style="yellow", to_error=to_error)
     days = sorted({one.at.date() for one in proposal.outliers})
-    out = " ".join(f'--leave-out "{day}=WHY"' for day in days[:3])
-    given = [
-        f'--{name} "{value}"'
-        for name in ("store", "scanner", "name", "first", "last")
-        if (value := getattr(options, name)) is not None
-    ]
-    words = " ".join(part for part in (*given, out, '--approve --reason "WHY"') if part)
-    say(f"to approve: qiqa drift baseline {words}", to_error=to_error)
+    say(f"to approve: {approval(proposal.scanner, options, days)}", to_error=to_error)
     return status.PASS
+
+
+def approval(scanner: str, options: Options, days: Sequence[dt.date]) -> str:
+    """Return the command line that approves what was shown.
+
+    Names come from headers: what a shell would run in one is quoted so that it does not.
+    """
+    given = [("store", options.store), ("scanner", scanner), ("name", options.name)]
+    given += [("first", options.first), ("last", options.last)]
+    words = [f"--{name} {_quoted(value)}" for name, value in given if value is not None]
+    words += [f'--leave-out "{day}=WHY"' for day in days[:3]]
+    return " ".join(["qiqa drift baseline", *words, '--approve --reason "WHY"'])
+
+
+def _quoted(text: str) -> str:
+    # double quotes are what all shells know; they do not stop $, ` and "
+    return f'"{text}"' if re.fullmatch(r"[\w .,:/+-]+", text) else shlex.quote(text)
 
 
 def _span(proposal: BaselineProposal) -> str:

@@ -24,7 +24,7 @@ from qiqa.drift.levels import levels
 from qiqa.drift.outcome import Found, Outcome, Piece
 from qiqa.drift.policy import Policy, Share
 from qiqa.drift.preparing import Prepared, prepare
-from qiqa.drift.ruling import Ruling, ruling_of
+from qiqa.drift.ruling import SINGLE, Ruling, ruling_of
 from qiqa.drift.scatter import grew, growth
 from qiqa.drift.screening import quiet_state
 from qiqa.drift.walking import Walk
@@ -290,11 +290,33 @@ class _Watch:
 
 
 def _first_signal(charts: Sequence[Chart], first: int, after: int) -> _Signal | None:
-    """Return the earliest signal, from exam `after` on, of a rule that saw more than one exam."""
+    """Return the earliest signal, from exam `after` on, of more than one exam."""
     found = [
-        _Signal(chart.rule, first + int(at))
+        _Signal(chart.rule, first + at)
         for chart in charts
-        for at, since in zip(chart.signals, chart.since, strict=True)
-        if since < at and first + int(at) >= after
+        for at, since in (
+            *zip(chart.signals.tolist(), chart.since.tolist(), strict=True),
+            *_in_a_row(chart),
+        )
+        if since < at and first + at >= after
     ]
     return min(found, key=lambda signal: signal.at, default=None)
+
+
+def _in_a_row(chart: Chart) -> list[tuple[int, int]]:
+    """Return the last and first of every three exams in a row off their place on one side.
+
+    Three in a row are a shift, whatever the rules of shifts say: where one exam is all that an
+    epoch has from before, ranks cannot tell which of the two levels is the odd one, and what is off
+    is not learnt from, so that every exam would be called a spike for good. By chance it happens
+    less often than one exam off does by its third power.
+    """
+    if chart.rule != SINGLE:
+        return []
+    place = np.cumsum(np.isfinite(chart.curves[0].value))  # exams that are left out part no row
+    at, side = chart.signals, chart.directions
+    return [
+        (int(at[i + 2]), int(at[i]))
+        for i in range(at.size - 2)
+        if place[at[i + 2]] - place[at[i]] == 2 and side[i] == side[i + 1] == side[i + 2]
+    ]

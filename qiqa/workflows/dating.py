@@ -13,7 +13,7 @@ from qiqa.core.drift import TimeSeries
 
 __all__ = ["clock_notes", "last_before", "up_to"]
 
-_SLACK = dt.timedelta(days=1)
+_SLACK = np.timedelta64(1, "D")
 """Clocks of other time zones are up to a day ahead."""
 
 
@@ -25,7 +25,7 @@ def up_to(
     One exam dated 2099 would be the newest for good: every level would be judged by it, and every
     exam until then would count as missed.
     """
-    end = np.datetime64(now + _SLACK, "us")
+    end = np.datetime64(now, "us") + _SLACK
     kept = []
     ahead: dict[str, set[dt.datetime]] = {}
     for one in series:
@@ -46,7 +46,7 @@ def up_to(
 
 def last_before(series: Sequence[TimeSeries], now: dt.datetime) -> dt.datetime:
     """Return the time of the last exam that is not dated ahead of `now`; `now` without one."""
-    end = np.datetime64(now + _SLACK, "us")
+    end = np.datetime64(now, "us") + _SLACK
     last = [one.at[one.at < end][-1] for one in series if one.at[0] < end]
     if not last:
         return now

@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from qiqa.core.drift import DriftFinding, Kind, TimeSeries
+from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
 from qiqa.core.errors import UsageError
 from qiqa.drift.policy import Policy
 from qiqa.workflows import watching
@@ -226,6 +226,26 @@ def test_a_chart_that_breaks_is_refused_and_the_others_stand(monkeypatch):
 def test_a_rule_that_is_none_is_wrong_for_all():
     with pytest.raises(UsageError, match="nope"):
         look(series(noise(30)), policy=Policy(rules=("nope",)))
+
+
+# --- events beside changes -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("quantity", ["snr", "integral_uniformity"])
+@pytest.mark.parametrize("between", [0, 1, 2, 3, 5])
+def test_a_step_is_found_however_few_exams_after_an_event(quantity, between):
+    # by ranks alone, one exam after the event is the odd one and all that follow are usual
+    step = np.where(np.arange(40) < 29, 0.0, -8.0)
+    unit = "%" if quantity == "integral_uniformity" else "1"
+    one = series(90.0 + 0.4 * (noise(40, level=0.0) + step), quantity=quantity, unit=unit)
+    at = now(29 - between) - dt.timedelta(days=3)
+    event = ServiceEvent(at=at, scanner="A", kind="service", text="amplifier")
+    (found,) = findings(look(one, records=Records(events=(event,))))
+    assert (found.kind, found.verdict) == (Kind.STEP, "tolerance")
+    assert found.causes == (() if between else ("service: amplifier",))
+    assert found.size == pytest.approx(-3.2, abs=0.6)
+    assert found.date_interval[0] < now(29) - dt.timedelta(days=6)
+    assert found.date_interval[1] >= now(29)
 
 
 # --- dates -----------------------------------------------------------------------------------
