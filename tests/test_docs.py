@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import datetime as dt
 import fnmatch
 import functools
 import importlib
@@ -25,12 +26,17 @@ import pytest
 from qiqa.cli import status
 from qiqa.cli.app import run
 from qiqa.core import arrangement, certificate, cylinder, drift, phantom, protocol, registry
+from qiqa.core.drift_payload import drift_payload
 from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
+from qiqa.drift.baseline import BaselineProposal, Outlier
+from qiqa.drift.design import Proposal
 from qiqa.drift.rules import RULES
 from qiqa.fitting import fit_arrays
 from qiqa.fitting.engines import ENGINES
+from qiqa.io._table_columns import SETTINGS, known_columns
 from qiqa.io.definitions import load_protocol, names
+from qiqa.io.history_table import REQUIRED
 from qiqa.measure import FAMILIES
 from qiqa.models import MODELS
 from qiqa.store import schema
@@ -41,8 +47,9 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMANDS = (
-    "qc", "map", "index", "demo", "history", "simulate", "simulate history", "phantoms",
-    "protocols", "warmup", "drift", "drift design",
+    "qc", "map", "index", "demo", "drift", "drift baseline", "drift alarms", "drift acknowledge",
+    "drift design", "history", "history event", "simulate", "simulate history", "phantoms",
+    "protocols", "warmup",
 )  # fmt: skip
 
 
@@ -398,6 +405,90 @@ def test_records_are_complete() -> None:
         assert set(re.findall(r"`(\w+)`", rows[key])) == expected | nested | set(words)
 
 
+def _fields(noun: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(noun)}
+
+
+def test_the_json_of_drift_is_complete() -> None:
+    text = _section(_read(DOCS / "schemas.md"), "## JSON of scanners watched: qiqa.drift/1")
+    finding = drift.DriftFinding(
+        scanner="A", name="snr", quantity="snr", kind=drift.Kind.STEP, rule="cusum", date=None,
+        date_interval=None, verdict="tolerance",
+    )  # fmt: skip
+    summary = drift.ScannerSummary(
+        scanner="A", label="", verdict="tolerance", findings=(finding,), charted=1, learning=0,
+        exams=1, last_exam=None,
+    )  # fmt: skip
+    fleet = drift.FleetState(
+        now=dt.datetime(2026, 1, 5), scanners=(summary,), false_alarms_per_year=1.0
+    )
+    payload = drift_payload(fleet, [finding])
+    top, *_ = text.split("### ")
+    assert [row[0] for row in _table(top, "key")] == [f"`{key}`" for key in payload]
+    for name, rows in (("scanners", payload["scanners"]), ("findings", payload["findings"])):
+        listed = _table(_section(text, f"### Each of {name}"), "key")
+        assert {key for row in listed for key in re.findall(r"`(\w+)`", row[0])} == set(rows[0])
+    kinds, states = (
+        next(row[1] for row in listed if f"`{key}`" in row[0]) for key in ("kind", "state")
+    )
+    assert set(re.findall(r"`(\w+)`", kinds)) == set(drift.Kind)
+    assert set(re.findall(r"`(\w+)`", states)) == {"new", *drift.AlarmState}
+    assert _fields(drift.Forecast) <= set(re.findall(r"`(\w+)`", listed[-1][1]))
+
+
+@pytest.mark.parametrize(
+    ("heading", "noun"),
+    [
+        ("## JSON of a proposed baseline: qiqa.baseline/1", BaselineProposal),
+        ("## JSON of alarms: qiqa.alarms/1", drift.Alarm),
+        ("## JSON of events: qiqa.events/1", drift.ServiceEvent),
+        ("## JSON of designs: qiqa.design/1", Proposal),
+    ],
+)
+def test_the_json_of_what_belongs_to_drift_is_complete(heading: str, noun: type) -> None:
+    rows = _table(_section(_read(DOCS / "schemas.md"), heading), "key")
+    listed = [key for row in rows for key in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(listed) == sorted(_fields(noun))
+    nested = {"outliers": Outlier, "decisions": drift.AlarmDecision}
+    for key, content in rows:
+        if inner := nested.get(key.strip("`")):
+            assert set(re.findall(r"`(\w+)`", content)) == _fields(inner)
+
+
+def test_columns_of_a_table_are_those_that_are_read() -> None:
+    text = _section(_read(DOCS / "drift.md"), "## Values from a table")
+    rows = _table(text, "column")
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert set(REQUIRED) <= named
+    assert set(SETTINGS) <= named
+    assert {name for name in named if name not in known_columns()} == set()
+
+
+def test_the_example_of_drift_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = _read(DOCS / "drift.md")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    simulate, look = (
+        shlex.split(line)[1:]
+        for line in re.findall(
+            r"^    (qiqa .*)$", _section(page, "## Try it without a scanner"), re.M
+        )
+    )
+    assert run(simulate) == 0
+    capsys.readouterr()
+    assert run(look) == 3
+    for line in capsys.readouterr().out.splitlines():
+        assert not line or f"    {line.rstrip()}\n" in page
+    table = re.search(r"```text\n(Site;.*?)```", page, re.DOTALL)
+    assert table
+    Path("qc.csv").write_text(table[1], encoding="utf-8")
+    (words,) = re.findall(r"^    qiqa (drift --table qc.csv .*)$", page, re.MULTILINE)
+    assert run([*shlex.split(words), "--no-pages"]) == 5
+    assert "MR 1: PSNR: 2 usable exams" in capsys.readouterr().out
+
+
 def test_tables_are_complete() -> None:
     text = _section(_read(DOCS / "schemas.md"), "## Database")
     listed = re.findall(r"`(\w+)`", text.split("Tables", 1)[1].split(".", 1)[0])
@@ -466,6 +557,7 @@ def test_finding_codes_are_complete() -> None:
         r'\.unreadable\([^\n]*, "(\w+)"\)',
         r'code="\w+" if \w+ else "(\w+)"',
         r'"(artifact_\w+)"',
+        r'\.(?:tell|note)\(\s*"(\w+)"',
     )
     used = {code for pattern in patterns for code in re.findall(pattern, source)}
     used |= {f"{what}_replaced" for what in re.findall(r'_replaced\(\s*"(\w+)"', source)}

@@ -23,6 +23,8 @@ FloatArray = NDArray[np.float64]
 _COVERAGE = 0.95
 _OF_MIXTURE = 0.998
 """Part of a mixture that its interval is computed from: the rest has no say in the third digit."""
+_NEARLY_NORMAL = 40
+"""Degrees of freedom from which a t distribution is taken for a normal one of equal 95 % points."""
 _PRIOR = {"step": 0.0, "trend": -math.log(3.0)}
 """Logarithm of how likely a kind is beforehand: what is repaired, upgraded or knocked steps, and
 early in a change the two look alike."""
@@ -68,6 +70,7 @@ def likeliest_change(
     *,
     sd: float = math.nan,
     dof: int = 0,
+    earliest: int = 1,
     latest: int | None = None,
     only: str | None = None,
     intervals: bool = True,
@@ -84,27 +87,43 @@ def likeliest_change(
         (n,) times, ascending; slopes are per unit of it.
     sd, dof
         What is known of the SD of one value from elsewhere, and on how many degrees of freedom.
-    latest
-        Last exam that can be the first changed one; None: the last one.
+    earliest, latest
+        First and last exam that can be the first changed one; None: the last one.
     only
         `step` or `trend`, to fit one kind; None lets the evidence decide.
     intervals
         False leaves out those of size and slope, which cost most of the time.
     """
     n = y.size
-    if n < 3 or n - 2 + dof < 1:
+    if n < 3 or n - 2 + dof < 1 or (latest or n - 1) < earliest:
         return None
     known = dof * sd * sd if dof > 0 else 0.0
     fits = {
-        kind: _fit(kind, y, 1.0 / variance, time, known, n - 2 + dof, latest or n - 1)
+        kind: _fit(
+            kind,
+            y,
+            1.0 / variance,
+            time,
+            known,
+            n - 2 + dof,
+            range(earliest, (latest or n - 1) + 1),
+        )
         for kind in ("step", "trend")
         if only in (None, kind)
     }
-    evidence = {k: float(special.logsumexp(f.log_evidence)) + _PRIOR[k] for k, f in fits.items()}
+    evidence = {k: _log_of_sum(f.log_evidence) + _PRIOR[k] for k, f in fits.items()}
     kind = max(evidence, key=lambda k: evidence[k])
     others = [value for other, value in evidence.items() if other != kind]
     odds = 1.0 if not others else 1.0 / (1.0 + math.exp(min(others[0] - evidence[kind], 0.0)))
-    return _summary(kind, fits[kind], n - 2 + dof, odds, intervals=intervals)
+    return _summary(
+        kind, fits[kind], n - 2 + dof, odds, first=max(earliest, 1), intervals=intervals
+    )
+
+
+def _log_of_sum(logs: FloatArray) -> float:
+    """Return the logarithm of a sum of exponentials."""
+    top = float(logs.max())
+    return top + math.log(float(np.exp(logs - top).sum()))
 
 
 def _fit(
@@ -114,36 +133,35 @@ def _fit(
     time: FloatArray,
     known: float,
     dof: int,
-    latest: int,
+    places: range,
 ) -> _Fit:
-    """Fit level and size at every beginning 1 ... latest, weighted least squares."""
-    n = y.size
-    begins = np.arange(1, min(latest, n - 1) + 1)
+    """Fit level and size at every beginning of `places`, weighted least squares."""
+    begins = np.arange(max(places.start, 1), min(places.stop, y.size))
+    total, mean_y = float(w.sum()), float(w @ y) / float(w.sum())
+    about = w * (y - mean_y)
     if kind == "step":
-        column = (np.arange(n)[None, :] >= begins[:, None]).astype(np.float64)
         per_size = np.ones(begins.size)
+        after = total - np.cumsum(w)[begins - 1]
+        scc = after * (total - after) / total
+        scy = -np.cumsum(about)[begins - 1]
     else:
         # the ramp leaves the level at the exam before the first changed one and is 1 at the end
         length = np.maximum(time[-1] - time[begins - 1], 1e-12)
-        column = np.clip((time[None, :] - time[begins - 1][:, None]) / length[:, None], 0.0, None)
         per_size = 1.0 / length
-    total = w.sum()
-    mean_c = column @ w / total
-    mean_y = float(w @ y) / total
-    centered = column - mean_c[:, None]
-    scc = np.einsum("bn,bn,n->b", centered, centered, w)
-    scy = centered @ (w * (y - mean_y))
+        column = np.maximum((time[None, :] - time[begins - 1][:, None]) / length[:, None], 0.0)
+        scc = (column * column) @ w - (column @ w) ** 2 / total
+        scy = column @ about
     usable = scc > 1e-12
     safe = np.where(usable, scc, 1.0)
     size = scy / safe
-    rss = float(w @ (y - mean_y) ** 2) - scy * size + known
+    rss = float(about @ (y - mean_y)) - scy * size + known
     rss = np.maximum(rss, 1e-300)
     log_evidence = -0.5 * np.log(total * safe) - 0.5 * dof * np.log(rss)
     log_evidence[~usable] = -np.inf
     return _Fit(log_evidence, size, np.sqrt(rss / dof / safe), per_size)
 
 
-def _summary(kind: str, fit: _Fit, dof: int, odds: float, *, intervals: bool) -> Change:
+def _summary(kind: str, fit: _Fit, dof: int, odds: float, *, first: int, intervals: bool) -> Change:
     weight = np.exp(fit.log_evidence - fit.log_evidence.max())
     weight /= weight.sum()
     order = np.argsort(-weight, kind="stable")
@@ -157,9 +175,9 @@ def _summary(kind: str, fit: _Fit, dof: int, odds: float, *, intervals: bool) ->
         slopes = _mixture(weight, fit.size * fit.per_size, fit.error * fit.per_size, dof)
     return Change(
         kind=kind,
-        begins=best + 1,
-        earliest=int(kept.min()) + 1,
-        latest=int(kept.max()) + 1,
+        begins=best + first,
+        earliest=int(kept.min()) + first,
+        latest=int(kept.max()) + first,
         size=float(weight @ fit.size),
         interval=sizes,
         probability=odds,
@@ -182,9 +200,14 @@ def _mixture(
     reach = float(special.stdtrit(dof, 1.0 - 1e-6))
     span = float((center - reach * error).min()), float((center + reach * error).max())
 
+    normal = dof > _NEARLY_NORMAL
+    wider = error * (float(special.stdtrit(dof, 0.975)) / 1.959964 if normal else 1.0)
+
     def end(tail: float) -> float:
         def excess(x: float) -> float:
-            return float(weight @ special.stdtr(dof, (x - center) / error)) - tail
+            z = (x - center) / wider
+            below = special.ndtr(z) if normal else special.stdtr(dof, z)
+            return float(weight @ below) - tail
 
         near = sorted((mean, mean + (10.0 if tail > 0.5 else -10.0) * sd))
         inside = excess(near[0]) < 0.0 < excess(near[1])

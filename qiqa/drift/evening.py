@@ -12,18 +12,11 @@ from numpy.typing import NDArray
 from scipy import special
 
 from qiqa.kernels.ranks import sequential_ranks
+from qiqa.kernels.whiten import whiten
 
 __all__ = ["rank_scores", "whitened"]
 
 FloatArray = NDArray[np.float64]
-_PRIOR_PHI = 0.2
-_PRIOR_EXAMS = 20
-"""Resemblance that is taken for usual until a series' own history says otherwise, and how many
-exams that counts for. Without it the CUSUM of a new series that has 0.2 false-alarms three times
-too often."""
-_LAG = 10
-"""The latest exams have no say in it: a shift makes exams resemble each other."""
-_MOST = 0.8
 
 
 def whitened(score: FloatArray) -> FloatArray:
@@ -33,18 +26,7 @@ def whitened(score: FloatArray) -> FloatArray:
     never below 0. A shift of 1 SD becomes one of sqrt((1 - phi) / (1 + phi)): what resembles the
     exam before says less that is new.
     """
-    known = np.flatnonzero(~np.isnan(score))
-    z = score[known]
-    if z.size < 2:
-        return score
-    phi = np.full(z.size, _PRIOR_PHI)
-    if z.size > _LAG + 1:
-        products = np.cumsum(z[1:] * z[:-1])[:-_LAG] + _PRIOR_PHI * _PRIOR_EXAMS
-        count = np.arange(1, z.size)[:-_LAG] + _PRIOR_EXAMS
-        phi[1 + _LAG :] = np.clip(products / count, 0.0, _MOST)
-    made = score.copy()
-    made[known[1:]] = (z[1:] - phi[1:] * z[:-1]) / np.sqrt(1.0 - phi[1:] ** 2)
-    return made
+    return whiten(np.ascontiguousarray(score))
 
 
 def rank_scores(score: FloatArray) -> FloatArray:

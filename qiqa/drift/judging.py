@@ -12,7 +12,7 @@ from qiqa.core.drift import Bounds, DriftFinding
 if TYPE_CHECKING:
     from qiqa.drift.outcome import Outcome
 
-__all__ = ["WORST_FIRST", "outside", "verdict", "worst"]
+__all__ = ["FEWEST_EXAMS", "WORST_FIRST", "outside", "reason", "verdict", "worst"]
 
 WORST_FIRST = ("action", "tolerance", "not_evaluated", "pass")
 
@@ -37,8 +37,18 @@ def verdict(outcome: Outcome, found: Sequence[DriftFinding]) -> str:
     if found and worst([f.verdict for f in found]) in ("action", "tolerance"):
         return worst([f.verdict for f in found])
     scored = int(np.isfinite(outcome.prediction.score).sum())
-    return "pass" if scored and outcome.prediction.learned.sum() >= _FEWEST else "not_evaluated"
+    return (
+        "pass" if scored and outcome.prediction.learned.sum() >= FEWEST_EXAMS else "not_evaluated"
+    )
 
 
-_FEWEST = 5
+def reason(learned: int) -> str:
+    """Return why nothing is said of a series that is charted: how many exams are missing."""
+    if learned >= FEWEST_EXAMS:
+        return f"none of its {learned} usable exams can be predicted from those before it"
+    exams = "1 usable exam" if learned == 1 else f"{learned} usable exams"
+    return f"{exams}: {FEWEST_EXAMS - learned} more before it can be called in control"
+
+
+FEWEST_EXAMS = 5
 """Exams before "in control" is said at all."""

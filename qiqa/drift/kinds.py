@@ -87,6 +87,8 @@ def kind_of(quantity: str, value: FloatArray) -> str:
     if name in _BOUNDED:
         return "bounded"
     finite = value[np.isfinite(value)]
+    if len(set(finite[: 2 * _FEW + 1].tolist())) > _FEW:
+        return "continuous"  # as most are
     different = np.unique(finite).size
     if 1 < different <= _FEW and finite.size >= 2 * different and finite.size >= 10:
         whole = bool(np.all(finite == np.round(finite)))

@@ -76,10 +76,12 @@ def levels(walk: Walk, learned: NDArray[np.bool_]) -> Levels:
     cov = np.full((design.shape[1], design.shape[1]), np.nan)
     dof, sd = 0, np.nan
     if used.size:
-        inverse = np.linalg.pinv(a.T @ a)
-        solution = inverse @ (a.T @ b)
+        u, s, vt = np.linalg.svd(a, full_matrices=False)
+        told = s > 1e-10 * s[0]
+        back = vt[told].T / s[told]
+        inverse, solution = back @ back.T, back @ (u[:, told].T @ b)
         residual = b - a @ solution
-        dof = int(used.size - np.linalg.matrix_rank(a))
+        dof = int(used.size - told.sum())
         variance = (float(residual @ residual) / dof if dof > 0 else np.nan) + prepared.floor**2
         sd = float(np.sqrt(variance))
         estimate[present] = solution

@@ -17,10 +17,10 @@ from qiqa.drift.evening import rank_scores, whitened
 from qiqa.drift.policy import Share
 from qiqa.drift.rules import RULES
 
-__all__ = ["Ruling"]
+__all__ = ["ONE_EXAM", "SINGLE", "Ruling", "ruling_of"]
 
 FloatArray = NDArray[np.float64]
-_ONE_EXAM = 3.0
+ONE_EXAM = 3.0
 """Score that one exam counts for at most where scatter is judged: it must not look like scatter."""
 SINGLE = "individuals"
 """The rule of single exams; what is beyond its limits is not learnt from."""
@@ -31,6 +31,8 @@ class Ruling:
 
     Attributes
     ----------
+    settings
+        Rule -> its settings.
     widest
         Score from which a single exam is a spike: not learnt from, and counted by the other rules
         only up to here, so that one bad exam is not taken for a shift. Infinite without the rule of
@@ -52,6 +54,7 @@ class Ruling:
                     hint="use it from Python on your groups or metrics; see its page in docs/drift",
                 )
         single = self._every.get(SINGLE)
+        self.settings = {rule: _settings(rule, every) for rule, every in self._every.items()}
         self.widest = np.inf if single is None else -float(special.ndtri(0.5 / single))
 
     def charts(
@@ -82,8 +85,8 @@ class Ruling:
         clipped = np.clip(score, -self.widest, self.widest)
         even = whitened(clipped if kind == "continuous" else rank_scores(clipped))
         made = []
-        for rule, every in self._every.items():
-            module = RULES.load(rule)
+        for rule, own in self.settings.items():
+            settings, module = own, RULES.load(rule)
             if kind != "continuous" and "variance" in module.FINDS:
                 continue
             if rule == SINGLE:
@@ -91,8 +94,7 @@ class Ruling:
             elif module.TAKES == "values":
                 x = residual()
             else:
-                x = np.clip(even, -_ONE_EXAM, _ONE_EXAM) if "variance" in module.FINDS else even
-            settings = _settings(rule, every)
+                x = np.clip(even, -ONE_EXAM, ONE_EXAM) if "variance" in module.FINDS else even
             if tie > 0.0 and hasattr(settings, "tie"):
                 settings = dataclasses.replace(settings, tie=tie)
             made.append(module.chart(x, settings))
@@ -102,3 +104,9 @@ class Ruling:
 @functools.lru_cache(maxsize=4096)
 def _settings(rule: str, every: float) -> Any:
     return RULES.load(rule).parameters(every)
+
+
+@functools.lru_cache(maxsize=256)
+def ruling_of(shares: tuple[Share, ...]) -> Ruling:
+    """Return the rules of some shares; scanners with equally many series share them."""
+    return Ruling(shares)

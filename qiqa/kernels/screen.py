@@ -1,4 +1,4 @@
-"""One pass over a series: does any of the default rules see anything?"""
+"""One pass over a series: whether any of the default rules sees anything."""
 
 from __future__ import annotations
 

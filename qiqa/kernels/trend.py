@@ -56,6 +56,15 @@ def _inflation(y: FloatArray, first: int, last: int) -> float:
 
 
 @kernel
+def _below_less_above(values: FloatArray, one: float, tie: float) -> int:
+    """Return how many values are below one, less those above it."""
+    count = 0
+    for i in range(values.size):  # without a branch: the compiler takes four at a time
+        count += int(one - values[i] > tie) - int(values[i] - one > tie)
+    return count
+
+
+@kernel
 def mann_kendall(y: FloatArray, window: int, least: int, tie: float) -> FloatArray:
     """Return the standardized S of the last `window` values at each exam.
 
@@ -81,11 +90,9 @@ def mann_kendall(y: FloatArray, window: int, least: int, tie: float) -> FloatArr
     first = 0
     for t in range(n):
         if t - first >= window:  # drop the oldest: its signs leave S
-            for i in range(first + 1, t):
-                s -= 1 if y[i] > y[first] + tie else (-1 if y[i] < y[first] - tie else 0)
+            s += _below_less_above(y[first + 1 : t], y[first], tie)
             first += 1
-        for i in range(first, t):
-            s += 1 if y[t] > y[i] + tie else (-1 if y[t] < y[i] - tie else 0)
+        s += _below_less_above(y[first:t], y[t], tie)
         m = t - first + 1
         if m >= least:
             variance = m * (m - 1) * (2 * m + 5) / 18.0

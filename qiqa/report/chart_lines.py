@@ -166,7 +166,7 @@ def _spec_labels(state: SeriesState, frame: Frame) -> list[tuple[float, str, str
             if not math.isfinite(end):
                 continue
             where = "" if frame.holds(end) else (" ↑" if end > frame.high else " ↓")
-            words = f"{names[kind]} {plain_number(end)}{where}"
+            words = f"{names[kind]} {plain_number(end, 6)}{where}"
             made.append((frame.y(end), words, f"d-spec-{kind}-text"))
     return made
 

@@ -7,6 +7,7 @@ import string
 from collections.abc import Mapping, Sequence
 
 from qiqa.core.drift import DriftFinding, Kind, SeriesState, ServiceEvent
+from qiqa.report.drift_names import Key, finding_key
 from qiqa.report.drift_text import day
 from qiqa.report.svg import line, number, text
 from qiqa.report.time_frame import Frame, day_number, day_numbers
@@ -21,6 +22,8 @@ FONT = 12.5
 _ROWS = 3
 _LETTER_WIDTH = 0.58
 _LONGEST = 34
+_CROWD = 8
+"""Marks from which on events have their letter only, so that changes keep their words."""
 _EDGE = 1135.0
 """Where a label has to end."""
 
@@ -40,7 +43,7 @@ class Mark:
 
 
 def marks(
-    state: SeriesState, events: Sequence[ServiceEvent], numbers: Mapping[int, int]
+    state: SeriesState, events: Sequence[ServiceEvent], numbers: Mapping[Key, int]
 ) -> list[Mark]:
     """Return what happened to a series, oldest first.
 
@@ -51,7 +54,7 @@ def marks(
     events
         What was done to the scanner; those outside the exams are left out.
     numbers
-        `id` of a finding -> its number on the page.
+        Key of a finding -> its number on the page.
     """
     days = day_numbers(state.series.at)
     if days.size == 0:
@@ -75,7 +78,11 @@ def marks(
         Mark(tag=tag, words=words, when=date, day=when, kind=kind)
         for tag, (when, date, kind, words) in zip(_tags(len(found)), found, strict=True)
     ]
-    changes = [_change(f, numbers[id(f)]) for f in state.findings if id(f) in numbers and f.date]
+    changes = [
+        _change(f, numbers[finding_key(f)])
+        for f in state.findings
+        if finding_key(f) in numbers and f.date
+    ]
     return sorted([*made, *changes], key=lambda mark: mark.day)
 
 
@@ -125,7 +132,8 @@ def verticals(found: Sequence[Mark], frame: Frame, foot: float) -> str:
     placed: list[tuple[float, float, int]] = []
     for mark in sorted(found, key=lambda m: m.day, reverse=True):
         x = frame.x(mark.day)
-        label, row = _placed(mark, x, placed)
+        brief = len(found) > _CROWD and mark.kind != "change"
+        label, row = _placed(mark, x, placed, brief=brief)
         top = frame.top - 3.0
         if label:
             base = frame.top - 6.0 - 15.0 * row
@@ -135,10 +143,13 @@ def verticals(found: Sequence[Mark], frame: Frame, foot: float) -> str:
     return "".join(parts)
 
 
-def _placed(mark: Mark, x: float, placed: list[tuple[float, float, int]]) -> tuple[str, int]:
+def _placed(
+    mark: Mark, x: float, placed: list[tuple[float, float, int]], *, brief: bool
+) -> tuple[str, int]:
     """Return the longest label that fits and its row; books the room in `placed`."""
     words = mark.words if len(mark.words) <= _LONGEST else mark.words[: _LONGEST - 1] + "…"
-    for label in (f"{mark.tag} {words}", mark.tag):
+    labels = [mark.tag] if brief else [f"{mark.tag} {words}", mark.tag]
+    for label in labels:
         end = x + _LETTER_WIDTH * FONT * len(label) + 9.0
         # above every mark whose line or label it would meet
         row = max((r + 1 for start, stop, r in placed if start < end and stop > x), default=0)

@@ -12,6 +12,7 @@ from qiqa.core.drift import Chart, SeriesState, ServiceEvent
 from qiqa.report.chart_lines import control, fan, gutter, levels, specification
 from qiqa.report.chart_marks import BARE, LANE, Mark, bands, marks, verticals
 from qiqa.report.chart_points import dots
+from qiqa.report.drift_names import Key
 from qiqa.report.numbers import plain_number, unit_text
 from qiqa.report.svg import line, nice_ticks, path, text, wrap
 from qiqa.report.time_frame import Frame, date_ticks, day_number, day_numbers, value_range
@@ -32,7 +33,7 @@ FloatArray = NDArray[np.float64]
 def control_chart(
     state: SeriesState,
     events: Sequence[ServiceEvent] = (),
-    numbers: Mapping[int, int] | None = None,
+    numbers: Mapping[Key, int] | None = None,
     *,
     titles: bool = True,
 ) -> str:
@@ -45,7 +46,7 @@ def control_chart(
     events
         What was done to the scanner.
     numbers
-        `id` of a finding -> its number on the page; others are not marked.
+        Key of a finding -> its number on the page; others are not marked.
     titles
         Whether each point says date and value to the mouse; without, the drawing is small.
     """

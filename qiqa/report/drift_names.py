@@ -19,9 +19,10 @@ from qiqa.core.drift import (
 from qiqa.report.shown import SHOWN
 from qiqa.report.wording import wording
 
-__all__ = ["finding_shown", "scanner_shown", "series_shown", "spoken"]
+__all__ = ["Key", "finding_key", "finding_shown", "scanner_shown", "series_shown", "spoken"]
 
 FloatArray = NDArray[np.float64]
+Key = tuple[object, ...]
 _ABBREVIATIONS = ("adc", "t1", "t2", "pd", "snr", "cnr")
 
 
@@ -41,22 +42,27 @@ def spoken(item: TimeSeries | DriftFinding) -> str:
     return f"{words}, {told}" if item.slice and told not in words else words
 
 
-def scanner_shown(state: ScannerState) -> ScannerState:
-    """Return a scanner with everything in the unit that people read.
+def finding_key(finding: DriftFinding) -> Key:
+    """Return what tells one finding of a scanner from another, whatever became of its alarm."""
+    return (
+        finding.series_key,
+        finding.name,
+        finding.insert,
+        finding.slice,
+        finding.role,
+        finding.kind,
+        finding.rule,
+        finding.date,
+        finding.signalled,
+    )
 
-    A finding stays one object where the scanner and its series share it.
-    """
-    made: dict[int, DriftFinding] = {}
-    for finding in (*state.findings, *(f for s in state.series for f in s.findings)):
-        if id(finding) not in made:
-            made[id(finding)] = finding_shown(finding)
+
+def scanner_shown(state: ScannerState) -> ScannerState:
+    """Return a scanner with everything in the unit that people read."""
     return dataclasses.replace(
         state,
-        findings=tuple(made[id(f)] for f in state.findings),
-        series=tuple(
-            dataclasses.replace(series_shown(s), findings=tuple(made[id(f)] for f in s.findings))
-            for s in state.series
-        ),
+        findings=tuple(finding_shown(f) for f in state.findings),
+        series=tuple(series_shown(s) for s in state.series),
     )
 
 

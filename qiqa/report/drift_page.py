@@ -17,7 +17,7 @@ from qiqa.report.chart_marks import Mark, marks
 from qiqa.report.chart_points import drawn_values
 from qiqa.report.control_chart import control_chart
 from qiqa.report.drift_legend import legend
-from qiqa.report.drift_names import scanner_shown, spoken
+from qiqa.report.drift_names import Key, finding_key, scanner_shown, spoken
 from qiqa.report.drift_spark import spark
 from qiqa.report.drift_text import day, forecast_text, level_text, standing
 from qiqa.report.files import write_whole
@@ -103,12 +103,18 @@ def render_scanner(
     """
     state = scanner_shown(state)
     tasks = drift_tasks.tasks(state)
-    numbers = {id(task.finding): task.number for task in tasks}
-    urgent = {id(task.finding) for task in tasks}
+    numbers = {finding_key(task.finding): task.number for task in tasks}
     units = drift_tasks.phantoms(state)
-    loud = [s for s in state.series if any(id(f) in urgent for f in s.findings)]
-    quiet = [s for s in state.series if not any(id(f) in urgent for f in s.findings)]
-    loud.sort(key=lambda s: min(numbers[id(f)] for f in s.findings if id(f) in numbers))
+    first = [
+        min((numbers.get(finding_key(f), math.inf) for f in s.findings), default=math.inf)
+        for s in state.series
+    ]
+    loud = [
+        s
+        for n, s in sorted(zip(first, state.series, strict=True), key=lambda p: p[0])
+        if n < math.inf
+    ]
+    quiet = [s for n, s in zip(first, state.series, strict=True) if n == math.inf]
     anchors = {id(s): f"series-{i}" for i, s in enumerate(state.series)}
     views = [chart_view(s, state, numbers, anchors[id(s)]) for s in loud]
     rest = [chart_view(s, state, numbers, anchors[id(s)], titles=False) for s in quiet]
@@ -121,6 +127,7 @@ def render_scanner(
             scanner=state.scanner,
             facts=_facts(state, source, now),
             tasks=tasks,
+            chart_of=_chart_of(tasks, state, anchors),
             noted=drift_tasks.noted(state),
             charts=views,
             rows=[row_view(s, anchors[id(s)], units) for s in quiet],
@@ -131,6 +138,15 @@ def render_scanner(
             fleet_page=fleet_page,
         )
     )
+
+
+def _chart_of(
+    tasks: list[drift_tasks.Task], state: ScannerState, anchors: Mapping[int, str]
+) -> dict[int, str]:
+    """Return number of a task -> anchor of the chart that shows it."""
+    charts = {finding_key(f): anchors[id(s)] for s in state.series for f in s.findings}
+    keys = {task.number: finding_key(task.finding) for task in tasks}
+    return {number: charts[key] for number, key in keys.items() if key in charts}
 
 
 def _facts(state: ScannerState, source: str, now: dt.datetime) -> list[tuple[str, str]]:
@@ -149,7 +165,7 @@ def _facts(state: ScannerState, source: str, now: dt.datetime) -> list[tuple[str
 def chart_view(
     state: SeriesState,
     scanner: ScannerState,
-    numbers: dict[int, int],
+    numbers: Mapping[Key, int],
     anchor: str,
     *,
     titles: bool = True,
@@ -196,10 +212,13 @@ def _chart_facts(state: SeriesState) -> list[str]:
         ramp = math.isfinite(last.slope_per_year)
         what = "expected now" if ramp else "level"
         why = "trend since" if ramp else "since"
-        made.append(f"{what} {level}{tail}, {why} {since}, from {last.counted} exams")
+        if level == DASH:
+            what, level, tail = "level not known", "", ""
+        made.append(f"{what} {level}{tail}".strip() + f", {why} {since}, from {last.counted} exams")
         made.append(f"SD of one exam {sd}{tail}")
     for name, slope, error, at in state.adjusted_for:
-        made.append(_adjusted_words(name, slope, error, at, unit))
+        bent = state.kind == "bounded"  # charted on a scale of its own: so is the slope
+        made.append(_adjusted_words(name, math.nan if bent else slope, error, at, unit))
     if state.baseline is not None:
         by = state.baseline
         made.append(f"baseline {day(by.first)} to {day(by.last)}, approved by {by.by}")
@@ -219,10 +238,14 @@ def _adjusted_words(name: str, slope: float, error: float, at: float, unit: str)
     what, _, covariate = name.rpartition("_")
     per = unit_text({"degc": "degC"}.get(covariate, covariate))
     what, per = (what, per) if what else (name, "unit")
-    near = level_text(slope, error)
-    spread = "" if math.isnan(error) else f" ± {level_text(2.0 * error, error)}"
-    brought = f", brought to {plain_number(at, 3)} {per}" if math.isfinite(at) else ""
-    return f"adjusted for {what.replace('_', ' ')} ({near}{spread} {unit}/{per}{brought})"
+    parts = []
+    if math.isfinite(slope):
+        spread = f" ± {level_text(2.0 * error, error)}" if math.isfinite(error) else ""
+        parts.append(f"{level_text(slope, error)}{spread} {unit or '1'}/{per}")
+    if math.isfinite(at):
+        parts.append(f"brought to {plain_number(at, 3)} {per}")
+    told = f" ({', '.join(parts)})" if parts else ""
+    return f"adjusted for {what.replace('_', ' ')}{told}"
 
 
 def _left_out(state: SeriesState) -> list[str]:

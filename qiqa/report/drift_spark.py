@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -55,8 +56,6 @@ def spark(state: SeriesState) -> str:
 
 def _cut(state: SeriesState, begin: int) -> SeriesState:
     """Return the limits from one exam on; only what `control` draws."""
-    import dataclasses
-
     return dataclasses.replace(
         state,
         low=state.low[begin:],

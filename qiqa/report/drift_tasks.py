@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 
-from qiqa.core.drift import DriftFinding, ScannerState
+from qiqa.core.drift import DriftFinding, Kind, ScannerState
 from qiqa.report.drift_names import spoken
 from qiqa.report.drift_text import (
     alarm_command,
     alarm_text,
+    day,
     forecast_text,
     interval_text,
     next_text,
@@ -92,6 +93,8 @@ def _task(finding: DriftFinding, number: int, phantom: str) -> Task:
 
 def _since(finding: DriftFinding) -> str:
     """Return the date with its interval and what is known to have changed then."""
+    if finding.kind is Kind.MISSING:
+        return day(finding.date)
     when = interval_text(finding).removeprefix("since ").removeprefix("on ")
     return f"{when}; on record: {'; '.join(finding.causes)}" if finding.causes else when
 

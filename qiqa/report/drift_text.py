@@ -52,16 +52,18 @@ def headline(fleet: FleetState) -> str:
     acting = [s for s in fleet.scanners if s.verdict == "action"]
     looking = [s for s in fleet.scanners if s.verdict == "tolerance"]
     count = len(fleet.scanners)
-    of = f"of {count} scanners" if count > 1 else ""
     if acting:
+        who = f"{len(acting)} of {count} scanners" if count > 1 else acting[0].scanner
         more = f", {len(looking)} to look into" if looking else ""
-        return f"ACT: {len(acting)} {of} beyond a limit or near it{more}".replace("  ", " ")
+        return f"ACT: {who} beyond a limit or near it{more}"
     if looking:
-        return f"LOOK: something moved on {len(looking)} {of}".rstrip()
+        who = f"{len(looking)} of {count} scanners" if count > 1 else looking[0].scanner
+        return f"LOOK: something moved on {who}"
     charted = sum(s.charted for s in fleet.scanners)
     if not charted:
         return "NOT ENOUGH EXAMS yet to say anything"
-    return f"NOTHING TO DO: {charted} charts in control"
+    charts = "1 chart" if charted == 1 else f"{charted} charts"
+    return f"NOTHING TO DO: {charts} in control"
 
 
 def size_text(finding: DriftFinding, *, ends_too: bool = True) -> str:
@@ -128,7 +130,7 @@ def sentence(finding: DriftFinding, name: str | None = None) -> str:
 def forecast_text(forecast: Forecast) -> str:
     """Return when a limit is reached."""
     ends = forecast.interval
-    what = f"reaches its {forecast.level} limit of {plain_number(forecast.limit)}"
+    what = f"reaches its {forecast.level} limit of {plain_number(forecast.limit, 6)}"
     if forecast.date is None:
         return f"{what} {day(ends[0])} at the earliest" if ends[0] else what
     late = day(ends[1]) if ends[1] else "later than can be said"
@@ -199,10 +201,10 @@ def alarm_command(finding: DriftFinding) -> str:
 
 def finding_lines(finding: DriftFinding) -> list[str]:
     """Return a finding as lines: what and when, how sure, what next with the command for it."""
-    lines = [sentence(finding), sureness(finding), next_text(finding)]
-    command = alarm_command(finding)
-    if command:
-        lines.append(f"{alarm_text(finding)}: {command}")
+    lines = [sentence(finding), sureness(finding), f"next: {next_text(finding)}"]
+    alarm, command = alarm_text(finding), alarm_command(finding)
+    if alarm:
+        lines.append(f"{alarm}: {command}" if command else alarm)
     return lines
 
 

@@ -6,9 +6,12 @@ import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
+
 from qiqa.core.evidence import Curve, Plot
 from qiqa.report.numbers import plain_number
 from qiqa.report.svg import Point, line, nice_ticks, number, path, text, wrap
+from qiqa.report.time_frame import value_range
 
 __all__ = ["plot", "sparkline"]
 
@@ -185,7 +188,8 @@ def sparkline(
     dates, values
         Of each exam, oldest first.
     limits
-        Those of the protocol; None, or infinite at one end: not drawn.
+        Those of the protocol; None, or infinite at one end: not drawn; nor, beside control limits,
+        where they are far.
     label
         What a screen reader says.
     control
@@ -193,7 +197,12 @@ def sparkline(
     """
     width, height, pad = 120.0, 30.0, 4.0
     bounds = [] if limits is None else [end for end in limits if math.isfinite(end)]
-    y_range = _range([*values, *bounds, *(end for pair in control for end in pair)], 0.08)
+    if control:  # what changes comes first: limits of the protocol show where they are near
+        ends = np.array(control, dtype=np.float64)
+        y_range = value_range(np.array(values), [ends[:, 0], ends[:, 1]], bounds)
+        bounds = [end for end in bounds if y_range and y_range[0] <= end <= y_range[1]]
+    else:
+        y_range = _range([*values, *bounds], 0.08)
     if y_range is None or not dates:
         return ""
     low, high = y_range
@@ -201,7 +210,7 @@ def sparkline(
     span = (last - first) or 1.0
 
     def place(x: float, y: float) -> Point:
-        up = (y - low) / (high - low)
+        up = min(max((y - low) / (high - low), 0.0), 1.0) if math.isfinite(y) else math.nan
         return pad + (x - first) / span * (width - 2 * pad), height - pad - up * (height - 2 * pad)
 
     body = _band([_days(date) for date in dates], control, place)

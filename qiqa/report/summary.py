@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -210,6 +211,7 @@ def _trend(result: QcResult, item: Assessment, points: TrendPoints) -> str:
     this = now.replace(tzinfo=None)
     none = (math.nan, math.nan)
     control = points.control or (none,) * len(points.dates)
+    watched = any(map(math.isfinite, itertools.chain(*control)))
     known = list(zip(points.dates, points.values, control, strict=True))
     earlier = [one for one in known if one[0].replace(tzinfo=None) < this]
     if len(earlier) < 2:
@@ -223,4 +225,4 @@ def _trend(result: QcResult, item: Assessment, points: TrendPoints) -> str:
     values = [one[1] for one in earlier] + [value]
     bands = [one[2] for one in earlier] + [band]
     label = f"{len(earlier)} earlier exams since {dates[0]:%Y-%m-%d}, the last point is this one"
-    return sparkline(dates, values, points.limits or item.action, label, bands)
+    return sparkline(dates, values, points.limits or item.action, label, bands if watched else ())

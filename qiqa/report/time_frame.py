@@ -18,8 +18,12 @@ FloatArray = NDArray[np.float64]
 _ORIGIN = dt.date(1970, 1, 1).toordinal()
 _MONTH_STEPS = (1, 2, 3, 6)
 _YEAR_STEPS = (1, 2, 5, 10, 20, 50)
-_WILD = 1.5
-"""A point farther from the others than so many of their spans is drawn at the edge."""
+_WILD = 8.0
+"""A point farther from the median than so many spans of the middle 80 % is drawn at the edge."""
+_BESIDE = 1.5
+"""Height that control limits may take on either side, in that of the points."""
+_BEYOND = 0.4
+"""Height that specification limits may take on either side, in that of points and control."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +76,7 @@ def date_ticks(first: float, last: float, most: int) -> list[tuple[float, str]]:
     """Return at most `most` dates inside [first, last] with their labels, whole months or years.
 
     >>> [label for _, label in date_ticks(19000.0, 19400.0, 4)]
-    ['Jul 2022', 'Jan 2023']
+    ['Apr 2022', 'Jul 2022', 'Oct 2022', 'Jan 2023']
     """
     begin, end = (dt.date.fromordinal(_ORIGIN + math.floor(day)) for day in (first, last))
     inside = [(day, label) for day, label in _days(begin, end, most) if first <= day <= last]
@@ -115,7 +119,7 @@ def value_range(
 ) -> tuple[float, float] | None:
     """Return lowest and highest value to draw, or None where nothing is finite.
 
-    Points come first: what else is drawn may take as much height as they do on either side.
+    Points come first: what else is drawn may take only so much height beside them.
 
     Parameters
     ----------
@@ -133,23 +137,22 @@ def value_range(
         return None
     low, high = _bulk(drawn)
     usual = [np.quantile(band, (0.1, 0.9)) for band in around if band.size]
-    reach = high - low
     ends = [float(end) for pair in usual for end in pair]
-    if reach <= 0.0 and ends:
-        low, high = min(low, *ends), max(high, *ends)
-        reach = high - low
-    near = [end for end in (*ends, *marks) if low - reach <= end <= high + reach]
-    far = [min(max(end, low - reach), high + reach) for end in ends]
-    low, high = min(low, *near, *far), max(high, *near, *far)
+    reach = _BESIDE * (high - low) or math.inf
+    low, high = (
+        min([low, *(max(end, low - reach) for end in ends)]),
+        max([high, *(min(end, high + reach) for end in ends)]),
+    )
+    beyond = _BEYOND * (high - low)
+    near = [mark for mark in marks if low - beyond <= mark <= high + beyond]
+    low, high = min([low, *near]), max([high, *near])
     extra = 0.07 * (high - low) or 0.02 * abs(high) or 1.0
     return low - extra, high + extra
 
 
 def _bulk(points: FloatArray) -> tuple[float, float]:
     """Return the range of everything but wild points."""
-    low, high = (float(q) for q in np.quantile(points, (0.02, 0.98)))
-    reach = _WILD * (high - low)
-    if reach <= 0.0 or points.size < 10:
-        return float(points.min()), float(points.max())
-    kept = points[(points >= low - reach) & (points <= high + reach)]
+    middle = float(np.median(points))
+    reach = _WILD * float(np.ptp(np.quantile(points, (0.1, 0.9))))
+    kept = points[np.abs(points - middle) <= reach] if reach > 0.0 else points
     return float(kept.min()), float(kept.max())

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from qiqa.core.drift import Chart, Curve
 from qiqa.core.errors import UsageError
@@ -43,7 +43,7 @@ def parameters(every: float) -> Parameters:
     Each exam is one place for a step, which is named where its squared t statistic passes the
     penalty; neighboring places go together, so that there are fewer.
     """
-    return Parameters(penalty=float(stats.chi2.isf(min(1.0 / every, 1.0), 1)))
+    return Parameters(penalty=float(special.chdtri(1, min(1.0 / every, 1.0))))
 
 
 def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
