@@ -195,7 +195,7 @@ class _Watch:
             self.walk.days[index],
             sd=fit.sd,
             dof=max(fit.dof, 0),
-            earliest=_FEWEST,
+            earliest=self._least_before(signal),
             latest=place - 1,  # a change is two exams at least
             intervals=False,  # told anew from all exams in the end
         )
@@ -211,6 +211,14 @@ class _Watch:
             latest=int(index[change.latest]),
             change=change,
         )
+
+    def _least_before(self, signal: _Signal) -> int:
+        """Return how many exams of its level a change needs before it.
+
+        A segment that a change began must be told from the next one; an epoch is what it is.
+        """
+        begun = self.walk.begun[int(self.walk.segment[signal.at])]
+        return _FEWEST if begun.why in ("step", "trend", "variance") else 1
 
     def _alone(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Say which exams are off their place while the next one is not: spikes, no change."""
