@@ -12,7 +12,7 @@ from qiqa.report.chart_points import drawn_values
 from qiqa.report.drift_text import day, level_text
 from qiqa.report.numbers import plain_number
 from qiqa.report.svg import Point, line, number, path, text
-from qiqa.report.time_frame import Frame, day_number, day_numbers
+from qiqa.report.time_frame import LARGEST, Frame, day_number, day_numbers
 
 __all__ = ["control", "current", "fan", "gutter", "levels", "limits_hold", "specification"]
 
@@ -98,8 +98,8 @@ def fan(state: SeriesState, frame: Frame) -> str:
     A fan that is open at its late end reaches the right edge: it may take longer, or never come.
     """
     ahead, used = state.forecast, current(state)
-    if ahead is None or used is None:
-        return ""
+    if ahead is None or used is None or not abs(ahead.limit) <= LARGEST:
+        return ""  # NaN is no limit
     days = day_numbers(state.series.at)
     level = state.expected[used] if limits_hold(state) else drawn_values(state)[used]
     start = frame.at(float(days[used]), float(level))

@@ -15,7 +15,14 @@ from qiqa.report.chart_points import dots
 from qiqa.report.drift_names import Key
 from qiqa.report.numbers import plain_number, unit_text
 from qiqa.report.svg import line, nice_ticks, path, text, wrap
-from qiqa.report.time_frame import Frame, date_ticks, day_number, day_numbers, value_range
+from qiqa.report.time_frame import (
+    LARGEST,
+    Frame,
+    date_ticks,
+    day_number,
+    day_numbers,
+    value_range,
+)
 
 __all__ = ["control_chart", "shown_panels"]
 
@@ -86,14 +93,15 @@ def _frame(state: SeriesState, top: float) -> Frame | None:
     series = state.series
     limits = [end for pair in (series.tolerance, series.action) if pair for end in pair]
     ahead = state.forecast
-    if ahead is not None:
+    sighted = ahead is not None and abs(ahead.limit) <= LARGEST
+    if ahead is not None and sighted:
         limits.append(ahead.limit)
     drawn = [band for band in (state.expected, state.low, state.high) if band.size]
     values = np.concatenate([series.value, state.adjusted])
     span = value_range(values, drawn, limits)
     if span is None or len(series) == 0:
         return None
-    if ahead is not None:  # the limit that a forecast is about is always in sight
+    if ahead is not None and sighted:  # the limit that a forecast is about is always in sight
         extra = 0.05 * (span[1] - span[0])
         span = min(span[0], ahead.limit - extra), max(span[1], ahead.limit + extra)
     first, last = _dates(state)
@@ -153,7 +161,7 @@ def _panel_frames(charts: Sequence[Chart], above: Frame) -> list[tuple[Chart, Fr
         limits = [abs(v) for c in chart.curves for band in (c.low, c.high) for v in _ends(band)]
         reach = max(ends, key=abs, default=1.0)
         most = min(abs(reach), 2.0 * max(limits)) if limits else abs(reach)
-        most = most * 1.12 or 1.0
+        most = 1.12 * most if most > 1.0 / LARGEST else 1.0
         low = -most if min(ends, default=0.0) < 0 else -0.06 * most
         made.append((chart, _below(above, top, low, most)))
         top += PANEL + GAP
@@ -168,7 +176,7 @@ def _below(above: Frame, top: float, low: float, high: float) -> Frame:
 
 
 def _ends(values: FloatArray) -> tuple[float, ...]:
-    finite = values[np.isfinite(values)]
+    finite = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
     return (float(finite.min()), float(finite.max())) if finite.size else ()
 
 

@@ -32,6 +32,8 @@ _VERBS = {
     Kind.SPIKE: ("was too high by", "was too low by"),
     Kind.BIAS: ("is above the other scanners by", "is below the other scanners by"),
 }
+_SMALLEST = 1e-100
+"""Half an interval below which there is none."""
 
 
 def day(moment: dt.datetime | None) -> str:
@@ -80,9 +82,11 @@ def size_text(finding: DriftFinding, *, ends_too: bool = True) -> str:
     if unit.startswith("1/"):
         unit = f"a {unit[2:]}"
     tail = f" {unit}" if unit else ""
-    if ends is None or not all(map(math.isfinite, ends)) or ends[0] == ends[1]:
+    half = math.nan if ends is None else ends[1] / 2.0 - ends[0] / 2.0
+    # an interval without width, without ends or with its ends exchanged rounds no size
+    if ends is None or not max(1e-12 * abs(size), _SMALLEST) < half < math.inf:
         return f"{plain_number(size, 3)}{tail}"
-    places = decimals(max((ends[1] - ends[0]) / 2.0, 1e-300))
+    places = decimals(half)
     if not ends_too:
         return f"{fixed(size, places)}{tail}"
     return f"{fixed(size, places)} ({fixed(ends[0], places)} to {fixed(ends[1], places)}){tail}"
@@ -107,12 +111,13 @@ def sentence(finding: DriftFinding, name: str | None = None) -> str:
     size, when = size_text(finding), interval_text(finding)
     kind = finding.kind
     if kind is Kind.MISSING:
-        count = round(finding.size)
-        exams = "1 exam" if count == 1 else f"{count} exams"
+        exams = _exams_text(finding.size)
         if not name:
-            return f"{exams} missed {when}"
-        return f"{name}: not measured in the last {exams}, {when}"
-    if kind is Kind.VARIANCE:
+            return f"{exams} missed {when}".rstrip()
+        return f"{name}: not measured in the last {exams}, {when}".rstrip(", ")
+    if not size:
+        text = f"{name}: {_what(kind)} of unknown size {when}"
+    elif kind is Kind.VARIANCE:
         text = f"{name} scatters {size} times as much {when}"
     elif kind is Kind.TREND:
         verb = "rises" if finding.size > 0 else "falls"
@@ -120,11 +125,23 @@ def sentence(finding: DriftFinding, name: str | None = None) -> str:
     else:
         verb = _VERBS[kind][0 if finding.size >= 0 else 1]
         text = f"{name} {verb} {size} {when}"
+    text = text.rstrip()
     if finding.causes:
         text += f", with {'; '.join(finding.causes)}"
     if finding.forecast is not None:
         text += f"; {forecast_text(finding.forecast)}"
     return text
+
+
+def _exams_text(count: float) -> str:
+    """Return how many exams, as far as that is known."""
+    if not math.isfinite(count):
+        return "exams"
+    return "1 exam" if round(count) == 1 else f"{plain_number(float(round(count)))} exams"
+
+
+def _what(kind: Kind) -> str:
+    return "change of scatter" if kind is Kind.VARIANCE else kind.value
 
 
 def forecast_text(forecast: Forecast) -> str:
@@ -141,7 +158,7 @@ def level_text(value: float, sd: float) -> str:
     """Return a value to the second digit of the SD of one exam; four digits where there is none."""
     if not math.isfinite(value):
         return DASH if math.isnan(value) else str(value)
-    if not math.isfinite(sd) or sd <= 0.0:
+    if not math.isfinite(sd) or sd <= 1e-12 * abs(value):
         return plain_number(value)
     return fixed(value, decimals(sd))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 from qiqa.core.drift import FleetState, ScannerSummary
@@ -65,9 +66,7 @@ def render_fleet(state: FleetState) -> str:
     kind = next((v for v in (*_URGENT, "pass") if v in verdicts), "not_evaluated")
     mark, _, rest = headline(state).partition(":")
     words = f"{mark.capitalize()}: {rest.strip()}" if rest else mark.capitalize()
-    overdue = sorted(
-        (s for s in state.scanners if s.overdue_days > 0.0), key=lambda s: -s.overdue_days
-    )
+    overdue = sorted((s for s in state.scanners if _days_late(s)), key=lambda s: -s.overdue_days)
     return (
         environment()
         .get_template("fleet.html")
@@ -114,8 +113,6 @@ def budget_text(state: FleetState) -> str:
 def _line(one: ScannerSummary) -> Line:
     kind = one.verdict if one.verdict in _WORDS else "not_evaluated"
     urgent = [finding_shown(f) for f in one.findings if f.verdict in _URGENT]
-    late = one.overdue_days
-    days = "" if late <= 0.0 else f"{max(round(late), 1)} day{'' if round(late) <= 1 else 's'}"
     return Line(
         scanner=one.scanner,
         label=one.label,
@@ -130,5 +127,14 @@ def _line(one: ScannerSummary) -> Line:
         learning=one.learning,
         exams=one.exams,
         last_exam="never" if one.last_exam is None else day(one.last_exam),
-        overdue=days,
+        overdue=_days_late(one),
     )
+
+
+def _days_late(one: ScannerSummary) -> str:
+    """Return how long an exam is overdue; empty where it is not, or nobody knows."""
+    late = one.overdue_days
+    if not 0.0 < late < math.inf:
+        return ""
+    days = plain_number(float(max(round(late), 1)))
+    return f"{days} day" if days == "1" else f"{days} days"

@@ -25,6 +25,8 @@ DASH = "—"
 """Stands for a value that does not exist."""
 
 _UNITS = {"1": "", "degC": "°C", "deg": "°", "degree": "°", "um": "µm"}
+_LONGEST = 1e15
+"""From here on digits say nothing: numbers are written with a power of ten."""
 _MEGAHERTZ_FROM_HZ = 1e6
 """Frequencies from here on are shown in MHz, to 1 Hz."""
 
@@ -43,6 +45,8 @@ def fixed(value: float, places: int) -> str:
     """Return `value` with `places` decimals; negative places round to tens and hundreds."""
     if math.isnan(value):
         return DASH
+    if abs(value) >= _LONGEST:
+        return f"{value:.4g}"
     text = f"{round(value, places):.{max(places, 0)}f}"
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
 
@@ -57,9 +61,9 @@ def plain_number(value: float, digits: int = 4) -> str:
         return DASH
     if value == 0:
         return "0"
-    if float(value).is_integer() and abs(value) < 1e15:
+    if float(value).is_integer() and abs(value) < _LONGEST:
         return str(int(value))
-    if 1e-5 < abs(value) < 1e15:
+    if 1e-5 < abs(value) < _LONGEST:
         return fixed(value, max(decimals(value, digits), 0)).rstrip("0").rstrip(".")
     return f"{value:.{digits}g}"
 

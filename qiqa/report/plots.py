@@ -11,7 +11,7 @@ import numpy as np
 from qiqa.core.evidence import Curve, Plot
 from qiqa.report.numbers import plain_number
 from qiqa.report.svg import Point, line, nice_ticks, number, path, text, wrap
-from qiqa.report.time_frame import value_range
+from qiqa.report.time_frame import LARGEST, value_range
 
 __all__ = ["plot", "sparkline"]
 
@@ -202,7 +202,8 @@ def sparkline(
         y_range = value_range(np.array(values), [ends[:, 0], ends[:, 1]], bounds)
         bounds = [end for end in bounds if y_range and y_range[0] <= end <= y_range[1]]
     else:
-        y_range = _range([*values, *bounds], 0.08)
+        shown = [min(max(v, -LARGEST), LARGEST) for v in values if math.isfinite(v)]
+        y_range = _range([*shown, *(end for end in bounds if abs(end) <= LARGEST)], 0.08)
     if y_range is None or not dates:
         return ""
     low, high = y_range
@@ -210,7 +211,9 @@ def sparkline(
     span = (last - first) or 1.0
 
     def place(x: float, y: float) -> Point:
-        up = min(max((y - low) / (high - low), 0.0), 1.0) if math.isfinite(y) else math.nan
+        up = math.nan
+        if math.isfinite(y):
+            up = (min(max(y, low), high) - low) / (high - low)
         return pad + (x - first) / span * (width - 2 * pad), height - pad - up * (height - 2 * pad)
 
     body = _band([_days(date) for date in dates], control, place)

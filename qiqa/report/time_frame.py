@@ -12,12 +12,18 @@ from numpy.typing import NDArray
 
 from qiqa.report.svg import Point
 
-__all__ = ["Frame", "date_ticks", "day_number", "day_numbers", "value_range"]
+__all__ = ["LARGEST", "Frame", "date_ticks", "day_number", "day_numbers", "value_range"]
 
 FloatArray = NDArray[np.float64]
 _ORIGIN = dt.date(1970, 1, 1).toordinal()
 _MONTH_STEPS = (1, 2, 3, 6)
-_YEAR_STEPS = (1, 2, 5, 10, 20, 50)
+_YEAR_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
+_LONGEST_MONTH = 31.0
+_LAST_DAY = dt.date.max.toordinal()
+LARGEST = 1e100
+"""A number above it is drawn at the edge: sums and ratios of larger ones may overflow."""
+_FLAT = 1e-12
+"""Height of a range, as a share of its values, up to which they differ by rounding only."""
 _WILD = 8.0
 """A point farther from the median than so many spans of the middle 80 % is drawn at the edge."""
 _BESIDE = 1.5
@@ -48,8 +54,8 @@ class Frame:
         """Return the height of a value; NaN stays NaN, what lies outside is at the edge."""
         if math.isnan(value):
             return math.nan
-        up = (value - self.low) / (self.high - self.low)
-        return self.foot - min(max(up, 0.0), 1.0) * (self.foot - self.top)
+        up = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        return self.foot - up * (self.foot - self.top)
 
     def at(self, day: float, value: float) -> Point:
         """Return the place of a point."""
@@ -78,11 +84,16 @@ def date_ticks(first: float, last: float, most: int) -> list[tuple[float, str]]:
     >>> [label for _, label in date_ticks(19000.0, 19400.0, 4)]
     ['Apr 2022', 'Jul 2022', 'Oct 2022', 'Jan 2023']
     """
-    begin, end = (dt.date.fromordinal(_ORIGIN + math.floor(day)) for day in (first, last))
+    begin, end = (
+        dt.date.fromordinal(min(max(_ORIGIN + math.floor(day), 1), _LAST_DAY))
+        for day in (first, last)  # a margin may reach beyond the first and the last date there is
+    )
     inside = [(day, label) for day, label in _days(begin, end, most) if first <= day <= last]
     if inside:
         return inside
     for months in (*_MONTH_STEPS, *(12 * years for years in _YEAR_STEPS)):
+        if (last - first) / (_LONGEST_MONTH * months) > most + 1:
+            continue  # sure to be too many
         ticks = [
             (float(date.toordinal() - _ORIGIN), f"{date:%b %Y}" if months < 12 else f"{date.year}")
             for date in _months(begin, end, months)
@@ -98,8 +109,9 @@ def _days(begin: dt.date, end: dt.date, most: int) -> Iterator[tuple[float, str]
     span = (end - begin).days
     for step in (1, 2, 7, 14):
         if span / step < most and span <= 100:
-            for day in range(0, span + 2, step):
-                date = begin + dt.timedelta(days=day)
+            first = begin.toordinal()
+            for day in range(first, min(first + span + 1, _LAST_DAY) + 1, step):
+                date = dt.date.fromordinal(day)
                 yield float(date.toordinal() - _ORIGIN), f"{date.day} {date:%b %Y}"
             return
 
@@ -130,8 +142,8 @@ def value_range(
     marks
         Specification limits; one that is farther away is named at the edge.
     """
-    inside = points[np.isfinite(points)]
-    around = [band[np.isfinite(band)] for band in bands]
+    inside = _finite(points)
+    around = [_finite(band) for band in bands]
     drawn = inside if inside.size else np.concatenate([inside, *around])
     if drawn.size == 0:
         return None
@@ -146,8 +158,17 @@ def value_range(
     beyond = _BEYOND * (high - low)
     near = [mark for mark in marks if low - beyond <= mark <= high + beyond]
     low, high = min([low, *near]), max([high, *near])
-    extra = 0.07 * (high - low) or 0.02 * abs(high) or 1.0
+    most = max(abs(low), abs(high))
+    extra = 0.07 * (high - low)
+    if high - low <= max(_FLAT * most, 1.0 / LARGEST):
+        extra = 0.02 * most if most > 1.0 / LARGEST else 1.0
     return low - extra, high + extra
+
+
+def _finite(values: FloatArray) -> FloatArray:
+    """Return those that are numbers, none larger than a range can hold."""
+    made: FloatArray = np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
+    return made
 
 
 def _bulk(points: FloatArray) -> tuple[float, float]:
