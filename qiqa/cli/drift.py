@@ -133,9 +133,9 @@ def policy_of(options: Options, scanners: int) -> Policy:
     from qiqa.drift.rules import RULES
 
     made = Policy(every_days=options.every_days)
-    if options.every_days is not None and options.every_days <= 0:
-        hint = "7 for every week"
-        raise UsageError(f"{options.every_days:g} is not above 0", where="--every-days", hint=hint)
+    if options.every_days is not None and not 0.5 <= options.every_days <= 3660.0:
+        message = f"{options.every_days:g} is not from 0.5 to 3660 days"
+        raise UsageError(message, where="--every-days", hint="7 is every week")
     if options.no_adjust and options.adjust:
         raise UsageError("not with --no-adjust", where="--adjust")
     if options.no_adjust or options.adjust:

@@ -81,6 +81,7 @@ def command(options: Options) -> int:
     """Propose a baseline for one scanner, or put an approved one on record."""
     from qiqa.drift.baseline import propose
     from qiqa.drift.policy import Policy
+    from qiqa.workflows.dating import up_to
 
     if options.scanner is None:
         hint = "qiqa drift lists the scanners"
@@ -89,7 +90,14 @@ def command(options: Options) -> int:
         raise UsageError("is needed to approve", where="--reason", hint="say why these exams")
     left_out = _left_out(options)
     with existing(options.store, writing=options.approve) as store:
-        series = chosen(store.columns(), options.scanner, options.name)
+        series, ahead = up_to(
+            chosen(store.columns(), options.scanner, options.name), dt.datetime.now()
+        )
+        for note in ahead:
+            say(note, to_error=True)
+        if not series:
+            hint = "correct the dates: a baseline cannot rest on exams that are still to come"
+            raise UsageError("all exams are dated ahead of today", where=store.url, hint=hint)
         proposal = propose(
             series,
             exams=Policy().baseline_exams,
@@ -98,7 +106,10 @@ def command(options: Options) -> int:
             last=_end_of_day(moment(options.last, "--last")),
         )
         if not proposal.exams:
-            raise UsageError("there are no exams between these dates", where="--first, --last")
+            hint = "qiqa history --scanner NAME lists them"
+            raise UsageError(
+                "there are no exams between these dates", where="--first, --last", hint=hint
+            )
         if not options.approve:
             return _propose(proposal, options)
         record = store.approve_baseline(

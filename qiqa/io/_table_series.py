@@ -127,8 +127,8 @@ class _Rows:
         if rows.size < 2 or bool(np.all(times[1:] != times[:-1])):
             return rows, self.value[rows]
         kept, value = [], []
-        for time in np.unique(times):
-            group = rows[times == time]
+        begins = np.flatnonzero(times[1:] != times[:-1]) + 1  # rows are in the order of time
+        for group in np.split(rows, begins):
             values = self.value[group]
             finite = values[np.isfinite(values)]
             kept.append(int(group[0]))

@@ -196,7 +196,8 @@ def test_as_of_shows_an_earlier_day(watch):
         (["--rules", ","], 2, "'' is no rule"),
         (["--false-alarms", "0"], 2, "0 a year is not above 0 and up to 1000 a scanner"),
         (["--false-alarms", "x"], 2, "'x' is not a number"),
-        (["--every-days", "-7"], 2, "-7 is not above 0"),
+        (["--every-days", "-7"], 2, "-7 is not from 0.5 to 3660 days"),
+        (["--every-days", "1e-9"], 2, "1e-09 is not from 0.5 to 3660 days"),
         (["--adjust", "humidity"], 2, "no exam states 'humidity'; stated are: temperature_degc"),
         (["--adjust", "x", "--no-adjust"], 2, "--adjust: not with --no-adjust"),
         (["--as-of", "soon"], 2, "'soon' is not a date"),
@@ -322,6 +323,15 @@ def test_a_name_from_a_header_is_no_command_when_it_is_copied():
     assert ran.stdout.split("|")[:2] == ["--scanner", hostile]
     plain = drift_baseline.approval("SIM 02", drift_baseline.Options(scanner="SIM 02"), ())
     assert plain == 'qiqa drift baseline --scanner "SIM 02" --approve --reason "WHY"'
+
+
+def test_a_baseline_does_not_rest_on_exams_that_are_still_to_come(watch, monkeypatch):
+    early = types.SimpleNamespace(now=lambda _=None: dt.datetime(2021, 2, 1))
+    monkeypatch.setattr(drift_baseline.dt, "datetime", early)
+    ran = watch("baseline", "--scanner", "SIM 02")
+    assert "SIM 02: 5 exams, 2021-01-04 to 2021-02-01" in ran.out
+    assert "5 more exams are needed" in ran.out
+    assert "SIM 02: 35 dated after 2021-02-01 left out" in ran.err
 
 
 def test_a_proposal_says_what_does_not_belong(watch):
