@@ -107,6 +107,12 @@ def existing(url: str | None, *, writing: bool) -> Store:
     return open_store(url, create=writing and not missing)
 
 
+def _is_a_trial(options: Options) -> bool:
+    """Say whether this is not how scanners are watched: no alarms are raised on a trial."""
+    changed = (options.name, options.as_of, options.rules, options.false_alarms, options.every_days)
+    return any(o is not None for o in changed) or bool(options.adjust) or options.no_adjust
+
+
 def records_of(store: Store, scanner: str | None = None) -> Records:
     """Return what is on record about scanners."""
     from qiqa.workflows.watching import Records
@@ -153,8 +159,8 @@ def from_store(options: Options) -> Watched:
                 tell=tell,
             )
         made = explained(made, series, store.payload)
-        if options.read_only or options.name is not None or options.as_of is not None:
-            return made  # a part of the values, or another day, is not what alarms are raised on
+        if options.read_only or _is_a_trial(options):
+            return made
         raised = [f for state in made.scanners for f in new_alarms(state, records.alarms)]
         user, at = current_user(), dt.datetime.now(dt.UTC)
         for finding in raised:
