@@ -109,8 +109,9 @@ def holds(interval, truth):
 
 
 # %% [markdown]
-# Every fault is found. What was not planted is a false alarm. About one a scanner-year is allowed:
-# eight for four scanners in two years. Fewer would cost later findings (`--false-alarms`).
+# Every fault is found. What was not planted is a false alarm. What was seen more than a year ago is
+# history; of the last year, one a scanner is allowed, four together, on average. By chance it is
+# more than eight once in fifty years. Fewer would cost later findings (`--false-alarms`).
 
 # %%
 false = [
