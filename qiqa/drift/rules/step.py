@@ -38,10 +38,11 @@ class Parameters:
 
 
 def parameters(every: float) -> Parameters:
-    """Return the settings for at most one false step in `every` exams.
+    """Return the settings for one false step in `every` places.
 
-    Each exam is one place for a step, which is named where its squared t statistic passes the
-    penalty; neighboring places go together, so that there are fewer.
+    A step is named where its squared t statistic passes the penalty. Two steps beside each other
+    are places of their own, so that false steps are somewhat more than one in `every` exams; the
+    page of the rule has their share.
     """
     return Parameters(penalty=float(special.chdtri(1, min(1.0 / every, 1.0))))
 
