@@ -27,6 +27,8 @@ __all__ = [
     "sureness",
 ]
 
+_TOGETHER = ("hotelling", "mewma")
+"""Rules of several measurements: what moved has no size of its own."""
 _VERBS = {
     Kind.STEP: ("rose by", "fell by"),
     Kind.SPIKE: ("was too high by", "was too low by"),
@@ -115,7 +117,9 @@ def sentence(finding: DriftFinding, name: str | None = None) -> str:
         if not name:
             return f"{exams} missed {when}".rstrip()
         return f"{name}: not measured in the last {exams}, {when}".rstrip(", ")
-    if not size:
+    if not size and finding.rule in _TOGETHER:
+        text = f"{name} moved together {when}"
+    elif not size:
         text = f"{name}: {_what(kind)} of unknown size {when}"
     elif kind is Kind.VARIANCE:
         text = f"{name} scatters {size} times as much {when}"

@@ -27,6 +27,7 @@ from qiqa.drift.missing import Calendar, calendar_of, missed, stopped
 from qiqa.drift.outcome import refused
 from qiqa.drift.peers import Level, biased, level_of
 from qiqa.drift.policy import Policy, Share
+from qiqa.drift.together import moved_together
 from qiqa.workflows.alarming import with_alarms
 from qiqa.workflows.dating import clock_notes, up_to
 
@@ -152,6 +153,7 @@ def _one(
     usable = [s for s in series if np.isfinite(s.value).sum() > 2]
     shares = policy.shares(len(usable), _exams_per_year(calendar))
     states, levels, findings = [], [], list[DriftFinding]()
+    every_state = []
     charted, waiting = 0, list[tuple[str, str]]()
     for one in sorted(series, key=lambda s: (s.role, s.name, s.insert, s.slice, s.at[0])):
         state = _charted(one, records, policy, shares, detail=detail)
@@ -163,8 +165,10 @@ def _one(
         level = level_of(state)
         if level is not None:
             levels.append(level)
+        every_state.append(state)
         if detail:
             states.append(state)
+    findings += moved_together(every_state, shares, policy)
     findings += missed(scanner, calendar, policy, now)
     findings += stopped(series)
     return _One(
