@@ -113,7 +113,7 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
     goes_on = found.kind == "trend" and found is outcome.found[-1]
     if _long_ago(outcome, found.signal) and not goes_on and not _level_outside(outcome):
         return "pass", "more than a year ago: history, unless you know better"
-    if found.change is not None and not _confirmed(found):
+    if not _confirmed(found):
         return "pass", "later exams do not confirm it: nothing to do"
     if _level_outside(outcome):
         return "action", "the level is outside of its limit: repeat the scan, then stop or service"
@@ -138,9 +138,10 @@ def _long_ago(outcome: Outcome, exam: int) -> bool:
 
 def _confirmed(found: Found) -> bool:
     """Say whether all exams together still speak for a change: its interval leaves out none."""
-    change = found.change
-    ends = None if change is None else change.interval
-    return ends is None or ends[0] > 0.0 or ends[1] < 0.0
+    if found.growth is not None:
+        return found.growth.interval[0] > 1.0
+    ends = (math.nan, math.nan) if found.change is None else found.change.interval
+    return ends[0] > 0.0 or ends[1] < 0.0
 
 
 def _level_outside(outcome: Outcome) -> bool:
