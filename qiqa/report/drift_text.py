@@ -246,5 +246,6 @@ def _change_text(finding: DriftFinding) -> str:
         size, unit = f" times {plain_number(finding.size, 2)}", ""
     if finding.kind is Kind.MISSING:
         size, unit = "", ""
-    when = "" if finding.date is None else f" since {day(finding.date)}"
+    word = "on" if finding.kind is Kind.SPIKE else "since"
+    when = "" if finding.date is None else f" {word} {day(finding.date)}"
     return f"{what}{size}{' ' + unit if unit and size else ''}{when}"

@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from qiqa.drift.peers import Level, biased, level_of
 from qiqa.drift.policy import Policy
 from qiqa.workflows.alarming import with_alarms
 
-__all__ = ["Records", "Watched", "marked", "watch", "worst_first"]
+__all__ = ["Records", "Watched", "marked", "states_of", "watch", "worst_first"]
 
 _YEAR_DAYS = 365.25
 
@@ -142,19 +142,9 @@ def _one(
     """Chart all series of one scanner."""
     scanner = series[0].scanner
     calendar = calendar_of(series, policy)
-    usable = [s for s in series if np.isfinite(s.value).sum() > 2]
-    shares = policy.shares(len(usable), _exams_per_year(calendar))
     states, levels, findings = [], [], list[DriftFinding]()
     charted = learning = 0
-    for one in sorted(series, key=lambda s: (s.role, s.name, s.insert, s.slice, s.at[0])):
-        state = chart(
-            one,
-            shares=shares,
-            events=records.events,
-            baseline=_baseline_of(one, records.baselines),
-            policy=policy,
-            detail=detail,
-        )
+    for state in _charted(series, records, policy, calendar, detail=detail):
         findings += state.findings
         known = state.verdict != "not_evaluated"
         charted, learning = charted + known, learning + (not known)
@@ -174,6 +164,55 @@ def _one(
         charted=charted,
         learning=learning,
     )
+
+
+def states_of(
+    series: Sequence[TimeSeries],
+    records: Records,
+    policy: Policy | None = None,
+    *,
+    chosen: Callable[[TimeSeries], bool] = lambda _: True,
+) -> tuple[SeriesState, ...]:
+    """Chart series of one scanner, with the limits that `watch` gives them.
+
+    Parameters
+    ----------
+    series
+        All series of the scanner: its false alarms are shared out among them.
+    records
+        Service events and approved baselines; alarms are not looked at.
+    policy
+        How scanners are watched; None: the default.
+    chosen
+        Which of them are charted.
+    """
+    policy = policy or Policy()
+    calendar = calendar_of(series, policy)
+    return tuple(_charted(series, records, policy, calendar, chosen=chosen))
+
+
+def _charted(
+    series: Sequence[TimeSeries],
+    records: Records,
+    policy: Policy,
+    calendar: Calendar,
+    *,
+    chosen: Callable[[TimeSeries], bool] = lambda _: True,
+    detail: bool = True,
+) -> Iterator[SeriesState]:
+    """Yield the state of each chosen series of a scanner, in the order of a page."""
+    usable = [s for s in series if np.isfinite(s.value).sum() > 2]
+    shares = policy.shares(len(usable), _exams_per_year(calendar))
+    for one in sorted(series, key=lambda s: (s.role, s.name, s.insert, s.slice, s.at[0])):
+        if chosen(one):
+            yield chart(
+                one,
+                shares=shares,
+                events=records.events,
+                baseline=_baseline_of(one, records.baselines),
+                policy=policy,
+                detail=detail,
+            )
 
 
 def _exams_per_year(calendar: Calendar) -> float:
