@@ -64,11 +64,11 @@ def trends(
 
 
 def trend_lines(states: tuple[SeriesState, ...]) -> list[str]:
-    """Return one line for each series that moved, worst first; of many, how many more."""
+    """Return a line for each series that moved or has an open alarm; of many, how many more."""
     from qiqa.report.drift_names import series_shown
     from qiqa.report.drift_text import standing
 
-    moved = [s for s in states if s.verdict in ("action", "tolerance")]
+    moved = [s for s in states if s.verdict in ("action", "tolerance") or _alarmed(s)]
     moved.sort(key=lambda s: s.verdict != "action")
     lines = []
     for state in moved[:_MOST]:
@@ -77,3 +77,7 @@ def trend_lines(states: tuple[SeriesState, ...]) -> list[str]:
     if len(moved) > _MOST:
         lines.append(f"trend: and {len(moved) - _MOST} more: see the report, or qiqa drift")
     return lines
+
+
+def _alarmed(state: SeriesState) -> bool:
+    return any(f.alarm_id and f.state == "open" for f in state.findings)

@@ -114,7 +114,9 @@ def _with_exam(
     """Return a series with one exam more at its end; limits and reference are that exam's."""
     names, values = series.covariates, series.covariate_values
     if math.isfinite(degc) and _TEMPERATURE not in names:  # the first exam that states it
-        values = np.vstack([values.reshape(len(names), len(series)), np.full(len(series), math.nan)])
+        values = np.vstack(
+            [values.reshape(len(names), len(series)), np.full(len(series), math.nan)]
+        )
         names = (*names, _TEMPERATURE)
     if names:
         new = [[degc if name == _TEMPERATURE else math.nan] for name in names]
