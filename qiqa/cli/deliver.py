@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
-from qiqa.cli.console import complain, say, tell_findings, write_json
+from qiqa.cli.console import complain, one_line, say, tell_findings, write_json
 from qiqa.core.errors import OutputError, QiqaError
 from qiqa.core.result import QcResult
 
 if TYPE_CHECKING:
     from qiqa.cli.qc import Options
+    from qiqa.core.drift import SeriesState
     from qiqa.report.trend import TrendPoints
     from qiqa.store import Saved, Store
 
@@ -30,6 +31,7 @@ class _Delivery:
         self.user = user
         self.to_error = options.json == "-"
         self.store: Store | None = None
+        self.trend: tuple[TrendPoints, ...] = ()
         self.faults: list[QiqaError] = []
 
     def step(self, work: Callable[[], None]) -> None:
@@ -57,18 +59,27 @@ class _Delivery:
         self.store = open_store(self.options.store)
         tell_findings(self.store.findings, to_error=True)
 
+    def look_back(self) -> None:
+        """Chart the values among those of earlier exams, and say which moved."""
+        from qiqa.cli.trends import trend_lines, trends, watched
+
+        if self.store is None:
+            return
+        states: tuple[SeriesState, ...] = ()
+        try:
+            states = watched(self.result, self.store)
+        finally:  # where charts fail, earlier values still stand
+            self.trend = trends(self.result, self.store, states)
+        for words in trend_lines(states):
+            say(one_line(words), to_error=self.to_error)
+
     def report(self) -> None:
         """Write the page; without trends where the history cannot be read."""
         from qiqa.report.html import write_html
 
-        trend: tuple[TrendPoints, ...] = ()
-        try:
-            trend = _trend(self.result, self.store)
-        except QiqaError as error:
-            self.faults.append(error)
         path = _report_path(self.options, self.result)
         label = None if self.store is None else self.store.url
-        write_html(self.result, path, trend=trend, store_label=label)
+        write_html(self.result, path, trend=self.trend, store_label=label)
         say(f"report   {path.resolve()}", to_error=self.to_error)
 
     def json(self) -> None:
@@ -100,7 +111,7 @@ def deliver(result: QcResult, options: Options, *, user: str) -> int:
     if not options.no_store:
         delivery.step(delivery.open)
     try:
-        for work in (delivery.report, delivery.json, delivery.keep):
+        for work in (delivery.look_back, delivery.report, delivery.json, delivery.keep):
             delivery.step(work)
     finally:
         if delivery.store is not None:
@@ -120,33 +131,6 @@ def _saved_words(saved: Saved) -> str:
     if saved.superseded_id is not None:
         return f"exam {saved.exam_id} (supersedes {saved.superseded_id})"
     return f"exam {saved.exam_id}"
-
-
-def _trend(result: QcResult, store: Store | None) -> tuple[TrendPoints, ...]:
-    """Return earlier values of what was measured, for the report's charts."""
-    from qiqa.core.rows import result_rows
-    from qiqa.report.trend import TrendPoints
-
-    if store is None or result.acquired_at is None:
-        return ()
-    trends = []
-    for row in result_rows(result):
-        key = row["series_key"]
-        if key is None or row["value"] is None:
-            continue
-        past = store.previous(key, result.acquired_at)
-        if past:
-            trends.append(
-                TrendPoints(
-                    name=row["name"],
-                    unit=row["unit"],
-                    dates=tuple(p.acquired_at for p in past),
-                    values=tuple(p.value for p in past),
-                    standard_uncertainties=tuple(p.standard_uncertainty for p in past),
-                    role=row["role"],
-                )
-            )
-    return tuple(trends)
 
 
 def _report_path(options: Options, result: QcResult) -> Path:

@@ -230,16 +230,18 @@ def finding_lines(finding: DriftFinding) -> list[str]:
 
 
 def standing(state: SeriesState) -> str:
-    """Return what watching says about one series, in a few words."""
+    """Return what watching says about one series, with alarms that are not closed."""
     urgent = [f for f in state.findings if f.verdict in ("action", "tolerance")]
     if urgent:
         worst = min(urgent, key=lambda f: f.verdict != "action")
-        said = _change_text(worst)
-        alarm = alarm_text(worst)
-        return f"{said}, {alarm}" if alarm else said
-    if state.verdict == "not_evaluated":
-        return state.notes[-1] if state.notes else "no limits yet"
-    return "in control"
+        said, first = _change_text(worst), alarm_text(worst)
+    elif state.verdict == "not_evaluated":
+        said, first = state.notes[-1] if state.notes else "no limits yet", ""
+    else:
+        said, first = "in control", ""
+    others = [alarm_text(f) for f in state.findings if f.alarm_id and f.state != "closed"]
+    alarms = [text for text in dict.fromkeys([first, *others]) if text]
+    return ", ".join([said, "; ".join(alarms)]) if alarms else said
 
 
 def _change_text(finding: DriftFinding) -> str:
@@ -252,5 +254,6 @@ def _change_text(finding: DriftFinding) -> str:
         size, unit = f" times {plain_number(finding.size, 2)}", ""
     if finding.kind is Kind.MISSING:
         size, unit = "", ""
-    when = "" if finding.date is None else f" since {day(finding.date)}"
+    word = "on" if finding.kind is Kind.SPIKE else "since"
+    when = "" if finding.date is None else f" {word} {day(finding.date)}"
     return f"{what}{size}{' ' + unit if unit and size else ''}{when}"

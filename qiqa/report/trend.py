@@ -8,6 +8,7 @@ import datetime as dt
 import numpy as np
 
 from qiqa.core.drift import SeriesState
+from qiqa.report.drift_names import series_shown
 from qiqa.report.drift_text import standing
 
 __all__ = ["TrendPoints", "trend_of"]
@@ -75,6 +76,6 @@ def trend_of(state: SeriesState) -> TrendPoints:
         control=tuple((float(state.low[i]), float(state.high[i])) for i in places)
         if limited
         else (),
-        words=standing(state),
+        words=standing(series_shown(state)),
         verdict=state.verdict,
     )

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.canonical import canonical_json
+from qiqa.core.entered import entered_temperature
 from qiqa.core.measurement import Verdict
 from qiqa.store.chain import sha256_text
 
@@ -21,9 +22,6 @@ POSITION_FIELDS = ("name", "quantity", "insert", "slice", "role", "unit", "serie
 
 _VERDICTS = (Verdict.NOT_EVALUATED, Verdict.PASS, Verdict.TOLERANCE, Verdict.ACTION)
 """In the order of their bytes, 0 to 3."""
-
-_TEMPERATURE = "temperature"
-"""Entry that every protocol asks for: phantom or room, read from a thermometer by a person."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,7 @@ def pack(payload: Mapping[str, Any], epochs: Sequence[str | None]) -> Packed:
             [_number(row["standard_uncertainty"]) for row in rows],
             [Verdict(row["verdict"]) for row in rows],
         ),
-        temperature_degc=_temperature(payload["entries"]),
+        temperature_degc=entered_temperature(payload["entries"]),
     )
 
 
@@ -106,16 +104,3 @@ def unpack(blocks: Sequence[bytes], count: int) -> NDArray[np.void]:
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
-
-
-def _temperature(entries: Mapping[str, str]) -> float | None:
-    """Return the temperature that a person read and entered [°C], None where nobody did.
-
-    What a protocol assumes is no reading, and a temperature that follows from the images could
-    not be held against them.
-    """
-    try:
-        degc = float(entries.get(_TEMPERATURE, ""))
-    except ValueError:
-        return None
-    return degc if math.isfinite(degc) else None

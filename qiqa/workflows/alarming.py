@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from qiqa.core.drift import Alarm, AlarmState, DriftFinding, Kind, ScannerState, SeriesState
 from qiqa.drift.judging import worst
 
-__all__ = ["alarm_of", "new_alarms", "with_alarms"]
+__all__ = ["alarm_of", "new_alarms", "series_with_alarms", "with_alarms"]
 
 _ALARMING = ("tolerance", "action")
 _LEVEL = (Kind.STEP, Kind.TREND, Kind.SPIKE)
@@ -72,7 +72,7 @@ def _marked(state: ScannerState, alarms: tuple[Alarm, ...]) -> ScannerState:
     if not alarms:
         return state
     findings = tuple(_with(f, alarms) for f in state.findings)
-    series = tuple(_series(s, alarms) for s in state.series)
+    series = tuple(series_with_alarms(s, alarms) for s in state.series)
     found = worst([f.verdict for f in findings])
     quiet = "pass" if state.verdict in _ALARMING else state.verdict
     return dataclasses.replace(
@@ -84,7 +84,8 @@ def _marked(state: ScannerState, alarms: tuple[Alarm, ...]) -> ScannerState:
     )
 
 
-def _series(state: SeriesState, alarms: Sequence[Alarm]) -> SeriesState:
+def series_with_alarms(state: SeriesState, alarms: Sequence[Alarm]) -> SeriesState:
+    """Return one series whose findings carry number and state of their alarm."""
     findings = tuple(_with(f, alarms) for f in state.findings)
     found = worst([f.verdict for f in findings])
     quiet = "pass" if state.verdict in _ALARMING else state.verdict
