@@ -13,7 +13,7 @@ from qiqa.cli import status
 from qiqa.cli.arguments import Parser, json_option, moment, store_option
 from qiqa.cli.console import say, write_json
 from qiqa.cli.deliver import current_user
-from qiqa.cli.drift_sources import chosen, existing
+from qiqa.cli.drift_sources import chosen, existing, of_scanner
 from qiqa.core.canonical import plain
 from qiqa.core.drift import ApprovedBaseline
 from qiqa.core.errors import UsageError
@@ -91,7 +91,7 @@ def command(options: Options) -> int:
     left_out = _left_out(options)
     with existing(options.store, writing=options.approve) as store:
         series, ahead = up_to(
-            chosen(store.columns(), options.scanner, options.name), dt.datetime.now()
+            chosen(of_scanner(store, options.scanner), None, options.name), dt.datetime.now()
         )
         for note in ahead:
             say(note, to_error=True)

@@ -33,7 +33,8 @@ def from_table(options: Options) -> Watched:
     assert options.table is not None  # noqa: S101 - the caller looked
     read = read_history_table(options.table, _columns(options))
     tell_findings(read.findings, to_error=True)
-    series = chosen(read.series, options.scanner, options.name)
+    chosen(read.series, options.scanner, options.name)  # a wrong name is refused
+    series = chosen(read.series, options.scanner, None)
     _check_adjust(series, options)
     scanners = len({s.scanner for s in series})
     with progress() as tell:
@@ -44,6 +45,7 @@ def from_table(options: Options) -> Watched:
             policy=policy_of(options, scanners),
             detail=scanners <= MOST_PAGES,
             source=str(options.table),
+            name=options.name,
             tell=tell,
         )
 
@@ -81,6 +83,18 @@ def chosen(series: Sequence[TimeSeries], scanner: str | None, name: str | None) 
                 f"there is no {field} {wanted!r}; there is {shown}", where=f"--{field}"
             )
     return found
+
+
+def of_scanner(store: Store, scanner: str | None) -> list[TimeSeries]:
+    """Return the series of one scanner, or of all.
+
+    Raises
+    ------
+    UsageError
+        If there is no such scanner; says which there are.
+    """
+    found = store.columns(scanner=scanner)
+    return list(found) if found or scanner is None else chosen(store.columns(), scanner, None)
 
 
 def _check_adjust(series: Sequence[TimeSeries], options: Options) -> None:
@@ -136,7 +150,8 @@ def from_store(options: Options) -> Watched:
         raise UsageError("needs --table", where="--column")
     with existing(options.store, writing=not options.read_only) as store:
         tell_findings(store.findings, to_error=True)
-        series = chosen(store.columns(), options.scanner, options.name)
+        series = of_scanner(store, options.scanner)
+        chosen(series, None, options.name)  # a wrong name is refused
         if not series:
             raise UsageError(
                 "the history holds no values that can be charted",
@@ -156,6 +171,7 @@ def from_store(options: Options) -> Watched:
                 policy=policy,
                 detail=scanners <= MOST_PAGES,
                 source=store.url,
+                name=options.name,
                 tell=tell,
             )
         made = explained(made, series, store.payload)

@@ -79,6 +79,7 @@ def watch(
     policy: Policy | None = None,
     detail: bool = True,
     source: str = "",
+    name: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Watched:
     """Chart every series, find missed exams and biased scanners, and hold findings against alarms.
@@ -98,6 +99,8 @@ def watch(
         False keeps findings and counts only, for many scanners.
     source
         Where the values are from, for the page.
+    name
+        One measurement to chart, with the limits that it has among all of its scanner; None: all.
     tell
         Told the name of each scanner as it is worked on.
     """
@@ -109,7 +112,7 @@ def watch(
     done: dict[str, _One] = {}
     for scanner in sorted(by_scanner):
         tell(scanner)
-        done[scanner] = _one(by_scanner[scanner], records, policy, now, detail=detail)
+        done[scanner] = _one(by_scanner[scanner], records, policy, now, name, detail=detail)
     for finding in biased([level for one in done.values() for level in one.levels]):
         done[finding.scanner].findings.append(finding)
     states = tuple(_state(name, one, records) for name, one in done.items())
@@ -144,6 +147,7 @@ def _one(
     records: Records,
     policy: Policy,
     now: dt.datetime,
+    name: str | None,
     *,
     detail: bool,
 ) -> _One:
@@ -154,7 +158,8 @@ def _one(
     every_state = []
     charted, waiting = 0, list[tuple[str, str]]()
     shares = _shares(series, policy, calendar)
-    for state in _charted(series, records, policy, shares, detail=detail):
+    asked = [s for s in series if name in (None, s.name)]
+    for state in _charted(asked, records, policy, shares, detail=detail):
         one = state.series
         findings += state.findings
         if state.verdict == "not_evaluated":
@@ -169,7 +174,7 @@ def _one(
             states.append(state)
     findings += moved_together(every_state, shares, policy)
     findings += missed(scanner, calendar, policy, now)
-    findings += stopped(series)
+    findings += [f for f in stopped(series) if name in (None, f.name)]
     return _One(
         series=tuple(series),
         states=tuple(states),

@@ -342,3 +342,13 @@ def test_findings_are_the_same_with_and_without_details():
     assert repr(findings(full)) == repr(findings(short))
     assert repr(full.fleet) == repr(short.fleet)
     assert short.scanners[0].series == ()
+
+
+def test_one_measurement_has_the_limits_that_it_has_among_all():
+    group = [series(noise(40, seed=i), name=f"m{i}", series_key=f"m{i}") for i in range(30)]
+    whole = watch(group, Records(), now=now(40)).scanners[0]
+    alone = watch(group, Records(), now=now(40), name="m3").scanners[0]
+    (one,) = alone.series
+    (same,) = [s for s in whole.series if s.series.name == "m3"]
+    np.testing.assert_array_equal(one.high, same.high)
+    assert {f.name for f in alone.findings} <= {"", "m3"}
