@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import datetime as dt
 import fnmatch
 import functools
+import importlib
 import importlib.metadata
 import math
 import os
@@ -13,6 +15,7 @@ import re
 import shlex
 import subprocess
 import sys
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,11 +26,17 @@ import pytest
 from qiqa.cli import status
 from qiqa.cli.app import run
 from qiqa.core import arrangement, certificate, cylinder, drift, phantom, protocol, registry
+from qiqa.core.drift_payload import drift_payload
 from qiqa.core.measurement import Verdict
 from qiqa.core.rows import COLUMNS
+from qiqa.drift.baseline import BaselineProposal, Outlier
+from qiqa.drift.design import Proposal
+from qiqa.drift.rules import RULES
 from qiqa.fitting import fit_arrays
 from qiqa.fitting.engines import ENGINES
+from qiqa.io._table_columns import SETTINGS, known_columns
 from qiqa.io.definitions import load_protocol, names
+from qiqa.io.history_table import REQUIRED
 from qiqa.measure import FAMILIES
 from qiqa.models import MODELS
 from qiqa.store import schema
@@ -38,7 +47,8 @@ README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMANDS = (
-    "qc", "map", "index", "demo", "history", "simulate", "simulate history", "phantoms",
+    "qc", "map", "index", "demo", "drift", "drift baseline", "drift alarms", "drift acknowledge",
+    "drift design", "history", "history event", "simulate", "simulate history", "phantoms",
     "protocols", "warmup",
 )  # fmt: skip
 
@@ -172,6 +182,98 @@ def test_the_example_of_a_model_file_works(tmp_path: Path, monkeypatch: pytest.M
     assert np.allclose(maps.estimate("t1rho")[:, 0, 0], truth, rtol=1e-5)
 
 
+# --- rules of drift --------------------------------------------------------------------------
+
+SLOW_RULES = ("mewma",)
+"""Rules whose run length after a shift takes seconds."""
+
+
+@pytest.fixture(scope="module")
+def drift_pages() -> Iterator[types.ModuleType]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(DOCS)
+        yield importlib.import_module("drift_pages")
+
+
+def _rule_page(name: str) -> str:
+    return _read(DOCS / "drift" / f"{name}.md")
+
+
+@pytest.mark.parametrize("name", RULES.names())
+def test_every_drift_rule_has_a_page_that_agrees_with_it(name: str) -> None:
+    rule, page = RULES.load(name), _rule_page(name)
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    wanted = ["Settings", "When not", "False alarms", "How long it runs", "Source"]
+    assert headings == wanted
+    assert f"Rule `{name}`." in page
+    assert f"| share of the false alarms | {rule.DEFAULT:g}" in page
+    alone = rule.TAKES in ("scores", "values")
+    assert (re.search(rf"qiqa drift --rules {name}\b", page) is not None) == alone
+    assert alone == ("```python" not in page or name in ("individuals", "nelson", "westgard"))
+    assert page.count("\n") < 100
+
+
+def test_the_table_of_drift_rules_is_complete() -> None:
+    takes = {"matrix": "several metrics", "groups": "a group of values"}
+    rows = _table(_read(DOCS / "drift" / "index.md"), "rule")
+    documented = {(row[0], row[3], row[4]) for row in rows if len(row) == 5}
+    assert documented == {
+        (f"[{name}]({name}.md)", takes.get(rule.TAKES, "one value"), f"{rule.DEFAULT:g}")
+        for name, rule in ((name, RULES.load(name)) for name in RULES.names())
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW_RULES else [])
+        for name in RULES.names()
+    ],
+)
+def test_pages_of_drift_rules_are_those_of_the_script(
+    name: str, drift_pages: types.ModuleType
+) -> None:
+    made = drift_pages.picture(name)
+    page = _rule_page(name)
+    # to bring the pages up to date: python docs/drift_pages.py
+    assert drift_pages.filled(page, drift_pages.block(made)) == page
+    _published_points_are_on_a_line(made)
+    image, _ = drift_pages.places(name)
+    _same_drawing(_read(image), drift_pages.svg(made))
+
+
+def _published_points_are_on_a_line(made: typing.Any) -> None:
+    """Hold marks against the line of their settings: the last one, or the one in 370."""
+    if made.marks is None:
+        return
+    line = dict(zip(made.lines[-1].x, made.lines[-1].y, strict=True))
+    points = zip(made.marks.x, made.marks.y, strict=True)
+    shared = [(y, line[x]) for x, y in points if x in line]
+    assert shared
+    for published, ours in shared:
+        assert ours == pytest.approx(published, rel=0.01)
+
+
+def _same_drawing(kept: str, made: str) -> None:
+    """Hold words against words, and places to a hundredth of a point where they can agree."""
+    number = r"-?\d+\.?\d*(?:e-?\d+)?"
+    assert re.findall(r"<text[^>]*>([^<]*)", kept) == re.findall(r"<text[^>]*>([^<]*)", made)
+    (version,) = re.findall(r"drift_pages.py, matplotlib (\S+?)<", kept)
+    if version != importlib.metadata.version("matplotlib"):
+        return  # another version lays out otherwise
+    assert re.sub(number, "0", kept) == re.sub(number, "0", made)
+    places = [np.array(re.findall(number, text), dtype=float) for text in (kept, made)]
+    np.testing.assert_allclose(*places, atol=0.01)
+
+
+@pytest.mark.parametrize("name", RULES.names())
+def test_examples_of_drift_rules_work(name: str) -> None:
+    for code in re.findall(r"```python\n(.*?)```", _rule_page(name), re.DOTALL):
+        said: dict[str, typing.Any] = {}
+        exec(code, said)  # noqa: S102 - the code of our own page
+        assert isinstance(said.get("found"), drift.Chart) or said["broken"] == ("1_2s", "R_4s")
+
+
 # --- command line ----------------------------------------------------------------------------
 
 
@@ -303,6 +405,90 @@ def test_records_are_complete() -> None:
         assert set(re.findall(r"`(\w+)`", rows[key])) == expected | nested | set(words)
 
 
+def _fields(noun: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(noun)}
+
+
+def test_the_json_of_drift_is_complete() -> None:
+    text = _section(_read(DOCS / "schemas.md"), "## JSON of scanners watched: qiqa.drift/1")
+    finding = drift.DriftFinding(
+        scanner="A", name="snr", quantity="snr", kind=drift.Kind.STEP, rule="cusum", date=None,
+        date_interval=None, verdict="tolerance",
+    )  # fmt: skip
+    summary = drift.ScannerSummary(
+        scanner="A", label="", verdict="tolerance", findings=(finding,), charted=1, learning=0,
+        exams=1, last_exam=None,
+    )  # fmt: skip
+    fleet = drift.FleetState(
+        now=dt.datetime(2026, 1, 5), scanners=(summary,), false_alarms_per_year=1.0
+    )
+    payload = drift_payload(fleet, [finding])
+    top, *_ = text.split("### ")
+    assert [row[0] for row in _table(top, "key")] == [f"`{key}`" for key in payload]
+    for name, rows in (("scanners", payload["scanners"]), ("findings", payload["findings"])):
+        listed = _table(_section(text, f"### Each of {name}"), "key")
+        assert {key for row in listed for key in re.findall(r"`(\w+)`", row[0])} == set(rows[0])
+    kinds, states = (
+        next(row[1] for row in listed if f"`{key}`" in row[0]) for key in ("kind", "state")
+    )
+    assert set(re.findall(r"`(\w+)`", kinds)) == set(drift.Kind)
+    assert set(re.findall(r"`(\w+)`", states)) == {"new", *drift.AlarmState}
+    assert _fields(drift.Forecast) <= set(re.findall(r"`(\w+)`", listed[-1][1]))
+
+
+@pytest.mark.parametrize(
+    ("heading", "noun"),
+    [
+        ("## JSON of a proposed baseline: qiqa.baseline/1", BaselineProposal),
+        ("## JSON of alarms: qiqa.alarms/1", drift.Alarm),
+        ("## JSON of events: qiqa.events/1", drift.ServiceEvent),
+        ("## JSON of designs: qiqa.design/1", Proposal),
+    ],
+)
+def test_the_json_of_what_belongs_to_drift_is_complete(heading: str, noun: type) -> None:
+    rows = _table(_section(_read(DOCS / "schemas.md"), heading), "key")
+    listed = [key for row in rows for key in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(listed) == sorted(_fields(noun))
+    nested = {"outliers": Outlier, "decisions": drift.AlarmDecision}
+    for key, content in rows:
+        if inner := nested.get(key.strip("`")):
+            assert set(re.findall(r"`(\w+)`", content)) == _fields(inner)
+
+
+def test_columns_of_a_table_are_those_that_are_read() -> None:
+    text = _section(_read(DOCS / "drift.md"), "## Values from a table")
+    rows = _table(text, "column")
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert set(REQUIRED) <= named
+    assert set(SETTINGS) <= named
+    assert {name for name in named if name not in known_columns()} == set()
+
+
+def test_the_example_of_drift_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = _read(DOCS / "drift.md")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    simulate, look = (
+        shlex.split(line)[1:]
+        for line in re.findall(
+            r"^    (qiqa .*)$", _section(page, "## Try it without a scanner"), re.M
+        )
+    )
+    assert run(simulate) == 0
+    capsys.readouterr()
+    assert run(look) == 3
+    for line in capsys.readouterr().out.splitlines():
+        assert not line or f"    {line.rstrip()}\n" in page
+    table = re.search(r"```text\n(Site;.*?)```", page, re.DOTALL)
+    assert table
+    Path("qc.csv").write_text(table[1], encoding="utf-8")
+    (words,) = re.findall(r"^    qiqa (drift --table qc.csv .*)$", page, re.MULTILINE)
+    assert run([*shlex.split(words), "--no-pages"]) == 5
+    assert "MR 1: PSNR: 2 usable exams" in capsys.readouterr().out
+
+
 def test_tables_are_complete() -> None:
     text = _section(_read(DOCS / "schemas.md"), "## Database")
     listed = re.findall(r"`(\w+)`", text.split("Tables", 1)[1].split(".", 1)[0])
@@ -371,6 +557,7 @@ def test_finding_codes_are_complete() -> None:
         r'\.unreadable\([^\n]*, "(\w+)"\)',
         r'code="\w+" if \w+ else "(\w+)"',
         r'"(artifact_\w+)"',
+        r'\.(?:tell|note)\(\s*"(\w+)"',
     )
     used = {code for pattern in patterns for code in re.findall(pattern, source)}
     used |= {f"{what}_replaced" for what in re.findall(r'_replaced\(\s*"(\w+)"', source)}
@@ -421,5 +608,5 @@ def test_no_page_names_a_private_place(page: Path) -> None:
 
 
 def test_pictures_are_small() -> None:
-    large = [p.name for p in (DOCS / "images").iterdir() if p.stat().st_size > 300_000]
+    large = [p.name for p in (DOCS / "images").rglob("*") if p.stat().st_size > 300_000]
     assert not large

@@ -1,9 +1,9 @@
-"""Weekly exams as DICOM through `qiqa qc` into a history, then `qiqa drift`: is what was planted found.
+"""Weekly exams as DICOM through `qiqa qc` into a history, then `qiqa drift`.
 
 Twenty-four weekly exams of the large ACR phantom are simulated with noise of their own, written as
-DICOM, measured by the command line and kept; from week 15 on the slices are thicker and the field of
-view is scaled along x. A second scanner stays as it is. With QIQA_REAL_DATA the public ACR exams are
-kept in the same history: scanners with one or two exams, about which nothing may be said yet.
+DICOM, measured by the command line and kept; from week 15 on slices are thicker and x is scaled.
+A second scanner stays as it is. With QIQA_REAL_DATA the public ACR exams are kept in the same
+history: scanners with one or two exams, about which nothing may be said yet.
 
     python benchmarks/validation/drift_end_to_end.py [--reduced]
 
@@ -99,10 +99,8 @@ def drift(store: Path, folder: Path, as_of: str, scanner: str | None = None) -> 
     """Return what `qiqa drift` says as JSON."""
     target = folder / "drift.json"
     more = [] if scanner is None else ["--scanner", scanner]
-    quietly(
-        ["drift", "--store", str(store), "--as-of", as_of, "--json", str(target)]
-        + ["-o", str(folder / "pages"), *more]
-    )
+    command = ["drift", "--store", str(store), "--as-of", as_of, "--json", str(target)]
+    quietly([*command, "-o", str(folder / "pages"), *more])
     found: dict[str, Any] = json.loads(target.read_text(encoding="utf-8"))
     return found
 
@@ -170,9 +168,12 @@ def main() -> None:
         "",
         ", ".join(f"{key} {value}" for key, value in about.items()),
         "",
-        f"{weeks} weekly simulated exams of two scanners, as DICOM through `qiqa qc` into one history, "
-        f"beside {public} public exams; then `qiqa drift`. On scanner `changed` slices are "
-        f"{THICKER_MM:g} mm thicker and x is {WIDER_PERCENT:g} % too wide from {begun:%Y-%m-%d} on.",
+        (
+            f"{weeks} weekly simulated exams of two scanners, DICOM through `qiqa qc` into one "
+            f"history, beside {public} public exams; then `qiqa drift`. On scanner `changed` "
+            f"slices are {THICKER_MM:g} mm thicker and x is {WIDER_PERCENT:g} % too wide from "
+            f"{begun:%Y-%m-%d} on."
+        ),
         "",
         *table(["measurement", "moved by", "told", "when", "interval holds it"], rows),
         "",

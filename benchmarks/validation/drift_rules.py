@@ -147,7 +147,9 @@ def told(
     """
     series = series_of(condition, rng)
     lead = FAULT_WEEK - 1
-    policy = Policy() if condition.adjust else Policy(adjust=())
+    policy = Policy(history_days=math.inf)  # all years count alike
+    if not condition.adjust:
+        policy = dataclasses.replace(policy, adjust=())
     baseline = None if exams is None else approved(series, lead - exams, exams)
     state = chart(series, shares=shares, baseline=baseline, policy=policy, detail=False)
     begun = series.at[lead].astype("datetime64[us]").astype(dt.datetime)
@@ -338,9 +340,9 @@ def report(out: dict[str, Any], about: dict[str, Any]) -> list[str]:
         "",
         (
             f"Weekly exams from the simulator of histories. The budget is {AIM:g} false alarm a "
-            f"scanner-year over {METRICS} measurements; faults begin in week {FAULT_WEEK}. Baseline: "
-            "`none`, each exam is predicted from all before it; else that many approved exams just "
-            "before the watched time. How the rules were chosen: "
+            f"scanner-year over {METRICS} measurements; faults begin in week {FAULT_WEEK}. "
+            "Baseline: `none`, each exam is predicted from all before it; else that many "
+            "approved exams just before the watched time. How the rules were chosen: "
             "[decision](../decisions/drift-rules.md)."
         ),
         "",
@@ -364,8 +366,8 @@ def report(out: dict[str, Any], about: dict[str, Any]) -> list[str]:
         "",
         (
             "`theory` and `known`: mean exams until the signal for scores of a known mean and SD; "
-            "`26 weeks`: how many are found by then, of those, and of a walk along a history with a year of exams before, where "
-            "level, SD and resemblance of exams are learnt."
+            "`26 weeks`: how many are found by then, of those and of a walk along a history with a "
+            "year of exams before, where level, SD and resemblance of exams are learnt."
         ),
         "",
         *table(["fault", "rule", "theory", "known ± SE", "26 weeks, known, %", "walk, %"], held),

@@ -106,7 +106,9 @@ def arguments(parser: Parser) -> None:
         "--every-days", type=finite, metavar="D", help="days from exam to exam; default: as seen"
     )
     how.add_argument(
-        "--as-of", metavar="YYYY-MM-DD", help="the day it is; default: today, last exam of a table"
+        "--as-of",
+        metavar="YYYY-MM-DD",
+        help="the day it is, later exams do not count; default: today, last exam of a table",
     )
     out = parser.add_argument_group("what to write")
     out.add_argument(
@@ -131,18 +133,27 @@ def policy_of(options: Options, scanners: int) -> Policy:
     from qiqa.drift.rules import RULES
 
     made = Policy(every_days=options.every_days)
-    if options.every_days is not None and options.every_days <= 0:
-        raise UsageError(f"{options.every_days:g} is not above 0", where="--every-days")
+    if options.every_days is not None and not 0.5 <= options.every_days <= 3660.0:
+        message = f"{options.every_days:g} is not from 0.5 to 3660 days"
+        raise UsageError(message, where="--every-days", hint="7 is every week")
     if options.no_adjust and options.adjust:
         raise UsageError("not with --no-adjust", where="--adjust")
     if options.no_adjust or options.adjust:
         made = dataclasses.replace(made, adjust=tuple(options.adjust))
     if options.rules is not None:
         rules = tuple(part.strip() for part in options.rules.split(",") if part.strip())
-        for rule in rules:
-            RULES.load(rule)
+        for rule in rules or ("",):
+            if rule not in RULES.names():
+                hint = f"there are {', '.join(RULES.names())}"
+                raise UsageError(f"{rule!r} is no rule", where="--rules", hint=hint)
         made = dataclasses.replace(made, rules=rules)
     if options.false_alarms is not None:
+        if not 0.0 < options.false_alarms <= 1000.0 * max(scanners, 1):
+            raise UsageError(
+                f"{options.false_alarms:g} a year is not above 0 and up to 1000 a scanner",
+                where="--false-alarms",
+                hint="1 a scanner is the default; fewer make wider limits",
+            )
         made = dataclasses.replace(
             made, false_alarms_per_scanner_year=options.false_alarms / max(scanners, 1)
         )
@@ -153,11 +164,13 @@ def show(made: Watched, options: Options) -> int:
     """Print what was found, write pages and JSON, and return the exit status."""
     from qiqa.cli.drift_words import tell
     from qiqa.core.drift_payload import drift_payload
+    from qiqa.report.drift_text import sentence
     from qiqa.workflows.watching import worst_first
 
     found = worst_first(f for state in made.scanners for f in state.findings)
     if options.json is not None:
-        write_json(drift_payload(made.fleet, found), options.json)
+        said = [dataclasses.replace(f, message=sentence(f)) for f in found]
+        write_json(drift_payload(made.fleet, said), options.json)
     to_error = options.json == "-"
     pages = None if options.no_pages else _pages(made, options)
     tell(made, to_error=to_error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Sequence
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, counted, store_option
@@ -49,12 +50,13 @@ def arguments(parser: Parser) -> None:
 
 def command(options: Options) -> int:
     """Put on record what a person says about alarms."""
-    from qiqa.store import open_store
+    from qiqa.cli.drift_sources import existing
 
     if not (options.comment or "").strip():
         raise UsageError("is needed", where="--comment", hint="say what it was")
     state = AlarmState.CLOSED if options.close else AlarmState.ACKNOWLEDGED
-    with open_store(options.store) as store:
+    with existing(options.store, writing=True) as store:
+        _check(options.numbers, [alarm.record_id for alarm in store.alarms()])
         for number in options.numbers:
             store.decide_alarm(
                 number,
@@ -66,3 +68,15 @@ def command(options: Options) -> int:
             )
             say(f"alarm {number}: {state.value}")
     return status.PASS
+
+
+def _check(numbers: Sequence[int], there: Sequence[int]) -> None:
+    """Refuse numbers of no alarm before anything is put on record."""
+    for number in numbers:
+        if number not in there:
+            shown = ", ".join(map(str, there[-12:])) or "none"
+            raise UsageError(
+                f"{number} is no alarm; the latest are {shown}",
+                where="NUMBER",
+                hint="qiqa drift alarms --all lists them",
+            )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
+import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, json_option, moment, store_option
 from qiqa.cli.console import say, write_json
 from qiqa.cli.deliver import current_user
-from qiqa.cli.drift_sources import chosen
+from qiqa.cli.drift_sources import chosen, existing
 from qiqa.core.canonical import plain
 from qiqa.core.drift import ApprovedBaseline
 from qiqa.core.errors import UsageError
@@ -18,7 +21,7 @@ from qiqa.core.errors import UsageError
 if TYPE_CHECKING:
     from qiqa.drift.baseline import BaselineProposal
 
-__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
+__all__ = ["EPILOG", "OPERANDS", "Options", "approval", "arguments", "command"]
 
 SCHEMA = "qiqa.baseline/1"
 OPERANDS = "--scanner NAME"
@@ -78,7 +81,7 @@ def command(options: Options) -> int:
     """Propose a baseline for one scanner, or put an approved one on record."""
     from qiqa.drift.baseline import propose
     from qiqa.drift.policy import Policy
-    from qiqa.store import open_store
+    from qiqa.workflows.dating import up_to
 
     if options.scanner is None:
         hint = "qiqa drift lists the scanners"
@@ -86,8 +89,15 @@ def command(options: Options) -> int:
     if options.approve and not (options.reason or "").strip():
         raise UsageError("is needed to approve", where="--reason", hint="say why these exams")
     left_out = _left_out(options)
-    with open_store(options.store, create=options.approve) as store:
-        series = chosen(store.columns(), options.scanner, options.name)
+    with existing(options.store, writing=options.approve) as store:
+        series, ahead = up_to(
+            chosen(store.columns(), options.scanner, options.name), dt.datetime.now()
+        )
+        for note in ahead:
+            say(note, to_error=True)
+        if not series:
+            hint = "correct the dates: a baseline cannot rest on exams that are still to come"
+            raise UsageError("all exams are dated ahead of today", where=store.url, hint=hint)
         proposal = propose(
             series,
             exams=Policy().baseline_exams,
@@ -96,7 +106,10 @@ def command(options: Options) -> int:
             last=_end_of_day(moment(options.last, "--last")),
         )
         if not proposal.exams:
-            raise UsageError("there are no exams between these dates", where="--first, --last")
+            hint = "qiqa history --scanner NAME lists them"
+            raise UsageError(
+                "there are no exams between these dates", where="--first, --last", hint=hint
+            )
         if not options.approve:
             return _propose(proposal, options)
         record = store.approve_baseline(
@@ -149,13 +162,25 @@ def _propose(proposal: BaselineProposal, options: Options) -> int:
     for text in proposal.unsteady[:_MOST]:
         say(f"!  not steady: a step of {text}", style="yellow", to_error=to_error)
     days = sorted({one.at.date() for one in proposal.outliers})
-    out = " ".join(f'--leave-out "{day}=WHY"' for day in days[:3])
-    name = f' --scanner "{proposal.scanner}"'
-    say(
-        f'to approve: qiqa drift baseline{name} {out} --approve --reason "..."'.replace("  ", " "),
-        to_error=to_error,
-    )
+    say(f"to approve: {approval(proposal.scanner, options, days)}", to_error=to_error)
     return status.PASS
+
+
+def approval(scanner: str, options: Options, days: Sequence[dt.date]) -> str:
+    """Return the command line that approves what was shown.
+
+    Names come from headers: what a shell would run in one is quoted so that it does not.
+    """
+    given = [("store", options.store), ("scanner", scanner), ("name", options.name)]
+    given += [("first", options.first), ("last", options.last)]
+    words = [f"--{name} {_quoted(value)}" for name, value in given if value is not None]
+    words += [f'--leave-out "{day}=WHY"' for day in days[:3]]
+    return " ".join(["qiqa drift baseline", *words, '--approve --reason "WHY"'])
+
+
+def _quoted(text: str) -> str:
+    # double quotes are what all shells know; they do not stop $, ` and "
+    return f'"{text}"' if re.fullmatch(r"[\w .,:/+-]+", text) else shlex.quote(text)
 
 
 def _span(proposal: BaselineProposal) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from qiqa.store import Store
     from qiqa.workflows.watching import Records, Watched
 
-__all__ = ["chosen", "from_store", "from_table", "records_of"]
+__all__ = ["chosen", "existing", "from_store", "from_table", "records_of"]
 
 MOST_PAGES = 12
 """Scanners up to which each gets its page; of more, only the one that is asked for."""
@@ -25,6 +25,7 @@ MOST_PAGES = 12
 def from_table(options: Options) -> Watched:
     """Look at the values of a table; it has no events, baselines or alarms."""
     from qiqa.io.history_table import read_history_table
+    from qiqa.workflows.dating import last_before
     from qiqa.workflows.watching import Records, watch
 
     if options.store is not None:
@@ -33,13 +34,13 @@ def from_table(options: Options) -> Watched:
     read = read_history_table(options.table, _columns(options))
     tell_findings(read.findings, to_error=True)
     series = chosen(read.series, options.scanner, options.name)
-    last = max(s.at[-1] for s in read.series).astype("datetime64[us]").astype(dt.datetime)
+    _check_adjust(series, options)
     scanners = len({s.scanner for s in series})
     with progress() as tell:
         return watch(
             series,
             Records(),
-            now=moment_of(options, last),
+            now=moment_of(options, last_before(read.series, dt.datetime.now())),
             policy=policy_of(options, scanners),
             detail=scanners <= MOST_PAGES,
             source=str(options.table),
@@ -82,6 +83,36 @@ def chosen(series: Sequence[TimeSeries], scanner: str | None, name: str | None) 
     return found
 
 
+def _check_adjust(series: Sequence[TimeSeries], options: Options) -> None:
+    """Refuse to adjust for what no exam states: it would be left undone without a word."""
+    there = sorted({name for one in series for name in one.covariates})
+    for name in () if options.no_adjust else options.adjust:
+        if name not in there:
+            shown = ", ".join(there) or "none"
+            raise UsageError(f"no exam states {name!r}; stated are: {shown}", where="--adjust")
+
+
+def existing(url: str | None, *, writing: bool) -> Store:
+    """Open a history that is there; a wrong path must not make an empty one.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it cannot be opened.
+    """
+    from qiqa.store import location, open_store
+
+    path = location.sqlite_path(location.resolve(url))
+    missing = path is not None and not path.exists()
+    return open_store(url, create=writing and not missing)
+
+
+def _is_a_trial(options: Options) -> bool:
+    """Say whether this is not how scanners are watched: no alarms are raised on a trial."""
+    changed = (options.name, options.as_of, options.rules, options.false_alarms, options.every_days)
+    return any(o is not None for o in changed) or bool(options.adjust) or options.no_adjust
+
+
 def records_of(store: Store, scanner: str | None = None) -> Records:
     """Return what is on record about scanners."""
     from qiqa.workflows.watching import Records
@@ -97,13 +128,13 @@ def records_of(store: Store, scanner: str | None = None) -> Records:
 
 def from_store(options: Options) -> Watched:
     """Look at the history, raise alarms that are new, and show all with their state."""
-    from qiqa.store import open_store
     from qiqa.workflows.alarming import new_alarms
+    from qiqa.workflows.explaining import explained
     from qiqa.workflows.watching import marked, watch
 
     if options.column:
         raise UsageError("needs --table", where="--column")
-    with open_store(options.store, create=not options.read_only) as store:
+    with existing(options.store, writing=not options.read_only) as store:
         tell_findings(store.findings, to_error=True)
         series = chosen(store.columns(), options.scanner, options.name)
         if not series:
@@ -112,6 +143,7 @@ def from_store(options: Options) -> Watched:
                 where=store.url,
                 hint="exams need a scanner with a serial number (or --scanner) and a date",
             )
+        _check_adjust(series, options)
         records = records_of(store, options.scanner)
         scanners = len({s.scanner for s in series})
         now = moment_of(options, dt.datetime.now())
@@ -126,8 +158,9 @@ def from_store(options: Options) -> Watched:
                 source=store.url,
                 tell=tell,
             )
-        if options.read_only or options.name is not None or options.as_of is not None:
-            return made  # a part of the values, or another day, is not what alarms are raised on
+        made = explained(made, series, store.payload)
+        if options.read_only or _is_a_trial(options):
+            return made
         raised = [f for state in made.scanners for f in new_alarms(state, records.alarms)]
         user, at = current_user(), dt.datetime.now(dt.UTC)
         for finding in raised:

@@ -19,6 +19,7 @@ _STYLES = {"action": "bold red", "tolerance": "yellow", "pass": None, "not_evalu
 _MARKS = {"action": "!! ", "tolerance": "!  ", "pass": "   ", "not_evaluated": "?  "}
 _MOST = 12
 """Findings of one scanner that are printed; the page has all."""
+_MOST_NOTES = 20
 
 
 def tell(made: Watched, *, to_error: bool = False) -> None:
@@ -61,7 +62,7 @@ def _quiet(scanners: Sequence[ScannerSummary]) -> None:
         Row(
             cells=(
                 one.scanner,
-                "in control" if one.verdict == "pass" else "too few exams",
+                "in control" if one.verdict == "pass" else "not judged",
                 str(one.charted),
                 str(one.learning),
                 str(one.exams),
@@ -76,8 +77,10 @@ def _quiet(scanners: Sequence[ScannerSummary]) -> None:
 
 def _notes(made: Watched) -> list[str]:
     fleet: FleetState = made.fleet
-    notes = [f"{s.scanner}: {note}" for s in made.scanners for note in s.notes]
-    budget = fleet.false_alarms_per_year
-    many = f"{len(fleet.scanners)} scanners" if len(fleet.scanners) > 1 else "1 scanner"
-    allowed = f"limits allow for at most {budget:.3g} false alarms a year on {many}"
-    return ["", allowed, *notes]
+    budget = f"{fleet.false_alarms_per_year:.3g}"
+    alarms = "false alarm" if budget == "1" else "false alarms"
+    many = f"{len(fleet.scanners)} scanners" if len(fleet.scanners) != 1 else "1 scanner"
+    notes = [*fleet.notes[:_MOST_NOTES]]
+    if len(fleet.notes) > _MOST_NOTES:
+        notes.append(f"and {len(fleet.notes) - _MOST_NOTES} notes more: --json has all")
+    return ["", f"limits allow for at most {budget} {alarms} a year on {many}", *notes]

@@ -7,7 +7,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
-from qiqa.cli.arguments import Parser, counted, json_option, moment, store_option
+from qiqa.cli.arguments import Parser, json_option, moment, store_option
 from qiqa.cli.console import say, write_json
 from qiqa.cli.deliver import current_user
 from qiqa.cli.layout import Row, Section, table
@@ -101,13 +101,16 @@ def _event(options: Options) -> ServiceEvent:
 
 
 def _withdraw(number: str, options: Options) -> int:
-    from qiqa.store import open_store
+    from qiqa.cli.drift_sources import existing
 
+    if not number.isdecimal():
+        hint = "qiqa history event lists the numbers"
+        raise UsageError(f"{number!r} is no number of an event", where="WHAT", hint=hint)
     if not (options.reason or "").strip():
         raise UsageError("is needed to withdraw an event", where="--reason")
-    with open_store(options.store) as store:
+    with existing(options.store, writing=True) as store:
         store.withdraw_event(
-            counted(number), options.reason or "", user=current_user(), now=dt.datetime.now(dt.UTC)
+            int(number), options.reason or "", user=current_user(), now=dt.datetime.now(dt.UTC)
         )
     say(f"event {number}: withdrawn")
     return status.PASS

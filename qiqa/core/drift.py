@@ -313,6 +313,8 @@ class SeriesState:
     """What to know about the chart: too few exams, ties, exams that resemble the one before."""
     forecast: Forecast | None = None
     verdict: str = "not_evaluated"
+    reason: str = ""
+    """Why it is not evaluated and what is missing; empty where it is."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

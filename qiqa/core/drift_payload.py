@@ -23,7 +23,7 @@ def finding_row(finding: DriftFinding) -> dict[str, Any]:
 
 
 def drift_payload(fleet: FleetState, findings: Sequence[DriftFinding]) -> dict[str, Any]:
-    """Return `qiqa.drift/1`: schema, source, time, budget, scanners, findings."""
+    """Return `qiqa.drift/1`: schema, source, time, budget, scanners, findings, notes."""
     return {
         "schema": DRIFT_SCHEMA,
         "source": fleet.source,
@@ -42,4 +42,5 @@ def drift_payload(fleet: FleetState, findings: Sequence[DriftFinding]) -> dict[s
             for one in fleet.scanners
         ],
         "findings": [finding_row(finding) for finding in findings],
+        "notes": list(fleet.notes),
     }

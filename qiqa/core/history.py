@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from qiqa.core.canonical import digest, plain
 from qiqa.core.scanner import Acquisition
 
-__all__ = ["History", "PastValue", "epoch_key"]
+__all__ = ["History", "PastValue", "epoch_key", "settings_changed", "settings_key"]
 
 _NOT_AN_EPOCH = frozenset(
     {
@@ -34,8 +35,44 @@ def epoch_key(acquisition: Acquisition) -> str:
     differently (software, coil elements, timing, geometry, reconstruction), not because it
     drifted. Read-outs of prescan, clock and thermometer do not start an epoch.
     """
-    fields = plain(acquisition)
-    return digest({name: fields[name] for name in fields if name not in _NOT_AN_EPOCH})[:32]
+    return settings_key(plain(acquisition))
+
+
+def settings_key(acquisition: dict[str, Any]) -> str:
+    """Return `epoch_key` of an acquisition as a stored exam holds it, JSON-ready.
+
+    Numbers count to four digits: a spacing worked out from oblique positions differs in the last
+    ones from exam to exam, which is no setting.
+    """
+    kept = {name: acquisition[name] for name in acquisition if name not in _NOT_AN_EPOCH}
+    return digest(_to_four_digits(kept))[:32]
+
+
+def _to_four_digits(value: Any) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {name: _to_four_digits(item) for name, item in value.items()}
+    return [_to_four_digits(item) for item in value] if isinstance(value, list) else value
+
+
+def settings_changed(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """Return in words which settings of two stored acquisitions differ.
+
+    >>> settings_changed({"software": "VA20", "te_ms": 20.0}, {"software": "VA30", "te_ms": 20.0})
+    'software: VA20 to VA30'
+    """
+    parts = []
+    for name in {**old, **new}:
+        one, other = old.get(name), new.get(name)
+        if _to_four_digits(one) == _to_four_digits(other) or name in _NOT_AN_EPOCH:
+            continue
+        if isinstance(one, dict) and isinstance(other, dict):
+            parts.append(settings_changed(one, other))
+        else:
+            was, now = ("not stated" if v is None else str(v) for v in (one, other))
+            parts.append(f"{name}: {was} to {now}")
+    return ", ".join(parts)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,7 @@ def likeliest_change(
     *,
     sd: float = math.nan,
     dof: int = 0,
+    earliest: int = 1,
     latest: int | None = None,
     only: str | None = None,
     intervals: bool = True,
@@ -86,19 +87,27 @@ def likeliest_change(
         (n,) times, ascending; slopes are per unit of it.
     sd, dof
         What is known of the SD of one value from elsewhere, and on how many degrees of freedom.
-    latest
-        Last exam that can be the first changed one; None: the last one.
+    earliest, latest
+        First and last exam that can be the first changed one; None: the last one.
     only
         `step` or `trend`, to fit one kind; None lets the evidence decide.
     intervals
         False leaves out those of size and slope, which cost most of the time.
     """
     n = y.size
-    if n < 3 or n - 2 + dof < 1:
+    if n < 3 or n - 2 + dof < 1 or (latest or n - 1) < earliest:
         return None
     known = dof * sd * sd if dof > 0 else 0.0
     fits = {
-        kind: _fit(kind, y, 1.0 / variance, time, known, n - 2 + dof, latest or n - 1)
+        kind: _fit(
+            kind,
+            y,
+            1.0 / variance,
+            time,
+            known,
+            n - 2 + dof,
+            range(earliest, (latest or n - 1) + 1),
+        )
         for kind in ("step", "trend")
         if only in (None, kind)
     }
@@ -106,7 +115,9 @@ def likeliest_change(
     kind = max(evidence, key=lambda k: evidence[k])
     others = [value for other, value in evidence.items() if other != kind]
     odds = 1.0 if not others else 1.0 / (1.0 + math.exp(min(others[0] - evidence[kind], 0.0)))
-    return _summary(kind, fits[kind], n - 2 + dof, odds, intervals=intervals)
+    return _summary(
+        kind, fits[kind], n - 2 + dof, odds, first=max(earliest, 1), intervals=intervals
+    )
 
 
 def _log_of_sum(logs: FloatArray) -> float:
@@ -122,10 +133,10 @@ def _fit(
     time: FloatArray,
     known: float,
     dof: int,
-    latest: int,
+    places: range,
 ) -> _Fit:
-    """Fit level and size at every beginning 1 ... latest, weighted least squares."""
-    begins = np.arange(1, min(latest, y.size - 1) + 1)
+    """Fit level and size at every beginning of `places`, weighted least squares."""
+    begins = np.arange(max(places.start, 1), min(places.stop, y.size))
     total, mean_y = float(w.sum()), float(w @ y) / float(w.sum())
     about = w * (y - mean_y)
     if kind == "step":
@@ -150,7 +161,7 @@ def _fit(
     return _Fit(log_evidence, size, np.sqrt(rss / dof / safe), per_size)
 
 
-def _summary(kind: str, fit: _Fit, dof: int, odds: float, *, intervals: bool) -> Change:
+def _summary(kind: str, fit: _Fit, dof: int, odds: float, *, first: int, intervals: bool) -> Change:
     weight = np.exp(fit.log_evidence - fit.log_evidence.max())
     weight /= weight.sum()
     order = np.argsort(-weight, kind="stable")
@@ -164,9 +175,9 @@ def _summary(kind: str, fit: _Fit, dof: int, odds: float, *, intervals: bool) ->
         slopes = _mixture(weight, fit.size * fit.per_size, fit.error * fit.per_size, dof)
     return Change(
         kind=kind,
-        begins=best + 1,
-        earliest=int(kept.min()) + 1,
-        latest=int(kept.max()) + 1,
+        begins=best + first,
+        earliest=int(kept.min()) + first,
+        latest=int(kept.max()) + first,
         size=float(weight @ fit.size),
         interval=sizes,
         probability=odds,

@@ -24,7 +24,7 @@ from qiqa.drift.levels import levels
 from qiqa.drift.outcome import Found, Outcome, Piece
 from qiqa.drift.policy import Policy, Share
 from qiqa.drift.preparing import Prepared, prepare
-from qiqa.drift.ruling import Ruling, ruling_of
+from qiqa.drift.ruling import SINGLE, Ruling, ruling_of
 from qiqa.drift.scatter import grew, growth
 from qiqa.drift.screening import quiet_state
 from qiqa.drift.walking import Walk
@@ -69,7 +69,7 @@ def chart(
     prepared = prepare(series, policy.adjust)
     refusal = _refusal(prepared)
     if refusal:
-        return outcome.refused(series, prepared, refusal)
+        return outcome.refused(series, refusal, prepared)
     epochs = epochs_of(series, events)
     ruling = ruling_of(tuple(shares))
     if not detail and baseline is None and len(epochs.first) == 1:
@@ -88,9 +88,11 @@ def _refusal(prepared: Prepared) -> str:
     count = int(usable.sum())
     needed = _FEWEST + len(prepared.covariates)
     if count < needed:
-        return f"{count} usable exams: {needed - count} more before anything can be predicted"
+        exams = "1 usable exam" if count == 1 else f"{count} usable exams"
+        return f"{exams}: {needed - count} more before anything can be predicted"
     if prepared.kind == "continuous" and float(np.ptp(prepared.y[usable])) == 0.0:
-        return f"all {count} values are equal: no scatter to judge by; copied, clipped or rounded?"
+        same = f"all {count} values are {float(prepared.scale.back(prepared.y[usable])[0]):.6g}"
+        return f"{same}: no scatter to judge by; copied, clipped or rounded?"
     return ""
 
 
@@ -179,9 +181,10 @@ class _Watch:
         index = np.arange(first, to)
         index = index[self.walk.segment[first:to] == self.walk.segment[signal.at]]
         index = index[-_LONGEST_WINDOW:]
-        place = int(np.searchsorted(index, signal.at))
         if signal.rule == "variance" and grew(self.prediction.score[index]):
-            return self._grown(signal, index, place)
+            return self._grown(signal, index, int(np.searchsorted(index, signal.at)))
+        index = index[~self._alone(index)]
+        place = int(np.searchsorted(index, signal.at))
         if place < 1:
             return None
         before = self.prediction.learned & (np.arange(len(self.series)) < first)
@@ -192,7 +195,8 @@ class _Watch:
             self.walk.days[index],
             sd=fit.sd,
             dof=max(fit.dof, 0),
-            latest=max(place - 1, 1),  # a change is two exams at least
+            earliest=self._least_before(signal),
+            latest=place - 1,  # a change is two exams at least
             intervals=False,  # told anew from all exams in the end
         )
         if change is None:
@@ -208,6 +212,21 @@ class _Watch:
             change=change,
         )
 
+    def _least_before(self, signal: _Signal) -> int:
+        """Return how many exams of its level a change needs before it.
+
+        A segment that a change began must be told from the next one; an epoch is what it is.
+        """
+        begun = self.walk.begun[int(self.walk.segment[signal.at])]
+        return _FEWEST if begun.why in ("step", "trend", "variance") else 1
+
+    def _alone(self, index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which exams are off their place while the next one is not: spikes, no change."""
+        score = self.prediction.score[index]
+        following = np.append(score[1:], np.nan)
+        far = np.abs(score) > self.ruling.widest
+        return np.asarray(far & (following * np.sign(score) < self.ruling.widest / 2.0))
+
     def flat(self, index: NDArray[np.int64], keep: int = -1) -> FloatArray:
         """Return exams at the covariates' means, without ramps but that of segment `keep`."""
         slope = np.nan_to_num(levels(self.walk, self.prediction.learned).slope)
@@ -219,8 +238,8 @@ class _Watch:
         """Return a change of scatter."""
         index = index[np.isfinite(self.prediction.score[index])]
         place = min(place, index.size - 1)
-        grown = growth(self.prediction.score[index], place)
-        if grown is None or grown.begins < 1:
+        grown = growth(self.prediction.score[index], place, _FEWEST)
+        if grown is None:
             return None
         return Found(
             kind="variance",
@@ -279,11 +298,33 @@ class _Watch:
 
 
 def _first_signal(charts: Sequence[Chart], first: int, after: int) -> _Signal | None:
-    """Return the earliest signal, from exam `after` on, of a rule that saw more than one exam."""
+    """Return the earliest signal, from exam `after` on, of more than one exam."""
     found = [
-        _Signal(chart.rule, first + int(at))
+        _Signal(chart.rule, first + at)
         for chart in charts
-        for at, since in zip(chart.signals, chart.since, strict=True)
-        if since < at and first + int(at) >= after
+        for at, since in (
+            *zip(chart.signals.tolist(), chart.since.tolist(), strict=True),
+            *_in_a_row(chart),
+        )
+        if since < at and first + at >= after
     ]
     return min(found, key=lambda signal: signal.at, default=None)
+
+
+def _in_a_row(chart: Chart) -> list[tuple[int, int]]:
+    """Return the last and first of every three exams in a row off their place on one side.
+
+    Three in a row are a shift, whatever the rules of shifts say: where one exam is all that an
+    epoch has from before, ranks cannot tell which of the two levels is the odd one, and what is off
+    is not learnt from, so that every exam would be called a spike for good. By chance it happens
+    less often than one exam off does by its third power.
+    """
+    if chart.rule != SINGLE:
+        return []
+    place = np.cumsum(np.isfinite(chart.curves[0].value))  # exams that are left out part no row
+    at, side = chart.signals, chart.directions
+    return [
+        (int(at[i + 2]), int(at[i]))
+        for i in range(at.size - 2)
+        if place[at[i + 2]] - place[at[i]] == 2 and side[i] == side[i + 1] == side[i + 2]
+    ]

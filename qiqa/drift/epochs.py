@@ -13,6 +13,9 @@ from qiqa.core.drift import ServiceEvent, TimeSeries
 __all__ = ["Epochs", "epochs_of"]
 
 
+_UNSPOKEN = "software or a setting changed"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Epochs:
     """Epochs of one series, numbered as they appear."""
@@ -78,7 +81,7 @@ def _causes(
 def _difference(old: str, new: str) -> str:
     """Return what changed: only the parts of `field=value; field=value` that differ."""
     if "=" not in old or "=" not in new:
-        return f"settings: {old or 'not stated'} to {new or 'not stated'}"
+        return _UNSPOKEN  # the history keeps a hash of all settings
     was = dict(part.split("=", 1) for part in old.split("; ") if "=" in part)
     now = dict(part.split("=", 1) for part in new.split("; ") if "=" in part)
     changed = [
@@ -86,4 +89,4 @@ def _difference(old: str, new: str) -> str:
         for name in {**was, **now}
         if was.get(name) != now.get(name)
     ]
-    return ", ".join(changed)
+    return ", ".join(changed) or _UNSPOKEN

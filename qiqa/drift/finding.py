@@ -21,6 +21,7 @@ _EPOCH_CHANCE = 0.01
 named."""
 _EPOCH_EXAMS = 3
 """Exams after a known change before its step is told."""
+_PAST = "before the approved baseline"
 _SOON_DAYS = 60.0
 """A forecast crossing nearer than that calls for action now."""
 
@@ -108,8 +109,11 @@ def _size(outcome: Outcome, found: Found) -> tuple[float, Bounds, str]:
 def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple[str, str]:
     """Return the verdict on a change and what to do next."""
     if outcome.baseline is not None and when(outcome, found.first) < outcome.baseline.first:
-        return "pass", "before the approved baseline"
-    if found.change is not None and not _confirmed(found):
+        return "pass", _PAST
+    goes_on = found.kind == "trend" and found is outcome.found[-1]
+    if _long_ago(outcome, found.signal) and not goes_on and not _level_outside(outcome):
+        return "pass", "more than a year ago: history, unless you know better"
+    if not _confirmed(found):
         return "pass", "later exams do not confirm it: nothing to do"
     if _level_outside(outcome):
         return "action", "the level is outside of its limit: repeat the scan, then stop or service"
@@ -126,11 +130,18 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
     return "tolerance", "find what changed that day; if it is meant to stay, approve a new baseline"
 
 
+def _long_ago(outcome: Outcome, exam: int) -> bool:
+    """Say whether an exam lies so long before the last one that it is history."""
+    days = (when(outcome, outcome.last) - when(outcome, exam)).total_seconds() / 86400.0
+    return days > outcome.policy.history_days
+
+
 def _confirmed(found: Found) -> bool:
     """Say whether all exams together still speak for a change: its interval leaves out none."""
-    change = found.change
-    ends = None if change is None else change.interval
-    return ends is None or ends[0] > 0.0 or ends[1] < 0.0
+    if found.growth is not None:
+        return found.growth.interval[0] > 1.0
+    ends = (math.nan, math.nan) if found.change is None else found.change.interval
+    return ends[0] > 0.0 or ends[1] < 0.0
 
 
 def _level_outside(outcome: Outcome) -> bool:
@@ -159,7 +170,6 @@ def _spike(outcome: Outcome, exam: int) -> DriftFinding:
     ends = back(np.array([expected, expected + reach, expected - reach, y]))
     newest = exam == outcome.last
     value_outside = outside(float(outcome.series.value[exam]), outcome.series.action)
-    later = "it was back at the next exam: nothing to do unless it comes again"
     before = outcome.baseline is not None and when(outcome, exam) < outcome.baseline.first
     verdict = "pass" if not newest or before else ("action" if value_outside else "tolerance")
     return DriftFinding(
@@ -173,10 +183,21 @@ def _spike(outcome: Outcome, exam: int) -> DriftFinding:
         size_interval=(float(ends[3] - ends[1]), float(ends[3] - ends[2])),
         unit=outcome.series.unit,
         verdict=verdict,
-        hint="repeat the scan: one exam does not tell a fault from a slip" if newest else later,
+        hint=_PAST if before else _spike_hint(outcome, exam, newest=newest),
         score=float(p.score[exam]),
         exam=str(outcome.series.exam[exam]),
     )
+
+
+def _spike_hint(outcome: Outcome, exam: int, *, newest: bool) -> str:
+    """Return what to do about one exam off its place."""
+    if newest:
+        return "repeat the scan: one exam does not tell a fault from a slip"
+    later = outcome.held.score[exam + 1 :]
+    later = later[np.isfinite(later)]
+    if later.size and abs(float(later[0])) > outcome.ruling.widest:
+        return "the next exam was off too: look at what these exams have in common"
+    return "it was back at the next exam: nothing to do unless it comes again"
 
 
 def _epochs(outcome: Outcome) -> list[DriftFinding]:
@@ -207,6 +228,7 @@ def _epoch(
     )
     causes = outcome.walk.begun[int(outcome.walk.segment[first])].causes
     past = outcome.baseline is not None and when(outcome, first) < outcome.baseline.first
+    past = past or (_long_ago(outcome, first) and not _level_outside(outcome))
     verdict = "pass" if past else ("action" if _level_outside(outcome) else "tolerance")
     return DriftFinding(
         **_common(outcome),

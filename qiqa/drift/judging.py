@@ -12,7 +12,7 @@ from qiqa.core.drift import Bounds, DriftFinding
 if TYPE_CHECKING:
     from qiqa.drift.outcome import Outcome
 
-__all__ = ["FEWEST_EXAMS", "WORST_FIRST", "outside", "verdict", "worst"]
+__all__ = ["FEWEST_EXAMS", "WORST_FIRST", "outside", "reason", "verdict", "worst"]
 
 WORST_FIRST = ("action", "tolerance", "not_evaluated", "pass")
 
@@ -40,6 +40,14 @@ def verdict(outcome: Outcome, found: Sequence[DriftFinding]) -> str:
     return (
         "pass" if scored and outcome.prediction.learned.sum() >= FEWEST_EXAMS else "not_evaluated"
     )
+
+
+def reason(learned: int) -> str:
+    """Return why nothing is said of a series that is charted: how many exams are missing."""
+    if learned >= FEWEST_EXAMS:
+        return f"none of its {learned} usable exams can be predicted from those before it"
+    exams = "1 usable exam" if learned == 1 else f"{learned} usable exams"
+    return f"{exams}: {FEWEST_EXAMS - learned} more before it can be called in control"
 
 
 FEWEST_EXAMS = 5

@@ -66,7 +66,8 @@ def missed(
     for i in np.flatnonzero(gaps >= policy.late_by * every).tolist():
         start, end, gap = calendar.days[i], ends[i], float(gaps[i])
         overdue = i == calendar.days.size - 1
-        count = int(gap / every + 0.5) - (0 if overdue else 1)
+        # of an open gap those that were due before today; of a closed one those that fit into it
+        count = math.ceil(gap / every) - 1 if overdue else int(gap / every + 0.5) - 1
         due = _moment(start) + dt.timedelta(days=every)
         made.append(
             DriftFinding(
@@ -93,35 +94,41 @@ def missed(
 
 
 def stopped(series: Sequence[TimeSeries]) -> tuple[DriftFinding, ...]:
-    """Return a finding for each value that the last exams of a scanner no longer give."""
-    if not series:
-        return ()
-    newest = max(s.at[-1] for s in series)
-    if all(s.at[-1] == newest and np.isfinite(s.value[-1]) for s in series):
-        return ()  # the newest exam gives all of them
-    alive: dict[tuple[str, str, int, str], np.datetime64] = {}
-    last_exam: dict[tuple[str, str, int, str], list[Times]] = {}
+    """Return a finding for each value that the last exams of a scanner no longer give.
+
+    Whether the exams say that it could not be measured or do not speak of it any more is the same.
+    What is measured in some exams only has stopped when it is missing for twice as long as ever.
+
+    Parameters
+    ----------
+    series
+        All series of one scanner.
+    """
+    if series:
+        newest = max(s.at[-1] for s in series)
+        if all(s.at[-1] == newest and np.isfinite(s.value[-1]) for s in series):
+            return ()  # the newest exam gives all of them
+    by_key: dict[tuple[str, str, int, str], list[TimeSeries]] = {}
     for s in series:
-        key = (s.name, s.insert, s.slice, s.role)
-        finite = s.at[np.isfinite(s.value)]
-        if finite.size:
-            alive[key] = max(alive.get(key, finite[-1]), finite[-1])
-        last_exam.setdefault(key, []).append(s.at)
+        by_key.setdefault((s.name, s.insert, s.slice, s.role), []).append(s)
+    stamps = {s.at.tobytes(): s.at for s in series}  # most series share their exams
+    exams = np.unique(np.concatenate([np.empty(0, "datetime64[us]"), *stamps.values()]))
     made = []
-    for key, times in last_exam.items():
-        own = np.unique(np.concatenate(times))
-        if key not in alive:
+    for own in by_key.values():
+        given = np.unique(np.concatenate([s.at[np.isfinite(s.value)] for s in own]))
+        if given.size == 0:
             continue
-        silent = int((own > alive[key]).sum())
-        if silent < _SILENT:
-            continue
-        s = next(x for x in series if (x.name, x.insert, x.slice, x.role) == key)
-        made.append(_silent(s, alive[key], own, silent))
+        place = np.searchsorted(exams, given)
+        silent = exams.size - 1 - int(place[-1])
+        longest = int(np.diff(place).max(initial=1)) - 1
+        if silent >= max(_SILENT, 2 * longest):
+            made.append(_silent(own[-1], given[-1], exams[place[-1] + 1 :]))
     return tuple(made)
 
 
-def _silent(s: TimeSeries, last: np.datetime64, own: Times, count: int) -> DriftFinding:
-    first = own[own > last][0]
+def _silent(s: TimeSeries, last: np.datetime64, without: Times) -> DriftFinding:
+    """Return the finding of a value; `without` are the exams since its last one, at least one."""
+    first = without[0]
     return DriftFinding(
         scanner=s.scanner,
         name=s.name,
@@ -133,8 +140,8 @@ def _silent(s: TimeSeries, last: np.datetime64, own: Times, count: int) -> Drift
         rule="calendar",
         date=_moment(first),
         date_interval=(_moment(last), _moment(first)),
-        signalled=_moment(own[-1]),
-        size=float(count),
+        signalled=_moment(without[-1]),
+        size=float(without.size),
         size_interval=None,
         unit="exams",
         verdict="tolerance",

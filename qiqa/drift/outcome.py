@@ -87,19 +87,21 @@ class Outcome:
         return int(np.flatnonzero(self.prepared.usable)[-1])
 
 
-def refused(series: TimeSeries, prepared: Prepared, reason: str) -> SeriesState:
+def refused(series: TimeSeries, reason: str, prepared: Prepared | None = None) -> SeriesState:
     """Return the state of a series that cannot be charted, with the reason."""
     nothing = np.full(len(series), np.nan)
+    left_out = [""] * len(series) if prepared is None else prepared.left_out
     return SeriesState(
         series=series,
-        kind=prepared.kind,
+        kind="continuous" if prepared is None else prepared.kind,
         adjusted=series.value,
         score=nothing,
         expected=nothing,
         low=nothing,
         high=nothing,
-        left_out=np.array(prepared.left_out, dtype=np.str_),
-        notes=(*prepared.notes, reason),
+        left_out=np.array(left_out, dtype=np.str_),
+        notes=(*(() if prepared is None else prepared.notes), reason),
+        reason=reason,
     )
 
 
@@ -107,13 +109,14 @@ def state(outcome: Outcome, *, detail: bool) -> SeriesState:
     """Return the state of a charted series; `detail` False leaves out what only a drawing needs."""
     from qiqa.drift.finding import findings
     from qiqa.drift.forecasting import forecast
-    from qiqa.drift.judging import verdict
+    from qiqa.drift.judging import reason, verdict
 
     series, prepared = outcome.series, outcome.prepared
     coming = forecast(outcome)
     found = findings(outcome, coming)
     nothing = np.empty(0)
     expected, low, high, adjusted = _drawn(outcome) if detail else (nothing,) * 4
+    judged = verdict(outcome, found)
     return SeriesState(
         series=series,
         kind=prepared.kind,
@@ -130,7 +133,8 @@ def state(outcome: Outcome, *, detail: bool) -> SeriesState:
         findings=found,
         notes=(*prepared.notes, *_notes(outcome)),
         forecast=coming,
-        verdict=verdict(outcome, found),
+        verdict=judged,
+        reason=reason(int(outcome.prediction.learned.sum())) if judged == "not_evaluated" else "",
     )
 
 

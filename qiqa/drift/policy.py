@@ -42,6 +42,8 @@ class Policy:
     """Exams after a signal that are used to tell what it was, as they come in."""
     forecast_days: float = 365.0
     """A crossing of a limit later than that is not forecast."""
+    history_days: float = 366.0
+    """What moved longer ago than that, and was lived with, is history."""
     every_days: float | None = None
     """Days from exam to exam; None: as they were."""
     late_by: float = 1.5

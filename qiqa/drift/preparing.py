@@ -15,6 +15,10 @@ from qiqa.drift.kinds import Scale, kind_of, resolution, scale_of
 __all__ = ["Prepared", "prepare"]
 
 FloatArray = NDArray[np.float64]
+_LARGEST = 1e100
+"""Numbers from here on, whose squares soon leave double precision, are slips of some program."""
+_WEIGHTLESS = 1e6
+"""Stated uncertainty against a usual one from which on a value has no weight anyway."""
 _FIRST = 10
 """Stated uncertainties that say what is usual."""
 
@@ -53,15 +57,21 @@ def prepare(series: TimeSeries, adjust: Sequence[str] = ()) -> Prepared:
         Covariates to adjust for where they are stated in at least half of the exams and vary.
     """
     notes: list[str] = []
-    kind = kind_of(series.quantity, series.value)
     scale = scale_of(series.quantity, series.unit)
     if scale.words:
         notes.append(scale.words)
-    finite = np.isfinite(series.value)
+    measured = np.isfinite(series.value)
+    finite = measured & (np.abs(np.where(measured, series.value, 0.0)) < _LARGEST)
+    if (beyond := int(np.sum(measured & ~finite))) > 0:
+        notes.append(
+            f"{beyond} values of {_LARGEST:g} or more are left out: no measurement is so large"
+        )
     left_out = [""] * len(series)
     for i in np.flatnonzero(~finite).tolist():
-        left_out[i] = "not measured"
-    y = scale.forth(np.where(finite, series.value, np.nan))
+        left_out[i] = "too large" if measured[i] else "not measured"
+    value = np.where(finite, series.value, np.nan)
+    y = scale.forth(value)
+    kind = kind_of(series.quantity, value)
     if kind in ("count", "discrete"):
         adjust = ()  # what moves in steps does not follow a temperature
     names, x, centers, usable = _covariates(series, adjust, finite, left_out, notes)
@@ -102,7 +112,7 @@ def _relative_variance(uncertainty: FloatArray) -> FloatArray:
     parts that do not scatter from exam to exam, and are estimates: to weight by them alone would
     trust them too much.
     """
-    known = np.flatnonzero(np.isfinite(uncertainty) & (uncertainty > 0.0))
+    known = np.flatnonzero((uncertainty > 1.0 / _LARGEST) & (uncertainty < _LARGEST))
     ratio = np.ones(uncertainty.size)
     stated = uncertainty[known]
     if stated.size == 0 or float(np.ptp(stated)) == 0.0:
@@ -110,7 +120,7 @@ def _relative_variance(uncertainty: FloatArray) -> FloatArray:
     usual = np.full(stated.size, float(np.median(stated[:_FIRST])))
     for i in range(min(_FIRST, stated.size)):
         usual[i] = np.median(stated[: i + 1])
-    ratio[known] = stated / usual
+    ratio[known] = np.minimum(stated / usual, _WEIGHTLESS)
     return np.asarray(0.5 * (1.0 + ratio**2), dtype=np.float64)
 
 
@@ -129,6 +139,7 @@ def _covariates(
     for name, row in zip(series.covariates, series.covariate_values, strict=True):
         if name not in adjust:
             continue
+        row = np.where(np.abs(row) < _LARGEST, row, np.nan)  # noqa: PLW2901 - a slip is not stated
         stated = np.isfinite(row) & finite
         if 2 * stated.sum() < finite.sum():
             notes.append(

@@ -45,13 +45,15 @@ class Ruling:
     """
 
     def __init__(self, shares: Sequence[Share]) -> None:
-        self._every = {share.rule: share.every for share in shares}
-        for rule in self._every:
-            takes = RULES.load(rule).TAKES
-            if takes not in ("scores", "values"):
+        self._every = {}
+        for share in shares:
+            rule, takes = share.rule, RULES.load(share.rule).TAKES
+            if takes in ("scores", "values"):
+                self._every[rule] = share.every
+            elif takes != "matrix":  # rules of several measurements: qiqa.drift.together
                 raise UsageError(
                     f"rule {rule!r} looks at {takes}, not at one value an exam",
-                    hint="use it from Python on your groups or metrics; see its page in docs/drift",
+                    hint="use it from Python on your groups of values; see its page in docs/drift",
                 )
         single = self._every.get(SINGLE)
         self.settings = {rule: _settings(rule, every) for rule, every in self._every.items()}

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 __all__ = ["Growth", "grew", "growth"]
 
@@ -44,7 +44,7 @@ def grew(score: FloatArray) -> bool:
     return bool(scattered.max() > shifted.max())
 
 
-def growth(score: FloatArray, latest: int) -> Growth | None:
+def growth(score: FloatArray, latest: int, earliest: int = 0) -> Growth | None:
     """Return the likeliest beginning and size of a change of the SD of scores from 1.
 
     The SD after the change has a flat prior in its logarithm, every exam up to `latest` is equally
@@ -54,11 +54,11 @@ def growth(score: FloatArray, latest: int) -> Growth | None:
     ----------
     score
         Normal scores (n,), finite.
-    latest
-        Last exam that can be the first changed one.
+    latest, earliest
+        Last and first exam that can be the first changed one.
     """
     n = score.size
-    begins = np.arange(0, min(latest, n - _FEWEST) + 1)
+    begins = np.arange(earliest, min(latest, n - _FEWEST) + 1)
     if begins.size == 0:
         return None
     squares = np.concatenate((np.cumsum(score[::-1] ** 2)[::-1], [0.0]))[begins]
@@ -73,12 +73,12 @@ def growth(score: FloatArray, latest: int) -> Growth | None:
     best = int(order[0])
     dof = int(count[best])
     ratio = math.sqrt(float(squares[best]) / dof)
-    ends = stats.chi2.ppf([0.975, 0.025], dof)
+    ends = special.chdtri(dof, np.array([0.025, 0.975]))
     interval = tuple(math.sqrt(float(squares[best]) / end) for end in ends)
     return Growth(
-        begins=best,
-        earliest=int(kept.min()),
-        latest=int(kept.max()),
+        begins=best + earliest,
+        earliest=int(kept.min()) + earliest,
+        latest=int(kept.max()) + earliest,
         ratio=ratio,
         interval=(interval[0], interval[1]),
     )

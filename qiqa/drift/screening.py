@@ -11,7 +11,7 @@ import numpy as np
 from scipy import special
 
 from qiqa.core.drift import Segment, SeriesState, TimeSeries
-from qiqa.drift.judging import FEWEST_EXAMS
+from qiqa.drift.judging import FEWEST_EXAMS, reason
 from qiqa.drift.preparing import Prepared
 from qiqa.drift.ruling import ONE_EXAM, Ruling
 from qiqa.kernels.predict import ALL, NOTHING
@@ -49,6 +49,7 @@ def quiet_state(series: TimeSeries, prepared: Prepared, ruling: Ruling) -> Serie
     if not calm:
         return None
     counted = int(learned.sum())
+    enough = counted >= FEWEST_EXAMS
     return SeriesState(
         series=series,
         kind=prepared.kind,
@@ -59,7 +60,8 @@ def quiet_state(series: TimeSeries, prepared: Prepared, ruling: Ruling) -> Serie
         high=_EMPTY,
         left_out=_NO_TEXT,
         segments=(_segment(prepared, learned, counted),),
-        verdict="pass" if counted >= FEWEST_EXAMS else "not_evaluated",
+        verdict="pass" if enough else "not_evaluated",
+        reason="" if enough else reason(counted),
     )
 
 

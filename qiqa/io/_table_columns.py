@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from qiqa.core.errors import UsageError
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.rows import COLUMNS
+from qiqa.io._table_cells import Wrong, moment_of, numbers_of, text_of
 
-__all__ = ["SETTINGS", "Columns"]
+__all__ = ["SETTINGS", "Columns", "known_columns"]
 
 FloatArray = NDArray[np.float64]
 
@@ -40,11 +41,28 @@ _EXAM = (
     "action_high",
 )
 _KNOWN = frozenset((*_EXAM, *SETTINGS, *(column.name for column in COLUMNS)))
-_EMPTY = frozenset(("", "nan", "na", "n/a", "none", "null", "-", "not_evaluated"))
+
+
+def known_columns() -> frozenset[str]:
+    """Return the names that have a meaning; others are covariates or not used."""
+    return _KNOWN
 
 
 class Columns:
     """The columns of one file.
+
+    Parameters
+    ----------
+    raw
+        Name in the file -> cells.
+    mapped
+        Name that qiqa uses -> name in the file.
+    where
+        The file.
+    lines
+        Line of the file that each row stands in; None: one a row, below the names.
+    comma
+        Whether `1,5` may be one and a half.
 
     Attributes
     ----------
@@ -62,9 +80,16 @@ class Columns:
     """
 
     def __init__(
-        self, raw: Mapping[str, Sequence[object]], mapped: dict[str, str], where: str
+        self,
+        raw: Mapping[str, Sequence[object]],
+        mapped: dict[str, str],
+        where: str,
+        *,
+        lines: Sequence[int] | None = None,
+        comma: bool = False,
     ) -> None:
         self.where, self.findings = where, list[Finding]()
+        self._lines, self._comma = lines, comma
         self._raw = dict(raw)
         self._mapped = mapped
         for role, name in mapped.items():
@@ -102,7 +127,11 @@ class Columns:
         name = self._column(role)
         if name is None:
             return [default] * self.rows
-        return [_text(cell) or default for cell in self._raw[name]]
+        return [text_of(cell) or default for cell in self._raw[name]]
+
+    def line(self, row: int) -> int:
+        """Return the line of the file that a row stands in."""
+        return row + 2 if self._lines is None else self._lines[row]
 
     @property
     def value_name(self) -> str:
@@ -114,39 +143,51 @@ class Columns:
         name = self._column(role)
         if name is None:
             return np.full(self.rows, math.nan)
-        made, wrong = _numbers(self._raw[name])
+        made, wrong, commas = numbers_of(self._raw[name], comma=self._comma)
+        self._tell_numbers(name, wrong, commas)
+        return made
+
+    def _tell_numbers(self, name: str, wrong: Wrong, commas: int) -> None:
         if wrong:
             row, text = wrong[0]
             self.tell(
                 "not_a_number",
-                f"{len(wrong)} of {self.rows} rows have no number in {name!r}, "
-                f"first row {row + 2}: {text!r}",
-                "they count as not measured",
+                f"{len(wrong)} of {self.rows} rows have no number below 1e100 in {name!r}, "
+                f"first line {self.line(row)}: {text!r}",
+                "write 12.5 or leave it empty; these count as not measured",
             )
-        return made
+        if commas:
+            message = f"{commas} of {self.rows} rows have a decimal comma in {name!r}"
+            self.note("decimal_comma", f"{message}: read as a point")
 
     def dates(self) -> NDArray[np.datetime64]:
         """Return when each row was acquired (rows,), NaT where it cannot be told."""
         name = self._column("acquired_at") or "acquired_at"
         made = np.full(self.rows, np.datetime64("NaT", "us"), dtype="datetime64[us]")
-        wrong: list[tuple[int, str]] = []
-        seen: dict[object, dt.datetime | None] = {}
+        wrong: Wrong = []
+        zoned = 0
+        seen: dict[str, tuple[dt.datetime | None, bool]] = {}
         for i, cell in enumerate(self._raw[name]):
-            if cell not in seen:
-                seen[cell] = _moment(cell)
-            moment = seen[cell]
+            text = str(cell)
+            if text not in seen:
+                seen[text] = moment_of(cell)
+            moment, zone = seen[text]
+            zoned += zone
             if moment is None:
-                wrong.append((i, _text(cell)))
+                wrong.append((i, text_of(cell)))
             else:
                 made[i] = moment
         if wrong:
             row, text = wrong[0]
             self.tell(
                 "no_date",
-                f"{len(wrong)} of {self.rows} rows have no date in {name!r}, first row {row + 2}: "
-                f"{text!r}",
+                f"{len(wrong)} of {self.rows} rows have no date from 1970 on in {name!r}, "
+                f"first line {self.line(row)}: {text!r}",
                 "write YYYY-MM-DD or YYYY-MM-DD hh:mm; these rows are left out",
             )
+        if zoned:
+            message = f"{zoned} of {self.rows} rows have a time zone in {name!r}"
+            self.note("time_zone", f"{message}: the clock time is taken as it stands before it")
         return made
 
     def covariates(self) -> dict[str, FloatArray]:
@@ -158,9 +199,10 @@ class Columns:
         for name, cells in self._raw.items():
             if name in given or (name in _KNOWN and name not in roles):
                 continue
-            values, wrong = _numbers(cells)
+            values, wrong, commas = numbers_of(cells, comma=self._comma)
             stated = int(np.isfinite(values).sum())
-            if stated and not wrong:
+            if stated > len(wrong):  # a slip or two do not make it a column of texts
+                self._tell_numbers(name, wrong, commas)
                 made[name] = values
             else:
                 unused.append(name)
@@ -168,14 +210,7 @@ class Columns:
             if role not in _KNOWN:
                 made[role] = self.numbers(role)
         if unused:
-            self.findings.append(
-                Finding(
-                    code="columns_not_used",
-                    severity=Severity.INFO,
-                    message=f"columns not used: {', '.join(unused)}",
-                    where=self.where,
-                )
-            )
+            self.note("columns_not_used", f"columns not used: {', '.join(unused)}")
         return made
 
     def tell(self, code: str, message: str, hint: str) -> None:
@@ -186,50 +221,8 @@ class Columns:
             )
         )
 
-
-def _text(cell: object) -> str:
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return ""
-    text = str(cell).strip()
-    # the exporter puts an apostrophe before what a spreadsheet would run
-    return text[1:] if text[:1] == "'" and text[1:2] in "=+-@" else text
-
-
-def _numbers(cells: Sequence[object]) -> tuple[FloatArray, list[tuple[int, str]]]:
-    try:
-        made = np.array(cells, dtype=np.float64)
-        made[np.isinf(made)] = math.nan
-    except (ValueError, TypeError):
-        pass
-    else:
-        return made, []
-    made = np.full(len(cells), math.nan)
-    wrong = []
-    for i, cell in enumerate(cells):
-        text = _text(cell)
-        if text.lower() in _EMPTY:
-            continue
-        try:
-            value = float(text)
-        except ValueError:
-            wrong.append((i, text))
-            continue
-        made[i] = value if math.isfinite(value) else math.nan
-    return made, wrong
-
-
-def _moment(cell: object) -> dt.datetime | None:
-    """Return a date of a table as wall-clock time; only forms that have one meaning."""
-    if isinstance(cell, dt.datetime):
-        return cell.replace(tzinfo=None)
-    if isinstance(cell, dt.date):
-        return dt.datetime(cell.year, cell.month, cell.day)
-    text = _text(cell)
-    if len(text) < 8:
-        return None
-    if 14 <= len(text) <= 20 and text.isdecimal():  # as DICOM writes it; a fraction may follow
-        text = f"{text[:8]}T{text[8:14]}"
-    try:
-        return dt.datetime.fromisoformat(text).replace(tzinfo=None)
-    except ValueError:
-        return None
+    def note(self, code: str, message: str) -> None:
+        """Note something that is good to know."""
+        self.findings.append(
+            Finding(code=code, severity=Severity.INFO, message=message, where=self.where)
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from qiqa.io._table_columns import SETTINGS, Columns
 __all__ = ["series_of"]
 
 FloatArray = NDArray[np.float64]
+_MOST_SLICES = 1_000_000
 _KEY = (
     "scanner",
     "name",
@@ -45,12 +45,16 @@ def series_of(table: Columns) -> tuple[TimeSeries, ...]:
     quantity = [q or n for q, n in zip(quantity, texts["name"], strict=True)]
     named = np.array([bool(s and n) for s, n in zip(texts["scanner"], texts["name"], strict=True)])
     if not named.all():
-        row = int(np.flatnonzero(~named)[0]) + 2
-        message = f"{int((~named).sum())} rows name no scanner or no measurement, first row {row}"
-        table.tell("no_name", message, "they are left out")
+        line = table.line(int(np.flatnonzero(~named)[0]))
+        message = f"{int((~named).sum())} rows name no scanner or no measurement, first line {line}"
+        table.tell("no_name", message, "fill both in; these rows are left out")
     rows = _Rows(table, at, texts, quantity)
     groups: dict[tuple[str, ...], list[int]] = {}
-    usable = named & ~np.isnat(at)
+    replaced = np.array([bool(text) for text in table.texts("superseded_by")])
+    if replaced.any():
+        message = f"{int(replaced.sum())} rows are of exams that another exam supersedes"
+        table.note("superseded_rows", f"{message}: they are left out")
+    usable = named & ~np.isnat(at) & ~replaced
     keys = zip(*(texts[role] for role in _KEY), strict=True)
     for i, (key, ok) in enumerate(zip(keys, usable.tolist(), strict=True)):
         if ok:
@@ -83,6 +87,7 @@ class _Rows:
         self.covariates = table.covariates()
         self.same = 0
         self.averaged = 0
+        self.told: set[str] = set()
 
     def series(self, key: tuple[str, ...], index: list[int]) -> TimeSeries:
         """Return the series of some rows, oldest first."""
@@ -92,7 +97,8 @@ class _Rows:
         rows, value = self._once(rows)
         last = int(rows[-1])
         names = tuple(n for n, v in self.covariates.items() if np.isfinite(v[rows]).any())
-        covariates = np.array([self.covariates[n][rows] for n in names]).reshape(len(names), -1)
+        stated = [self.covariates[n][rows] for n in names]
+        covariates = np.array(stated, dtype=np.float64).reshape(len(names), rows.size)
         return TimeSeries(
             scanner=fields["scanner"],
             name=fields["name"],
@@ -102,9 +108,9 @@ class _Rows:
             value=value,
             standard_uncertainty=self.uncertainty[rows],
             epoch=np.array([self._epoch(int(i)) for i in rows], dtype=np.str_),
-            exam=np.array([self.exam[i] or f"row {i + 2}" for i in rows.tolist()], dtype=np.str_),
+            exam=np.array([self._exam(i) for i in rows.tolist()], dtype=np.str_),
             insert=fields["insert"],
-            slice=_whole(fields["slice"]),
+            slice=self._slice(fields["slice"], last),
             role=fields["role"],
             phantom_unit=fields["phantom_unit"],
             series_key=fields["series_key"] or digest(fields)[:32],
@@ -121,8 +127,8 @@ class _Rows:
         if rows.size < 2 or bool(np.all(times[1:] != times[:-1])):
             return rows, self.value[rows]
         kept, value = [], []
-        for time in np.unique(times):
-            group = rows[times == time]
+        begins = np.flatnonzero(times[1:] != times[:-1]) + 1  # rows are in the order of time
+        for group in np.split(rows, begins):
             values = self.value[group]
             finite = values[np.isfinite(values)]
             kept.append(int(group[0]))
@@ -148,32 +154,63 @@ class _Rows:
         stated = [(role, self.texts[role][row]) for role in SETTINGS]
         return "; ".join(f"{role}={text}" for role, text in stated if text)
 
+    def _exam(self, row: int) -> str:
+        return self.exam[row] or f"line {self.table.line(row)}"
+
+    def _slice(self, text: str, row: int) -> int:
+        """Return the number of a slice; 0, told once, where it is none."""
+        try:
+            number = float(text or "0")
+        except ValueError:
+            number = math.nan
+        if number.is_integer() and abs(number) < _MOST_SLICES:
+            return int(number)
+        if "slice" not in self.told:
+            self.told.add("slice")
+            message = f"{text!r} is no number of a slice, for instance line {self.table.line(row)}"
+            hint = "write 1, 2, ...; a name of a place belongs into a column insert"
+            self.table.tell("slice_unknown", message, hint)
+        return 0
+
     def _limit(self, level: str, row: int) -> Bounds | None:
+        """Return lowest and highest value of a level; None, told, where they cannot be used."""
         low, high = (float(column[row]) for column in self.bounds[level])
         if math.isfinite(low) or math.isfinite(high):
-            return (
-                low if math.isfinite(low) else -math.inf,
-                high if math.isfinite(high) else math.inf,
+            pair: object = [
+                low if math.isfinite(low) else None,
+                high if math.isfinite(high) else None,
+            ]
+        else:
+            pair = self._stated(level, row)
+        made = _pair(pair)
+        if pair is not None and made is None and level not in self.told:
+            self.told.add(level)
+            self.table.tell(
+                "limits_unusable",
+                f"{level} limits in line {self.table.line(row)} are not a low and a high number: "
+                f"{str(pair)[:60]}",
+                "low first, an end that is open left empty (null in JSON); no limit is taken there",
             )
+        return made
+
+    def _stated(self, level: str, row: int) -> object:
+        """Return what the JSON of a measurement's limits says of a level."""
+        text = self.limits[row]
         try:
-            stated = json.loads(self.limits[row] or "null")
-        except ValueError:
+            stated = json.loads(text or "null")
+        except (ValueError, RecursionError):
+            return text
+        if stated is None:
             return None
-        pair = stated.get(level) if isinstance(stated, dict) else None
-        return _pair(pair)
+        return stated.get(level) if isinstance(stated, dict) else text
 
 
-def _pair(pair: Sequence[float | None] | None) -> Bounds | None:
+def _pair(pair: object) -> Bounds | None:
+    """Return two ends, None where they are not a low and a high number."""
     if not isinstance(pair, list) or len(pair) != 2:
         return None
-    return (
-        -math.inf if pair[0] is None else float(pair[0]),
-        math.inf if pair[1] is None else float(pair[1]),
-    )
-
-
-def _whole(text: str) -> int:
-    try:
-        return int(float(text))
-    except ValueError:
-        return 0
+    if not all(end is None or (type(end) in (int, float) and math.isfinite(end)) for end in pair):
+        return None
+    low, high = pair
+    ends = (-math.inf if low is None else float(low), math.inf if high is None else float(high))
+    return ends if ends[0] < ends[1] else None

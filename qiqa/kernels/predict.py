@@ -103,6 +103,9 @@ def _solve(matrix: FloatArray, right: FloatArray, count: int, out: FloatArray) -
             for k in range(j):
                 s -= lower[i, k] * lower[j, k]
             if i == j:
+                if matrix[i, i] == 0.0:  # has not moved: it has no slope, the others do without
+                    lower[i, i] = 1.0
+                    continue
                 if s <= _SINGULAR * matrix[i, i] or s <= 0.0:
                     return False
                 lower[i, i] = math.sqrt(s)
@@ -131,21 +134,20 @@ def _dot(a: FloatArray, b: FloatArray, count: int) -> float:
 
 
 @kernel
-def _covariates_used(distance: FloatArray, sxx: FloatArray, away: FloatArray) -> int:
+def _slopes(distance: FloatArray, sxx: FloatArray, away: FloatArray) -> int:
     """Return how many covariates have a slope, their distances in `away`; -1: one more is needed.
 
-    Covariates come in order: the first ones are known, a later one may not have moved yet. That one
-    is not needed where this exam is at its mean too.
+    A covariate that has not moved within a segment has none, and needs none where this exam is at
+    its mean too.
     """
-    used = 0
+    count = 0
     for j in range(distance.size):
         away[j] = distance[j]
         if sxx[j, j] > 0.0:
-            used = j + 1
-    for j in range(used, distance.size):
-        if away[j] != 0.0:
+            count += 1
+        elif away[j] != 0.0:
             return -1
-    return used
+    return count
 
 
 @kernel
@@ -232,19 +234,19 @@ def predict(
         held = held_weight[s] > 0.0
         if weight[s] > 0.0:
             origin = held_center[s] if held else center[s]
-            used = _covariates_used(x[:, t] - origin, sxx, away)
-            known = used >= 0 and (used == 0 or _solve(sxx, sxy, used, slope))
+            slopes = _slopes(x[:, t] - origin, sxx, away)
+            known = slopes == 0 or (slopes > 0 and _solve(sxx, sxy, c, slope))
             if known:
                 mean = held_level[s] if held else level[s]
                 base = held_weight[s] if held else weight[s]
-                mean += _dot(slope, away, used)
-                rss = syy - _dot(slope, sxy, used)
-                extra = 0.0
-                if used > 0:
-                    _solve(sxx, away, used, lever)
-                    extra = _dot(away, lever, used)
+                rss, extra = syy, 0.0
+                if slopes > 0:
+                    _solve(sxx, away, c, lever)
+                    mean += _dot(slope, away, c)
+                    rss -= _dot(slope, sxy, c)
+                    extra = _dot(away, lever, c)
                 expected[t] = mean
-                d = count - levels - used
+                d = count - levels - slopes
                 if d > 0:
                     sigma2 = max(rss, 0.0) / d + floor * floor
                     scale[t] = math.sqrt(sigma2 * (variance[t] + 1.0 / base + extra))

@@ -27,6 +27,8 @@ from qiqa.report.svg import icon
 
 __all__ = ["render_scanner", "write_scanner"]
 
+_MOST_FOLDED = 24
+"""Charts of series in control that a page holds: sixty of ten years are 11 MB that nobody opens."""
 _VERDICTS = {
     "pass": "in control",
     "tolerance": "look into it",
@@ -117,7 +119,9 @@ def render_scanner(
     quiet = [s for n, s in zip(first, state.series, strict=True) if n == math.inf]
     anchors = {id(s): f"series-{i}" for i, s in enumerate(state.series)}
     views = [chart_view(s, state, numbers, anchors[id(s)]) for s in loud]
-    rest = [chart_view(s, state, numbers, anchors[id(s)], titles=False) for s in quiet]
+    folded = quiet if len(quiet) <= _MOST_FOLDED else []
+    rest = [chart_view(s, state, numbers, anchors[id(s)], titles=False) for s in folded]
+    targets = {view.anchor for view in rest if view.drawing}
     return (
         environment()
         .get_template("scanner.html")
@@ -130,7 +134,8 @@ def render_scanner(
             chart_of=_chart_of(tasks, state, anchors),
             noted=drift_tasks.noted(state),
             charts=views,
-            rows=[row_view(s, anchors[id(s)], units) for s in quiet],
+            rows=[row_view(s, _among(anchors[id(s)], targets), units) for s in quiet],
+            folded=bool(folded) or not quiet,
             rest=[view for view in rest if view.drawing],
             legend=legend(),
             notes=state.notes,
@@ -138,6 +143,11 @@ def render_scanner(
             fleet_page=fleet_page,
         )
     )
+
+
+def _among(anchor: str, targets: set[str]) -> str:
+    """Return an anchor that is on the page, nothing for one that is not."""
+    return anchor if anchor in targets else ""
 
 
 def _chart_of(

@@ -27,6 +27,8 @@ __all__ = [
     "sureness",
 ]
 
+_TOGETHER = ("hotelling", "mewma")
+"""Rules of several measurements: what moved has no size of its own."""
 _VERBS = {
     Kind.STEP: ("rose by", "fell by"),
     Kind.SPIKE: ("was too high by", "was too low by"),
@@ -54,16 +56,18 @@ def headline(fleet: FleetState) -> str:
     acting = [s for s in fleet.scanners if s.verdict == "action"]
     looking = [s for s in fleet.scanners if s.verdict == "tolerance"]
     count = len(fleet.scanners)
-    of = f"of {count} scanners" if count > 1 else ""
     if acting:
+        who = f"{len(acting)} of {count} scanners" if count > 1 else acting[0].scanner
         more = f", {len(looking)} to look into" if looking else ""
-        return f"ACT: {len(acting)} {of} beyond a limit or near it{more}".replace("  ", " ")
+        return f"ACT: {who} beyond a limit or near it{more}"
     if looking:
-        return f"LOOK: something moved on {len(looking)} {of}".rstrip()
+        who = f"{len(looking)} of {count} scanners" if count > 1 else looking[0].scanner
+        return f"LOOK: something moved on {who}"
     charted = sum(s.charted for s in fleet.scanners)
     if not charted:
         return "NOT ENOUGH EXAMS yet to say anything"
-    return f"NOTHING TO DO: {charted} charts in control"
+    charts = "1 chart" if charted == 1 else f"{charted} charts"
+    return f"NOTHING TO DO: {charts} in control"
 
 
 def size_text(finding: DriftFinding, *, ends_too: bool = True) -> str:
@@ -113,7 +117,9 @@ def sentence(finding: DriftFinding, name: str | None = None) -> str:
         if not name:
             return f"{exams} missed {when}".rstrip()
         return f"{name}: not measured in the last {exams}, {when}".rstrip(", ")
-    if not size:
+    if not size and finding.rule in _TOGETHER:
+        text = f"{name} moved together {when}"
+    elif not size:
         text = f"{name}: {_what(kind)} of unknown size {when}"
     elif kind is Kind.VARIANCE:
         text = f"{name} scatters {size} times as much {when}"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,16 +20,21 @@ from qiqa.core.drift import (
     ServiceEvent,
     TimeSeries,
 )
+from qiqa.core.errors import QiqaError
 from qiqa.drift.charting import chart
 from qiqa.drift.judging import WORST_FIRST, worst
 from qiqa.drift.missing import Calendar, calendar_of, missed, stopped
+from qiqa.drift.outcome import refused
 from qiqa.drift.peers import Level, biased, level_of
-from qiqa.drift.policy import Policy
+from qiqa.drift.policy import Policy, Share
+from qiqa.drift.together import moved_together
 from qiqa.workflows.alarming import with_alarms
+from qiqa.workflows.dating import clock_notes, up_to
 
 __all__ = ["Records", "Watched", "marked", "states_of", "watch", "worst_first"]
 
 _YEAR_DAYS = 365.25
+_MOST_NAMED = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,8 @@ class _One:
     findings: list[DriftFinding]
     calendar: Calendar
     charted: int
-    learning: int
+    waiting: list[tuple[str, str]]
+    """Measurements of which nothing can be said yet, and why."""
 
 
 def watch(
@@ -85,7 +90,8 @@ def watch(
     records
         Service events, approved baselines, alarms.
     now
-        Wall clock; what is overdue is overdue at this time.
+        Wall clock; what is overdue is overdue at this time. Exams dated later are left out and
+        named in the notes.
     policy
         How scanners are watched; None: the default.
     detail
@@ -96,6 +102,7 @@ def watch(
         Told the name of each scanner as it is worked on.
     """
     policy = policy or Policy()
+    series, ahead = up_to(series, now)
     by_scanner: dict[str, list[TimeSeries]] = {}
     for one in series:
         by_scanner.setdefault(one.scanner, []).append(one)
@@ -110,6 +117,7 @@ def watch(
         now=now,
         scanners=tuple(_summary(state, done[state.scanner], now) for state in states),
         false_alarms_per_year=policy.false_alarms_per_scanner_year * len(done),
+        notes=(*ahead, *(f"{s.scanner}: {note}" for s in states for note in s.notes)),
         source=source,
     )
     return marked(Watched(fleet=fleet, scanners=states), records.alarms)
@@ -142,17 +150,24 @@ def _one(
     """Chart all series of one scanner."""
     scanner = series[0].scanner
     calendar = calendar_of(series, policy)
+    shares = _shares(series, policy, calendar)
     states, levels, findings = [], [], list[DriftFinding]()
-    charted = learning = 0
-    for state in _charted(series, records, policy, calendar, detail=detail):
+    every_state = []
+    charted, waiting = 0, list[tuple[str, str]]()
+    for one in _in_order(series):
+        state = _charted(one, records, policy, shares, detail=detail)
         findings += state.findings
-        known = state.verdict != "not_evaluated"
-        charted, learning = charted + known, learning + (not known)
+        if state.verdict == "not_evaluated":
+            waiting.append((one.label, state.reason))
+        else:
+            charted += 1
         level = level_of(state)
         if level is not None:
             levels.append(level)
+        every_state.append(state)
         if detail:
             states.append(state)
+    findings += moved_together(every_state, shares, policy)
     findings += missed(scanner, calendar, policy, now)
     findings += stopped(series)
     return _One(
@@ -162,7 +177,7 @@ def _one(
         findings=findings,
         calendar=calendar,
         charted=charted,
-        learning=learning,
+        waiting=waiting,
     )
 
 
@@ -187,32 +202,43 @@ def states_of(
         Which of them are charted.
     """
     policy = policy or Policy()
-    calendar = calendar_of(series, policy)
-    return tuple(_charted(series, records, policy, calendar, chosen=chosen))
+    shares = _shares(series, policy, calendar_of(series, policy))
+    return tuple(
+        _charted(one, records, policy, shares, detail=True)
+        for one in _in_order(series)
+        if chosen(one)
+    )
+
+
+def _in_order(series: Sequence[TimeSeries]) -> list[TimeSeries]:
+    """Return series as they stand on a page."""
+    return sorted(series, key=lambda s: (s.role, s.name, s.insert, s.slice, s.at[0]))
+
+
+def _shares(series: Sequence[TimeSeries], policy: Policy, calendar: Calendar) -> tuple[Share, ...]:
+    """Return what each rule may do on each series of a scanner."""
+    usable = [s for s in series if np.isfinite(s.value).sum() > 2]
+    return policy.shares(len(usable), _exams_per_year(calendar))
 
 
 def _charted(
-    series: Sequence[TimeSeries],
-    records: Records,
-    policy: Policy,
-    calendar: Calendar,
-    *,
-    chosen: Callable[[TimeSeries], bool] = lambda _: True,
-    detail: bool = True,
-) -> Iterator[SeriesState]:
-    """Yield the state of each chosen series of a scanner, in the order of a page."""
-    usable = [s for s in series if np.isfinite(s.value).sum() > 2]
-    shares = policy.shares(len(usable), _exams_per_year(calendar))
-    for one in sorted(series, key=lambda s: (s.role, s.name, s.insert, s.slice, s.at[0])):
-        if chosen(one):
-            yield chart(
-                one,
-                shares=shares,
-                events=records.events,
-                baseline=_baseline_of(one, records.baselines),
-                policy=policy,
-                detail=detail,
-            )
+    one: TimeSeries, records: Records, policy: Policy, shares: Sequence[Share], *, detail: bool
+) -> SeriesState:
+    """Chart one series; one that breaks is refused with what happened, the others stand."""
+    try:
+        return chart(
+            one,
+            shares=shares,
+            events=records.events,
+            baseline=_baseline_of(one, records.baselines),
+            policy=policy,
+            detail=detail,
+        )
+    except QiqaError:
+        raise  # a wrong rule or policy is wrong for all
+    except Exception as error:  # noqa: BLE001 - one series must not take all scanners down
+        text = f"{type(error).__name__}: {error}"
+        return refused(one, f"charting broke, please report it ({text}); the others stand")
 
 
 def _exams_per_year(calendar: Calendar) -> float:
@@ -251,8 +277,21 @@ def _state(scanner: str, one: _One, records: Records) -> ScannerState:
         first_exam=_moment(min(s.at[0] for s in one.series)),
         last_exam=_moment(max(s.at[-1] for s in one.series)),
         every_days=one.calendar.every_days,
-        notes=_clock_notes(one.series),
+        notes=(*clock_notes(one.series), *_waiting_notes(one.waiting)),
         verdict=_verdict(one.findings, one.charted),
+    )
+
+
+def _waiting_notes(waiting: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """Say of which measurements nothing can be said yet and why, those of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for label, why in waiting:
+        by_reason.setdefault(why, []).append(label)
+    return tuple(
+        f"{', '.join(labels[:_MOST_NAMED])}"
+        + (f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else "")
+        + f": {why}"
+        for why, labels in by_reason.items()
     )
 
 
@@ -287,34 +326,10 @@ def _summary(state: ScannerState, one: _One, now: dt.datetime) -> ScannerSummary
         verdict=state.verdict,
         findings=state.findings,
         charted=one.charted,
-        learning=one.learning,
+        learning=len(one.waiting),
         exams=state.exams,
         last_exam=state.last_exam,
         overdue_days=overdue if late else 0.0,
-    )
-
-
-def _clock_notes(series: Sequence[TimeSeries]) -> tuple[str, ...]:
-    """Say where an exam is dated before one that was stored earlier."""
-    dates: dict[int, np.datetime64] = {}
-    for names, at in {id(s.exam): (s.exam, s.at) for s in series}.values():
-        try:
-            numbers = names.astype(np.int64).tolist()
-        except ValueError:
-            return ()  # exams have names, not numbers in the order they were stored
-        dates.update(zip(numbers, at, strict=True))
-    numbers = sorted(dates)
-    back = [
-        (earlier, later)
-        for earlier, later in itertools.pairwise(numbers)
-        if dates[later] < dates[earlier]
-    ]
-    if not back or len(back) > max(3, len(numbers) // 20):
-        return ()
-    return tuple(
-        f"exam {later} is dated {str(dates[later])[:10]}, before exam {earlier} "
-        f"({str(dates[earlier])[:10]}): was the clock set back, or was it kept later?"
-        for earlier, later in back
     )
 
 

@@ -166,3 +166,12 @@ def test_scores_do_not_know_unit_or_origin(values, origin, unit):
     scatter = run(y)[1]
     clear &= scatter > 1e-6 * (1 + np.abs(y).max() + abs(origin) / unit)
     np.testing.assert_allclose(one[clear], other[clear], rtol=1e-3, atol=1e-3)
+
+
+def test_a_covariate_that_never_moves_does_not_stop_the_others():
+    rng = np.random.default_rng(9)
+    y, x = rng.normal(size=30), rng.normal(size=30)
+    alone = run(y, x)
+    beside = run(y, np.stack([np.zeros(30), x, np.zeros(30)]))
+    np.testing.assert_allclose(beside[3], alone[3])
+    np.testing.assert_array_equal(beside[2], alone[2])

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from qiqa.core.drift import Chart, Curve
 from qiqa.core.errors import UsageError
@@ -38,12 +38,13 @@ class Parameters:
 
 
 def parameters(every: float) -> Parameters:
-    """Return the settings for at most one false step in `every` exams.
+    """Return the settings for one false step in `every` places.
 
-    Each exam is one place for a step, which is named where its squared t statistic passes the
-    penalty; neighboring places go together, so that there are fewer.
+    A step is named where its squared t statistic passes the penalty. Two steps beside each other
+    are places of their own, so that false steps are somewhat more than one in `every` exams; the
+    page of the rule has their share.
     """
-    return Parameters(penalty=float(stats.chi2.isf(min(1.0 / every, 1.0), 1)))
+    return Parameters(penalty=float(special.chdtri(1, min(1.0 / every, 1.0))))
 
 
 def chart(x: NDArray[np.float64], p: Parameters) -> Chart:
