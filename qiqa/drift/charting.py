@@ -34,6 +34,9 @@ __all__ = ["chart"]
 FloatArray = NDArray[np.float64]
 _LONGEST_WINDOW = 156
 """Exams that are looked back on to tell what a change was."""
+_MOST_WALKS = 4
+"""Times that a series is walked along: early on a step and a ramp look alike, and what the exams
+since then say decides how it goes on."""
 _FEWEST = 3
 """Exams before a level and a scatter can predict anything."""
 
@@ -76,9 +79,15 @@ def chart(
         quick = quiet_state(series, prepared, ruling)
         if quick is not None:
             return quick
-    watch = _Watch(series, prepared, epochs, baseline, policy, ruling)
-    for first, end in watch.stretches():
-        watch.walk_stretch(first, end)
+    kinds: dict[int, str] = {}
+    for _ in range(_MOST_WALKS):
+        watch = _Watch(series, prepared, epochs, baseline, policy, ruling, kinds)
+        for first, end in watch.stretches():
+            watch.walk_stretch(first, end)
+        told_otherwise = watch.kinds_by_now()
+        if not told_otherwise:
+            break
+        kinds = {**kinds, **told_otherwise}
     return outcome.state(watch.outcome(), detail=detail)
 
 
@@ -115,7 +124,9 @@ class _Watch:
         baseline: ApprovedBaseline | None,
         policy: Policy,
         ruling: Ruling,
+        kinds: dict[int, str],
     ) -> None:
+        self._kinds = kinds
         self.series, self.prepared, self.policy = series, prepared, policy
         self.ruling = ruling
         self.walk = Walk(prepared, series.at, self.ruling.widest)
@@ -197,6 +208,7 @@ class _Watch:
             dof=max(fit.dof, 0),
             earliest=self._least_before(signal),
             latest=place - 1,  # a change is two exams at least
+            only=self._kinds.get(signal.at),
             intervals=False,  # told anew from all exams in the end
         )
         if change is None:
@@ -252,8 +264,14 @@ class _Watch:
             growth=grown,
         )
 
-    def _refined(self, found: Found) -> Found:
-        """Return a step or ramp told anew from all exams before and after it; its kind stays."""
+    def kinds_by_now(self) -> dict[int, str]:
+        """Return signal -> kind of changes that all exams since then speak of otherwise."""
+        asked = [f for f in self.found if f.change is not None and f.signal not in self._kinds]
+        told = ((f, self._told_anew(f, only=None)) for f in asked)
+        return {f.signal: new.kind for f, new in told if new.kind != f.kind}
+
+    def _told_anew(self, found: Found, only: str | None) -> Found:
+        """Return a step or ramp told anew from all exams before and after it."""
         if found.change is None:
             return found
         own = int(self.walk.segment[found.first])
@@ -268,12 +286,14 @@ class _Watch:
             self.flat(index, keep=own),
             self.prepared.variance[index],
             self.walk.days[index],
-            only=found.kind,
+            only=only,
+            intervals=only is not None,
         )
         if change is None:
             return found
         return dataclasses.replace(
             found,
+            kind=change.kind,
             likely=int(index[change.begins]),
             before=int(index[change.earliest - 1]),
             latest=int(index[change.latest]),
@@ -291,7 +311,7 @@ class _Watch:
             levels=levels(self.walk, self.prediction.learned),
             ruling=self.ruling,
             baseline=self.baseline,
-            found=tuple(self._refined(found) for found in self.found),
+            found=tuple(self._told_anew(found, found.kind) for found in self.found),
             pieces=tuple(self.pieces),
             policy=self.policy,
         )

@@ -22,6 +22,8 @@ named."""
 _EPOCH_EXAMS = 3
 """Exams after a known change before its step is told."""
 _PAST = "before the approved baseline"
+_BACK_EXAMS, _BACK_CHANCE, _BACK_SDS = 5, 0.05, 0.5
+"""When a level counts as back: exams, chance of no difference, largest difference in SDs."""
 _SOON_DAYS = 60.0
 """A forecast crossing nearer than that calls for action now."""
 
@@ -113,6 +115,9 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
     goes_on = found.kind == "trend" and found is outcome.found[-1]
     if _long_ago(outcome, found.signal) and not goes_on and not _level_outside(outcome):
         return "pass", "more than a year ago: history, unless you know better"
+    back = _back_since(outcome, found)
+    if back is not None:
+        return "pass", f"it is back where it was since {back:%Y-%m-%d}: nothing to do"
     if not _confirmed(found):
         return "pass", "later exams do not confirm it: nothing to do"
     if _level_outside(outcome):
@@ -128,6 +133,34 @@ def _meaning(outcome: Outcome, found: Found, forecast: Forecast | None) -> tuple
     if found.kind == "trend":
         return "tolerance", "watch it; no limit is reached within a year"
     return "tolerance", "find what changed that day; if it is meant to stay, approve a new baseline"
+
+
+def _back_since(outcome: Outcome, found: Found) -> dt.datetime | None:
+    """Return since when the level is again what it was before this change or one before it.
+
+    Again means: five exams or more, no difference at 5 %, and less than half an SD of one exam.
+    None where it is not. A scatter that grew is not undone by a level.
+    """
+    if found.kind == "variance":
+        return None
+    until = outcome.found[: outcome.found.index(found) + 1]
+    moments = [_same_level(outcome, other) for other in until if other.kind != "variance"]
+    return next((moment for moment in moments if moment is not None), None)
+
+
+def _same_level(outcome: Outcome, found: Found) -> dt.datetime | None:
+    """Return since when the level is what it was before one change; None where it is not."""
+    walk, fit = outcome.walk, outcome.levels
+    old, now = int(walk.segment[found.before]), int(walk.segment[outcome.last])
+    ramps = {number for number, _ in walk.ramps}
+    if old < 0 or old == now or now in ramps or old in ramps:
+        return None
+    if fit.counted[now] < _BACK_EXAMS or fit.counted[old] < _EPOCH_EXAMS:
+        return None
+    size, _, chance = fit.difference(old, now)
+    if not (chance > _BACK_CHANCE and abs(size) < _BACK_SDS * fit.sd):
+        return None
+    return when(outcome, walk.begun[now].first)
 
 
 def _long_ago(outcome: Outcome, exam: int) -> bool:

@@ -18,8 +18,8 @@ WORST_FIRST = ("action", "tolerance", "not_evaluated", "pass")
 
 
 def outside(value: float, limits: Bounds | None) -> bool:
-    """Say whether a value lies outside of specification limits; without limits none does."""
-    return limits is not None and not limits[0] <= value <= limits[1]
+    """Say whether a value is known to lie outside of specification limits."""
+    return limits is not None and (value < limits[0] or value > limits[1])
 
 
 def worst(verdicts: Sequence[str]) -> str:

@@ -131,7 +131,7 @@ def state(outcome: Outcome, *, detail: bool) -> SeriesState:
         baseline=outcome.baseline,
         charts=_joined(outcome) if detail else (),
         findings=found,
-        notes=(*prepared.notes, *_notes(outcome)),
+        notes=tuple(dict.fromkeys((*prepared.notes, *_notes(outcome)))),
         forecast=coming,
         verdict=judged,
         reason=reason(int(outcome.prediction.learned.sum())) if judged == "not_evaluated" else "",

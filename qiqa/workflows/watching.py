@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -150,12 +150,12 @@ def _one(
     """Chart all series of one scanner."""
     scanner = series[0].scanner
     calendar = calendar_of(series, policy)
-    shares = _shares(series, policy, calendar)
     states, levels, findings = [], [], list[DriftFinding]()
     every_state = []
     charted, waiting = 0, list[tuple[str, str]]()
-    for one in _in_order(series):
-        state = _charted(one, records, policy, shares, detail=detail)
+    shares = _shares(series, policy, calendar)
+    for state in _charted(series, records, policy, shares, detail=detail):
+        one = state.series
         findings += state.findings
         if state.verdict == "not_evaluated":
             waiting.append((one.label, state.reason))
@@ -203,16 +203,7 @@ def states_of(
     """
     policy = policy or Policy()
     shares = _shares(series, policy, calendar_of(series, policy))
-    return tuple(
-        _charted(one, records, policy, shares, detail=True)
-        for one in _in_order(series)
-        if chosen(one)
-    )
-
-
-def _in_order(series: Sequence[TimeSeries]) -> list[TimeSeries]:
-    """Return series as they stand on a page."""
-    return sorted(series, key=lambda s: (s.role, s.name, s.insert, s.slice, s.at[0]))
+    return tuple(_charted([s for s in series if chosen(s)], records, policy, shares, detail=True))
 
 
 def _shares(series: Sequence[TimeSeries], policy: Policy, calendar: Calendar) -> tuple[Share, ...]:
@@ -222,23 +213,32 @@ def _shares(series: Sequence[TimeSeries], policy: Policy, calendar: Calendar) ->
 
 
 def _charted(
-    one: TimeSeries, records: Records, policy: Policy, shares: Sequence[Share], *, detail: bool
-) -> SeriesState:
-    """Chart one series; one that breaks is refused with what happened, the others stand."""
-    try:
-        return chart(
-            one,
-            shares=shares,
-            events=records.events,
-            baseline=_baseline_of(one, records.baselines),
-            policy=policy,
-            detail=detail,
-        )
-    except QiqaError:
-        raise  # a wrong rule or policy is wrong for all
-    except Exception as error:  # noqa: BLE001 - one series must not take all scanners down
-        text = f"{type(error).__name__}: {error}"
-        return refused(one, f"charting broke, please report it ({text}); the others stand")
+    series: Sequence[TimeSeries],
+    records: Records,
+    policy: Policy,
+    shares: Sequence[Share],
+    *,
+    detail: bool,
+) -> Iterator[SeriesState]:
+    """Yield the state of each series, in the order of a page.
+
+    One that breaks is refused with what happened, the others stand.
+    """
+    for one in sorted(series, key=lambda s: (s.role, s.name, s.insert, s.slice, s.at[0])):
+        try:
+            yield chart(
+                one,
+                shares=shares,
+                events=records.events,
+                baseline=_baseline_of(one, records.baselines),
+                policy=policy,
+                detail=detail,
+            )
+        except QiqaError:
+            raise  # a wrong rule or policy is wrong for all
+        except Exception as error:  # noqa: BLE001 - one series must not take all scanners down
+            text = f"{type(error).__name__}: {error}"
+            yield refused(one, f"charting broke, please report it ({text}); the others stand")
 
 
 def _exams_per_year(calendar: Calendar) -> float:

@@ -93,10 +93,20 @@ def test_a_step_is_one_finding_with_date_and_size(size):
 def test_a_second_step_is_seen_from_the_new_level():
     y = noise()
     y[85:] += 3.0
-    y[105:] -= 3.0
+    y[105:] -= 7.0
     found = alarming(look(weekly(y)))
     assert [f.kind for f in found] == [Kind.STEP, Kind.STEP]
     assert found[0].size > 0 > found[1].size
+
+
+def test_a_level_that_is_back_asks_for_nothing():
+    y = noise()
+    y[85:] += 4.0
+    y[105:] -= 4.0
+    state = look(weekly(y))
+    assert not alarming(state)
+    assert len(state.findings) == 2
+    assert all("back where it was since" in f.hint for f in state.findings)
 
 
 def test_a_ramp_is_a_trend_with_a_slope_a_year():
@@ -109,6 +119,18 @@ def test_a_ramp_is_a_trend_with_a_slope_a_year():
     truth = 0.06 * 365.25 / 7
     assert found.size_interval[0] < truth < found.size_interval[1]
     assert np.isfinite(state.segments[-1].slope_per_year)
+
+
+def test_later_exams_decide_between_a_step_and_a_ramp():
+    """Just after its signal a small step may look like a ramp; half a year later it does not."""
+    rng = np.random.default_rng(12)
+    kinds = []
+    for _ in range(30):
+        y = rng.normal(50, 1, N)
+        y[80:] += 2.5
+        kinds += [f.kind for f in look(weekly(y)).findings if f.rule != "individuals"]
+    assert kinds.count(Kind.STEP) >= 27
+    assert kinds.count(Kind.TREND) <= 3
 
 
 def test_a_trend_towards_a_limit_is_forecast():
@@ -125,6 +147,14 @@ def test_a_trend_towards_a_limit_is_forecast():
     assert alarming(away)[0].forecast is None
     near = look(weekly(y, tolerance=(40.0, 54.6)))
     assert alarming(near)[0].verdict == "action"
+
+
+def test_a_level_that_is_not_known_yet_is_not_outside():
+    values = (190.0, 190.01, 190.005, 190.012, 189.998, 190.003, 190.008, 189.995, 190.0,
+              190.382, 190.371, 190.395, 190.405, 190.414)  # fmt: skip
+    for count in range(10, 15):
+        state = look(weekly(values[:count], action=(187.0, 193.0)))
+        assert state.verdict in ("pass", "tolerance"), count
 
 
 def test_one_exam_off_is_a_spike_and_changes_nothing():
@@ -203,7 +233,7 @@ def test_temperature_is_adjusted_for_and_said():
     assert name == "temperature_degc"
     assert abs(slope + 1.5) < 3 * error
     assert np.std(state.adjusted) < 0.5 * np.std(y)
-    assert alarming(look(weekly(y, temperature=temperature), policy=Policy(adjust=())))
+    assert look(weekly(y, temperature=temperature), policy=Policy(adjust=())).findings
 
 
 def test_an_exam_without_temperature_is_left_out_and_says_so():
