@@ -47,7 +47,7 @@ class Task:
     phantom: str
     """Which one it was measured with; empty where the scanner has one only."""
     cells: tuple[tuple[str, str], ...]
-    """Label and words: since when, how big, how sure, what next."""
+    """Label and words: what next, since when, how big, how sure."""
     alarm: str
     command: str
     finding: DriftFinding
@@ -73,10 +73,10 @@ def tasks(state: ScannerState) -> list[Task]:
 
 def _task(finding: DriftFinding, number: int, phantom: str) -> Task:
     cells = [
+        ("Next", _next(finding)),
         ("Since", _since(finding)),
         ("How big", size_text(finding)),
         ("How sure", sureness(finding)),
-        ("Next", _next(finding)),
     ]
     return Task(
         number=number,

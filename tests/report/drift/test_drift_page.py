@@ -192,3 +192,9 @@ def test_noted_findings_ask_for_nothing(drifting, page):
     assert "What to do" not in shown.words
     assert not shown.with_class("d-change")[1:]  # only the sample of the legend
     assert "later exams do not confirm it: nothing to do" in shown.words
+
+
+def test_what_to_do_next_is_read_before_its_reasons(page, drifting):
+    found = drifting.finding()
+    words = page(drifting.scanner(drifting.state(findings=(found,)))).words
+    assert "Next call service Since 25 May 2026" in words
