@@ -12,6 +12,9 @@ from qiqa.core.drift import ServiceEvent, TimeSeries
 
 __all__ = ["Epochs", "epochs_of"]
 
+_DIGEST = 32
+"""Letters of `core.history.epoch_key`: it says that settings changed, not which."""
+
 
 _UNSPOKEN = "software or a setting changed"
 
@@ -85,7 +88,9 @@ def _difference(old: str, new: str) -> str:
     was = dict(part.split("=", 1) for part in old.split("; ") if "=" in part)
     now = dict(part.split("=", 1) for part in new.split("; ") if "=" in part)
     changed = [
-        f"{name}: {was.get(name) or 'not stated'} to {now.get(name) or 'not stated'}"
+        "settings of the acquisition"
+        if name == "epoch" and len(now.get(name, "")) == _DIGEST
+        else f"{name}: {was.get(name) or 'not stated'} to {now.get(name) or 'not stated'}"
         for name in {**was, **now}
         if was.get(name) != now.get(name)
     ]

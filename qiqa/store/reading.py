@@ -111,9 +111,12 @@ def rows(engine: Engine, chosen: Filter) -> list[dict[str, Any]]:
             _exam.c.id.label("exam_id"),
             *_EXAM_FIELDS,
             _newer.c.id.label("superseded_by"),
+            _value.c.epoch,
+            schema.exam_values.c.temperature_degc,
             *(_value.c[column.name] for column in COLUMNS),
         )
         .join(_value, _value.c.exam_id == _exam.c.id)
+        .outerjoin(schema.exam_values, schema.exam_values.c.exam_id == _exam.c.id)
         .outerjoin(_newer, _newer.c.supersedes == _exam.c.id)
         .order_by(_exam.c.acquired_at, _exam.c.id, _value.c.position)
     )
