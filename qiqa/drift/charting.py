@@ -274,7 +274,7 @@ class _Watch:
             return found
         return dataclasses.replace(
             found,
-            likely=int(index[change.begins]),
+            likely=min(int(index[change.begins]), found.signal),  # it was seen by then
             before=int(index[change.earliest - 1]),
             latest=int(index[change.latest]),
             change=change,
