@@ -182,7 +182,7 @@ class _Watch:
         index = index[self.walk.segment[first:to] == self.walk.segment[signal.at]]
         index = index[-_LONGEST_WINDOW:]
         if signal.rule == "variance" and grew(self.prediction.score[index]):
-            return self._grown(signal, index, int(np.searchsorted(index, signal.at)))
+            return self._grown(signal, index)
         index = index[~self._alone(index)]
         place = int(np.searchsorted(index, signal.at))
         if place < 1:
@@ -234,10 +234,11 @@ class _Watch:
             slope[j] *= segment != keep
         return np.asarray(self.prepared.y[index] - slope @ self.walk.covariates()[:, index])
 
-    def _grown(self, signal: _Signal, index: NDArray[np.int64], place: int) -> Found | None:
+    def _grown(self, signal: _Signal, index: NDArray[np.int64]) -> Found | None:
         """Return a change of scatter."""
         index = index[np.isfinite(self.prediction.score[index])]
-        place = min(place, index.size - 1)
+        # the first exams of a series have no score: counted among those that have one
+        place = min(int(np.searchsorted(index, signal.at)), index.size - 1)
         grown = growth(self.prediction.score[index], place, _FEWEST)
         if grown is None:
             return None

@@ -74,3 +74,12 @@ def test_a_change_is_not_dated_after_the_exam_that_signalled_it():
         y[60:] += 1.5
         for found in look(y).findings:
             assert found.date <= found.signalled, seed
+
+
+def test_scatter_did_not_grow_after_the_exam_that_signalled_it():
+    for seed in range(300):
+        y = np.random.default_rng(seed).standard_normal(26)
+        y[16:] *= 4.0
+        state = look(y)  # drawn too
+        for found in state.findings:
+            assert found.date <= found.signalled, seed
