@@ -196,7 +196,7 @@ class _Watch:
             sd=fit.sd,
             dof=max(fit.dof, 0),
             earliest=self._least_before(signal),
-            latest=place - 1,  # a change is two exams at least
+            latest=min(place, index.size - 2),  # a change is two exams at least
             intervals=False,  # told anew from all exams in the end
         )
         if change is None:

@@ -1,4 +1,4 @@
-"""When a line meets a limit: does the interval hold the day?"""
+"""When a line meets a limit: the interval holds the day."""
 
 from __future__ import annotations
 

@@ -83,3 +83,10 @@ def test_scatter_did_not_grow_after_the_exam_that_signalled_it():
         state = look(y)  # drawn too
         for found in state.findings:
             assert found.date <= found.signalled, seed
+
+
+def test_a_large_step_is_no_ramp_where_its_first_exam_signals():
+    y = 100.0 + np.random.default_rng(5).standard_normal(80)
+    y[60:] += 6.0
+    (found,) = look(y).findings
+    assert (found.kind, found.date, found.signalled) == (Kind.STEP, moment(60), moment(60))
