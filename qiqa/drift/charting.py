@@ -184,7 +184,7 @@ class _Watch:
         if signal.rule == "variance" and grew(self.prediction.score[index]):
             return self._grown(signal, index)
         index = index[~self._alone(index)]
-        place = int(np.searchsorted(index, signal.at))
+        place = int(np.searchsorted(index, signal.at, side="right")) - 1
         if place < 1:
             return None
         before = self.prediction.learned & (np.arange(len(self.series)) < first)
