@@ -112,10 +112,9 @@ def command(options: Options) -> int:
             )
         if not options.approve:
             return _propose(proposal, options)
-        record = store.approve_baseline(
-            _approved(proposal, options, left_out), user=current_user(), now=dt.datetime.now(dt.UTC)
-        )
-    kept = len(proposal.exams) - len(left_out)
+        approved = _approved(proposal, options, left_out)
+        record = store.approve_baseline(approved, user=current_user(), now=approved.at)
+    kept = len(proposal.exams) - len(approved.left_out)
     say(f"baseline {record}: {kept} exams of {options.scanner}, {_span(proposal)}")
     if proposal.missing:
         say(f"!  {proposal.missing} exams fewer than the usual 10: limits are wider for it")
@@ -128,16 +127,15 @@ def _approved(
     left_out: dict[dt.date, str],
 ) -> ApprovedBaseline:
     """Return the baseline as it goes on record."""
-    by_day = {at.date(): at for at in proposal.exams}
     for day in left_out:
-        if day not in by_day:
+        if all(at.date() != day for at in proposal.exams):
             raise UsageError(f"{day} is no exam of this baseline", where="--leave-out")
     return ApprovedBaseline(
         scanner=proposal.scanner,
         name=options.name or "",
         first=proposal.exams[0],
         last=proposal.exams[-1],
-        left_out=tuple((by_day[day], why) for day, why in sorted(left_out.items())),
+        left_out=tuple((at, left_out[at.date()]) for at in proposal.exams if at.date() in left_out),
         reason=options.reason or "",
         by=current_user(),
         at=dt.datetime.now(dt.UTC),

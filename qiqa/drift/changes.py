@@ -95,7 +95,8 @@ def likeliest_change(
         False leaves out those of size and slope, which cost most of the time.
     """
     n = y.size
-    if n < 3 or n - 2 + dof < 1 or (latest or n - 1) < earliest:
+    last = n - 1 if latest is None else latest
+    if n < 3 or n - 2 + dof < 1 or last < earliest:
         return None
     known = dof * sd * sd if dof > 0 else 0.0
     fits = {
@@ -106,7 +107,7 @@ def likeliest_change(
             time,
             known,
             n - 2 + dof,
-            range(earliest, (latest or n - 1) + 1),
+            range(earliest, last + 1),
         )
         for kind in ("step", "trend")
         if only in (None, kind)

@@ -193,9 +193,9 @@ class _Watch:
         index = index[self.walk.segment[first:to] == self.walk.segment[signal.at]]
         index = index[-_LONGEST_WINDOW:]
         if signal.rule == "variance" and grew(self.prediction.score[index]):
-            return self._grown(signal, index, int(np.searchsorted(index, signal.at)))
+            return self._grown(signal, index)
         index = index[~self._alone(index)]
-        place = int(np.searchsorted(index, signal.at))
+        place = int(np.searchsorted(index, signal.at, side="right")) - 1
         if place < 1:
             return None
         before = self.prediction.learned & (np.arange(len(self.series)) < first)
@@ -207,7 +207,7 @@ class _Watch:
             sd=fit.sd,
             dof=max(fit.dof, 0),
             earliest=self._least_before(signal),
-            latest=place - 1,  # a change is two exams at least
+            latest=min(place, index.size - 2),  # a change is two exams at least
             only=self._kinds.get(signal.at),
             intervals=False,  # told anew from all exams in the end
         )
@@ -246,10 +246,11 @@ class _Watch:
             slope[j] *= segment != keep
         return np.asarray(self.prepared.y[index] - slope @ self.walk.covariates()[:, index])
 
-    def _grown(self, signal: _Signal, index: NDArray[np.int64], place: int) -> Found | None:
+    def _grown(self, signal: _Signal, index: NDArray[np.int64]) -> Found | None:
         """Return a change of scatter."""
         index = index[np.isfinite(self.prediction.score[index])]
-        place = min(place, index.size - 1)
+        # the first exams of a series have no score: counted among those that have one
+        place = min(int(np.searchsorted(index, signal.at)), index.size - 1)
         grown = growth(self.prediction.score[index], place, _FEWEST)
         if grown is None:
             return None
@@ -294,7 +295,7 @@ class _Watch:
         return dataclasses.replace(
             found,
             kind=change.kind,
-            likely=int(index[change.begins]),
+            likely=min(int(index[change.begins]), found.signal),  # it was seen by then
             before=int(index[change.earliest - 1]),
             latest=int(index[change.latest]),
             change=change,

@@ -210,7 +210,7 @@ def _spike(outcome: Outcome, exam: int) -> DriftFinding:
         kind=Kind.SPIKE,
         rule=SINGLE,
         date=when(outcome, exam),
-        date_interval=(when(outcome, exam), when(outcome, exam)),
+        date_interval=(when(outcome, _first_off(outcome, exam)), when(outcome, exam)),
         signalled=when(outcome, exam),
         size=float(ends[3] - ends[0]),
         size_interval=(float(ends[3] - ends[1]), float(ends[3] - ends[2])),
@@ -220,6 +220,17 @@ def _spike(outcome: Outcome, exam: int) -> DriftFinding:
         score=float(p.score[exam]),
         exam=str(outcome.series.exam[exam]),
     )
+
+
+def _first_off(outcome: Outcome, exam: int) -> int:
+    """Return the first exam of those in a row that are off on one side, of which this is one."""
+    score = outcome.held.score
+    known = np.flatnonzero(np.isfinite(score[: exam + 1]))
+    off = score[known] * np.sign(score[exam]) > outcome.ruling.widest
+    place = known.size - 1
+    while place > 0 and off[place - 1]:
+        place -= 1
+    return int(known[place])
 
 
 def _spike_hint(outcome: Outcome, exam: int, *, newest: bool) -> str:

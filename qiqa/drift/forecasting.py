@@ -63,6 +63,8 @@ def crossing(
     slope: tuple[float, float, float],
     limit: float,
     within_days: float,
+    *,
+    half_span: float = 0.0,
 ) -> tuple[dt.datetime | None, tuple[dt.datetime | None, dt.datetime | None]]:
     """Return when a straight line meets a limit, and the 95 % interval of that date (Fieller).
 
@@ -78,6 +80,9 @@ def crossing(
         Limit that is ahead.
     within_days
         A date later than that is None.
+    half_span
+        Days from the middle of the exams to `now`: a line that is too steep is also too far along
+        at its end, by that many days of its slope.
 
     Returns
     -------
@@ -89,8 +94,10 @@ def crossing(
     error = max((slope[2] - slope[1]) / 2.0 / 1.959964, 1e-300)
     b, d = slope[0] * sign, abs(distance)
     z2 = 1.959964**2
-    # level + slope * days = limit with both uncertain: a quadratic in days
-    qa, qb, qc = b * b - z2 * error * error, -2.0 * b * d, d * d - z2 * level[1] ** 2
+    # level + slope * days = limit with both uncertain, and together: a quadratic in days
+    together = half_span * error * error
+    qa, qb = b * b - z2 * error * error, -2.0 * (b * d + z2 * together)
+    qc = d * d - z2 * level[1] ** 2
     root = qb * qb - 4.0 * qa * qc
     earliest: float = math.nan
     latest = math.inf
@@ -144,7 +151,14 @@ def forecast(outcome: Outcome) -> Forecast | None:
         ahead = math.isfinite(limit) and (limit - level) * slope[0] > 0
         if not ahead:
             continue
-        date, interval = crossing(now, (level, error), slope, limit, outcome.policy.forecast_days)
+        date, interval = crossing(
+            now,
+            (level, error),
+            slope,
+            limit,
+            outcome.policy.forecast_days,
+            half_span=-float(t[0]) / 2.0,
+        )
         if date is not None or interval[0] is not None:
             return Forecast(limit=limit, level=name, date=date, interval=interval)
     return None

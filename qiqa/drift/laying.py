@@ -42,6 +42,8 @@ def lay(
             "each exam is predicted from all before it"
         )
     cut = int(np.flatnonzero(inside)[0]) if used else 0
+    if used:
+        _leave_out(walk, series, baseline)
     if cut > 0:
         _begin(walk, epochs, index < cut, "start")
     _begin(walk, epochs, index >= cut, "baseline" if used else "start")
@@ -49,9 +51,19 @@ def lay(
         return False
     last = int(np.flatnonzero(inside)[-1])
     segment = int(walk.segment[last])
-    walk.learn[(index >= cut) & (index <= last) & ~inside] = NOTHING
     walk.learn[(index > last) & (walk.segment == segment)] = SCATTER
     return True
+
+
+def _leave_out(walk: Walk, series: TimeSeries, baseline: ApprovedBaseline | None) -> None:
+    """Do without the exams that a person left out of the baseline: no rule looks at them."""
+    prepared = walk.prepared
+    at = series.at.astype("datetime64[us]")
+    for when, why in () if baseline is None else baseline.left_out:
+        for i in np.flatnonzero((at == np.datetime64(when, "us")) & prepared.usable).tolist():
+            prepared.usable[i] = False
+            prepared.left_out[i] = why
+            walk.learn[i] = NOTHING
 
 
 def _exams_of(series: TimeSeries, baseline: ApprovedBaseline | None) -> NDArray[np.bool_]:

@@ -19,6 +19,8 @@ _LARGEST = 1e100
 """Numbers from here on, whose squares soon leave double precision, are slips of some program."""
 _WEIGHTLESS = 1e6
 """Stated uncertainty against a usual one from which on a value has no weight anyway."""
+_SILENT = 3
+"""Exams in a row without a covariate from which on it is not waited for any longer."""
 _FIRST = 10
 """Stated uncertainties that say what is usual."""
 
@@ -54,7 +56,8 @@ def prepare(series: TimeSeries, adjust: Sequence[str] = ()) -> Prepared:
     series
         Values over time.
     adjust
-        Covariates to adjust for where they are stated in at least half of the exams and vary.
+        Covariates to adjust for where they are stated in at least half of the exams, not missing
+        from the last three, and vary.
     """
     notes: list[str] = []
     scale = scale_of(series.quantity, series.unit)
@@ -148,6 +151,10 @@ def _covariates(
             )
             continue
         if float(np.ptp(row[stated])) == 0.0:
+            continue
+        if not stated[np.flatnonzero(finite)[-_SILENT:]].any():
+            # left out one by one, exams would not be looked at any more, without a word
+            notes.append(f"not adjusted for {name}: the last {_SILENT} exams do not state it")
             continue
         names.append(name)
         rows.append(row)

@@ -141,6 +141,9 @@ def _once(names: Sequence[str], path: Path) -> None:
 
 def _parquet(path: Path, mapped: dict[str, str]) -> Columns:
     """Return the columns of a Parquet file."""
+    if not path.exists():
+        hint = "look at the name and the folder"
+        raise ReadError("there is no such file", where=str(path), hint=hint)
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

@@ -13,6 +13,8 @@ __all__ = ["alarm_of", "new_alarms", "series_with_alarms", "with_alarms"]
 
 _ALARMING = ("tolerance", "action")
 _LEVEL = (Kind.STEP, Kind.TREND, Kind.SPIKE)
+_ZONES = dt.timedelta(days=1)
+"""Scanners tell wall clock, decisions UTC."""
 
 
 def alarm_of(finding: DriftFinding, alarms: Sequence[Alarm]) -> Alarm | None:
@@ -20,9 +22,13 @@ def alarm_of(finding: DriftFinding, alarms: Sequence[Alarm]) -> Alarm | None:
 
     What happened to a level (spike, step, trend) may be named otherwise as more exams come in: it
     is the same alarm where the times from the first possible exam to the signal overlap. A bias,
-    and a value or exam that is missing, is one alarm for as long as it lasts.
+    and a value or exam that is missing, is one alarm for as long as it lasts. An alarm of one exam
+    that was closed says nothing of what later exams show: closed as a slip, it must not silence the
+    step that it turns out to be.
     """
-    fitting = [alarm for alarm in alarms if _same(finding, alarm.finding)]
+    fitting = [
+        alarm for alarm in alarms if _same(finding, alarm.finding) and not _outlived(finding, alarm)
+    ]
     return max(fitting, key=lambda a: a.record_id, default=None)
 
 
@@ -40,8 +46,24 @@ def _same(one: DriftFinding, other: DriftFinding) -> bool:
     return a <= d and c <= b
 
 
+def _outlived(finding: DriftFinding, alarm: Alarm) -> bool:
+    """Say whether an alarm was closed before what a finding rests on.
+
+    Of one exam off its place that is the exam; of a bias the level that is unlike the others.
+    """
+    if alarm.state is not AlarmState.CLOSED or alarm.finding.kind not in (Kind.SPIKE, Kind.BIAS):
+        return False
+    closed = alarm.decisions[-1].at.replace(tzinfo=None)
+    if alarm.finding.kind is Kind.BIAS:
+        return finding.date is not None and finding.date > closed + _ZONES
+    seen = finding.signalled
+    return seen is not None and seen > closed + _ZONES and seen != alarm.finding.signalled
+
+
 def _span(finding: DriftFinding) -> tuple[dt.datetime, dt.datetime]:
     ends = [t for t in (finding.date, finding.signalled) if t is not None]
+    if finding.kind is Kind.SPIKE and finding.date_interval is not None:
+        ends.append(finding.date_interval[0])  # the first of those off in a row
     return min(ends), max(ends)
 
 

@@ -258,7 +258,11 @@ def _exams_per_year(calendar: Calendar) -> float:
 def _baseline_of(
     series: TimeSeries, baselines: Sequence[ApprovedBaseline]
 ) -> ApprovedBaseline | None:
-    """Return the latest approved baseline that holds for a series; its own before the scanner's."""
+    """Return the approved baseline that holds for a series; its own before the scanner's.
+
+    Of each the one approved last, so that a person can go back to earlier exams; of the two the one
+    that begins later.
+    """
     own = [
         b
         for b in baselines
@@ -266,7 +270,8 @@ def _baseline_of(
         and b.name in ("", series.name)
         and np.datetime64(b.first, "us") <= series.at[-1]
     ]
-    return max(own, key=lambda b: (b.first, bool(b.name), b.at), default=None)
+    last = {b.name: b for b in sorted(own, key=lambda b: (b.at, b.record_id))}
+    return max(last.values(), key=lambda b: (b.first, bool(b.name)), default=None)
 
 
 def _state(scanner: str, one: _One, records: Records) -> ScannerState:

@@ -69,6 +69,7 @@ def test_the_beginning_is_not_after_the_signal():
     y += 0.1 * np.sin(np.arange(23) * 1.7)
     assert one_step(y, only="step").begins == 13
     assert one_step(y, only="step", latest=11).begins <= 11
+    assert one_step(y, only="step", latest=0) is None
 
 
 def test_too_few_exams_tell_nothing():

@@ -276,6 +276,7 @@ def test_exams_left_out_of_the_baseline_do_not_count():
     out = ((moment(25), "bubble"),)
     state = look(weekly(y), baseline=approved(20, 29, left_out=out))
     assert state.expected[31] == pytest.approx(np.delete(y[20:30], 5).mean())
+    assert (state.left_out[25], state.findings) == ("bubble", ())
 
 
 def test_a_baseline_without_enough_exams_is_not_used_and_says_so():

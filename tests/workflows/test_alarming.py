@@ -27,9 +27,10 @@ def day(number):
 
 
 def finding(kind=Kind.STEP, begins=0, signalled=21, **fields):
-    given = {"scanner": "A", "name": "snr", "series_key": "key", "verdict": "tolerance"}
+    given = {"scanner": "A", "name": "snr", "series_key": "key", "verdict": "tolerance",
+             "date_interval": None}  # fmt: skip
     return DriftFinding(
-        quantity="snr", kind=kind, rule="rule", date=day(begins), date_interval=None,
+        quantity="snr", kind=kind, rule="rule", date=day(begins),
         signalled=day(signalled), **{**given, **fields},
     )  # fmt: skip
 
@@ -90,6 +91,38 @@ def test_another_thing_is_another_alarm(other):
 def test_a_bias_is_one_alarm_for_as_long_as_it_lasts():
     first, later = finding(Kind.BIAS, 0, 10), finding(Kind.BIAS, 700, 800)
     assert alarm_of(later, [alarm(first)]).record_id == 7
+
+
+def test_a_bias_that_was_closed_does_not_silence_one_that_begins_later():
+    decision = AlarmDecision(
+        alarm_id=7, at=day(100).replace(tzinfo=dt.UTC), by="x", state=AlarmState.CLOSED, comment="y"
+    )
+    closed = dataclasses.replace(alarm(finding(Kind.BIAS, 0, 10)), decisions=(decision,))
+    assert alarm_of(finding(Kind.BIAS, 0, 200), [closed]) is closed
+    assert alarm_of(finding(Kind.BIAS, 150, 200), [closed]) is None
+
+
+def closed_spike(day_closed):
+    decision = AlarmDecision(
+        alarm_id=7, at=day(day_closed).replace(tzinfo=dt.UTC), by="x", state=AlarmState.CLOSED,
+        comment="a slip",
+    )  # fmt: skip
+    return dataclasses.replace(alarm(finding(Kind.SPIKE, 7, 7)), decisions=(decision,))
+
+
+def test_one_exam_closed_as_a_slip_does_not_silence_what_later_exams_show():
+    later = finding(Kind.STEP, 7, 21), finding(Kind.TREND, -90, 40)
+    assert new_alarms(state_of(*later), [closed_spike(8)]) == later
+    # whoever closed it later knew of the step
+    assert new_alarms(state_of(later[0]), [closed_spike(30)]) == ()
+    assert new_alarms(state_of(finding(Kind.SPIKE, 7, 7)), [closed_spike(-3)]) == ()
+
+
+def test_the_second_exam_off_in_a_row_is_the_alarm_of_the_first():
+    second = finding(Kind.SPIKE, 14, 14, date_interval=(day(7), day(14)))
+    assert alarm_of(second, [alarm(finding(Kind.SPIKE, 7, 7))]).record_id == 7
+    alone = finding(Kind.SPIKE, 14, 14, date_interval=(day(14), day(14)))
+    assert alarm_of(alone, [alarm(finding(Kind.SPIKE, 7, 7))]) is None
 
 
 def test_an_overdue_exam_is_one_alarm_until_the_exam_and_the_next_gap_another():
