@@ -140,7 +140,9 @@ def told(
     shares: tuple[Share, ...],
     exams: int | None,
 ) -> tuple[list[DriftFinding], dt.datetime, float]:
-    """Return findings that ask for something, when the fault began, and watched years.
+    """Return what was raised, when the fault began, and watched years.
+
+    Also what later exams did not confirm: it was an alarm on its day.
 
     `exams`: of an approved baseline just before the watched time; None: each exam is predicted
     from all before it.
@@ -154,15 +156,9 @@ def told(
     state = chart(series, shares=shares, baseline=baseline, policy=policy, detail=False)
     begun = series.at[lead].astype("datetime64[us]").astype(dt.datetime)
     since = begun if baseline is not None or condition.fault is not None else dt.datetime.min
-    kept = [f for f in state.findings if (f.signalled or begun) >= since and _was_raised(f)]
+    kept = [f for f in state.findings if (f.signalled or begun) >= since]
     years = YEARS - 1 if since == begun else YEARS
     return kept, begun, float(years)
-
-
-def _was_raised(finding: DriftFinding) -> bool:
-    """Say whether a finding asked for something when it was new, or still does."""
-    was = finding.kind == "spike" or finding.hint.startswith("it is back where it was")
-    return was or finding.verdict != "pass"
 
 
 def false_alarms(condition: Condition, runs: int, exams: int | None) -> dict[str, Any]:

@@ -29,15 +29,17 @@ def whitened(score: FloatArray) -> FloatArray:
     return whiten(np.ascontiguousarray(score))
 
 
-def rank_scores(score: FloatArray) -> FloatArray:
-    """Return the normal score of each exam's rank among those before it (n,).
+def rank_scores(value: FloatArray) -> FloatArray:
+    """Return the normal score of each value's rank among those before it (n,); NaN is skipped.
+
+    Of the values themselves, not of their scores: equal values must stay equal.
 
     Sequential normal scores (Conover, Tercero-Gomez & Cordero-Franco, Seq Anal 2017;36:397):
     standard normal and independent in control whatever the distribution is, as far as ranks are
     fine enough; ties share the middle of their ranks, which makes alarms fewer, not more.
     """
-    known = np.flatnonzero(~np.isnan(score))
-    made = np.full(score.size, np.nan)
-    rank = sequential_ranks(np.ascontiguousarray(score[known]))
+    known = np.flatnonzero(~np.isnan(value))
+    made = np.full(value.size, np.nan)
+    rank = sequential_ranks(np.ascontiguousarray(value[known]))
     made[known] = special.ndtri((rank - 0.5) / np.arange(1, known.size + 1))
     return made

@@ -85,7 +85,7 @@ class Ruling:
             Values closer than this are equal but for an adjustment.
         """
         clipped = np.clip(score, -self.widest, self.widest)
-        even = whitened(clipped if kind == "continuous" else rank_scores(clipped))
+        even = whitened(clipped if kind == "continuous" else rank_scores(residual()))
         made = []
         for rule, own in self.settings.items():
             settings, module = own, RULES.load(rule)

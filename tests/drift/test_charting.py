@@ -322,6 +322,22 @@ def test_a_count_that_falls_is_found():
     assert any(f.size < -5 for f in alarming(state))
 
 
+def test_a_table_of_two_levels_is_a_step():
+    y = np.repeat([1.0, 2.0], 30)
+    (found,) = alarming(look(weekly(y, quantity="low_contrast_spokes")))
+    assert (found.kind, found.size) == (Kind.STEP, pytest.approx(1.0))
+    assert found.date == moment(30)
+
+
+def test_rare_levels_of_a_discrete_value_are_no_alarms():
+    rng = np.random.default_rng(13)
+    alarms = 0
+    for _ in range(60):
+        y = rng.choice([0.9, 1.0, 1.1], p=[0.15, 0.75, 0.1], size=N)
+        alarms += len(look(weekly(y, quantity="high_contrast_resolution")).findings)
+    assert alarms <= 5
+
+
 def test_a_percentage_stays_within_its_bound():
     rng = np.random.default_rng(10)
     y = 100 - rng.gamma(4.0, 0.5, N)

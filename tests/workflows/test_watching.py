@@ -176,8 +176,8 @@ def test_a_bad_series_takes_no_other_down(kind, detail):
     bad = series(bad_series()[kind], scanner="B", name="bad")
     step = np.where(np.arange(40) < 25, 0.0, -8.0)
     watched = look(bad, series(noise(40) + step), detail=detail)
-    (found,) = findings(watched, Kind.STEP)
-    assert (found.scanner, found.verdict) == ("A", "tolerance")
+    (found,) = [f for f in findings(watched, Kind.STEP) if f.scanner == "A"]
+    assert found.verdict == "tolerance"
     assert found.size == pytest.approx(-8.0, abs=1.2)
 
 
