@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-__all__ = ["Change", "likeliest_change"]
+__all__ = ["Change", "likeliest_change", "one_ramp", "rest"]
 
 FloatArray = NDArray[np.float64]
 _COVERAGE = 0.95
@@ -217,3 +217,20 @@ def _mixture(
 
     tail = (1.0 - _COVERAGE) / 2.0
     return end(tail), end(1.0 - tail)
+
+
+def rest(y: FloatArray, w: FloatArray, time: FloatArray, *, line: bool) -> float:
+    """Return the weighted sum of squares about a level, or about a straight line."""
+    about = y - float(w @ y) / float(w.sum())
+    if not line or y.size < 3:
+        return float(w @ about**2)
+    t = time - float(w @ time) / float(w.sum())
+    return float(w @ about**2) - float(w @ (t * about)) ** 2 / max(float(w @ t**2), 1e-300)
+
+
+def one_ramp(y: FloatArray, w: FloatArray, time: FloatArray) -> float:
+    """Return the weighted sum of squares about a level and one ramp, at its best beginning."""
+    fit = _fit("trend", y, w, time, 0.0, max(y.size - 2, 1), range(2, y.size - 2))
+    best = int(np.argmax(fit.log_evidence))
+    start = time[best + 1]
+    return rest(y, w, np.maximum(time - start, 0.0), line=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.drift import ApprovedBaseline, Chart, SeriesState, ServiceEvent, TimeSeries
 from qiqa.drift import outcome
-from qiqa.drift.changes import likeliest_change
+from qiqa.drift.changes import likeliest_change, one_ramp, rest
 from qiqa.drift.epochs import Epochs, epochs_of
 from qiqa.drift.laying import lay
 from qiqa.drift.levels import levels
@@ -239,11 +239,11 @@ class _Watch:
         far = np.abs(score) > self.ruling.widest
         return np.asarray(far & (following * np.sign(score) < self.ruling.widest / 2.0))
 
-    def flat(self, index: NDArray[np.int64], keep: int = -1) -> FloatArray:
-        """Return exams at the covariates' means, without ramps but that of segment `keep`."""
+    def flat(self, index: NDArray[np.int64], keep: tuple[int, ...] = ()) -> FloatArray:
+        """Return exams at the covariates' means, without ramps but those of segments `keep`."""
         slope = np.nan_to_num(levels(self.walk, self.prediction.learned).slope)
         for j, (segment, _) in enumerate(self.walk.ramps, start=len(self.prepared.covariates)):
-            slope[j] *= segment != keep
+            slope[j] *= segment not in keep
         return np.asarray(self.prepared.y[index] - slope @ self.walk.covariates()[:, index])
 
     def _grown(self, signal: _Signal, index: NDArray[np.int64]) -> Found | None:
@@ -269,7 +269,43 @@ class _Watch:
         """Return signal -> kind of changes that all exams since then speak of otherwise."""
         asked = [f for f in self.found if f.change is not None and f.signal not in self._kinds]
         told = ((f, self._told_anew(f, only=None)) for f in asked)
-        return {f.signal: new.kind for f, new in told if new.kind != f.kind}
+        kinds = {f.signal: new.kind for f, new in told if new.kind != f.kind}
+        pieces = itertools.pairwise(self.found)
+        return kinds | {
+            one.signal: "trend"
+            for one, following in pieces
+            if one.signal not in self._kinds and self._is_one_ramp(one, following)
+        }
+
+    def _is_one_ramp(self, one: Found, following: Found) -> bool:
+        """Say whether a step and the change after it are better told as one ramp.
+
+        By the information criterion of Schwarz (Ann Stat 1978;6:461): levels before, between and
+        after with two beginnings, against one level and one ramp with one beginning.
+        """
+        own, nxt = (int(self.walk.segment[f.first]) for f in (one, following))
+        before = np.flatnonzero(self.walk.segment[: one.first] >= 0)
+        if one.kind != "step" or "variance" in (one.kind, following.kind) or before.size == 0:
+            return False
+        old = int(self.walk.segment[before[-1]])
+        index = np.flatnonzero(np.isin(self.walk.segment, (old, own, nxt)))
+        index = index[self.prediction.learned[index]][-3 * _LONGEST_WINDOW :]
+        place = self.walk.segment[index]
+        if min(np.sum(place == s) for s in (old, own, nxt)) < 2 or own == nxt:
+            return False
+        y, w = self.flat(index, keep=(own, nxt)), 1.0 / self.prepared.variance[index]
+        days = self.walk.days[index]
+        last_line = following.kind == "trend"
+        pieces = sum(
+            rest(y[own_part], w[own_part], days[own_part], line=last_line and s == nxt)
+            for s in (old, own, nxt)
+            for own_part in (place == s,)
+        )
+        ramp = one_ramp(y, w, days)
+        n = y.size
+        spare = 2 + last_line  # a level, a beginning, and a slope more
+        gain = n * np.log(max(pieces, 1e-300)) + spare * np.log(n) - n * np.log(max(ramp, 1e-300))
+        return bool(gain > 0.0)
 
     def _told_anew(self, found: Found, only: str | None) -> Found:
         """Return a step or ramp told anew from all exams before and after it."""
@@ -284,7 +320,7 @@ class _Watch:
         index = index[max(0, int(np.searchsorted(index, found.first)) - _LONGEST_WINDOW) :]
         index = index[: 2 * _LONGEST_WINDOW]
         change = likeliest_change(
-            self.flat(index, keep=own),
+            self.flat(index, keep=(own,)),
             self.prepared.variance[index],
             self.walk.days[index],
             only=only,

@@ -133,6 +133,19 @@ def test_later_exams_decide_between_a_step_and_a_ramp():
     assert kinds.count(Kind.TREND) <= 3
 
 
+def test_one_ramp_is_not_told_in_pieces():
+    """A steep ramp first looks like a step; what goes on climbing after it says what it was."""
+    rng = np.random.default_rng(15)
+    told = []
+    for _ in range(30):
+        y = rng.normal(50, 1, N)
+        y[80:] += 0.25 * np.arange(1, N - 79)
+        found = [f for f in look(weekly(y)).findings if f.rule != "individuals"]
+        told.append([f.kind for f in found if f.verdict != "pass"])
+    assert sum(kinds == [Kind.TREND] for kinds in told) >= 20, told
+    assert all(Kind.TREND in kinds for kinds in told)
+
+
 def test_a_trend_towards_a_limit_is_forecast():
     y = noise()
     y[60:] += 0.06 * np.arange(N - 60)
