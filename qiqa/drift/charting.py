@@ -34,7 +34,7 @@ __all__ = ["chart"]
 FloatArray = NDArray[np.float64]
 _LONGEST_WINDOW = 156
 """Exams that are looked back on to tell what a change was."""
-_MOST_WALKS = 4
+_MOST_WALKS = 3
 """Times that a series is walked along: early on a step and a ramp look alike, and what the exams
 since then say decides how it goes on."""
 _FEWEST = 3
@@ -80,11 +80,11 @@ def chart(
         if quick is not None:
             return quick
     kinds: dict[int, str] = {}
-    for _ in range(_MOST_WALKS):
+    for walks in range(1, _MOST_WALKS + 1):
         watch = _Watch(series, prepared, epochs, baseline, policy, ruling, kinds)
         for first, end in watch.stretches():
             watch.walk_stretch(first, end)
-        told_otherwise = watch.kinds_by_now()
+        told_otherwise = watch.kinds_by_now() if walks < _MOST_WALKS else {}
         if not told_otherwise:
             break
         kinds = {**kinds, **told_otherwise}
