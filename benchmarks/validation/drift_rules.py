@@ -33,7 +33,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from _evidence import cell, stamp, table, write
+from _drift_rules_page import report
+from _evidence import stamp, write
 
 from qiqa.core.drift import ApprovedBaseline, DriftFinding, TimeSeries
 from qiqa.drift.charting import chart
@@ -276,13 +277,6 @@ def known(rule: str, shift: float, runs: int) -> dict[str, float]:
     }
 
 
-_HELD = ("date_held", "size_held")
-
-
-def _is_step(row: dict[str, Any]) -> bool:
-    return row["condition"].startswith(("step", "upgrade"))
-
-
 def _line(row: dict[str, Any]) -> str:
     return f"{row['condition']}, {row['baseline']}: {row['a_year']:.2f} ± {row['error']:.2f}"
 
@@ -293,83 +287,6 @@ def _delay_line(row: dict[str, Any]) -> str:
         f"26 weeks {row['in_26_weeks']:.2f}, {row['kinds']}, "
         f"date {row['date_held']:.2f}, size {row['size_held']:.2f}"
     )
-
-
-def report(out: dict[str, Any], about: dict[str, Any]) -> list[str]:
-    """Return the page."""
-    rules = sorted({rule for row in out["false"] for rule in row["by_rule"]})
-    false = [
-        [
-            row["condition"],
-            "none" if row["baseline"] is None else str(row["baseline"]),
-            f"{row['a_year']:.2f} ± {row['error']:.2f}",
-            *(f"{row['by_rule'].get(rule, 0.0):.2f}" for rule in rules),
-        ]
-        for row in out["false"]
-    ]
-    delay = [
-        [
-            row["condition"],
-            "none" if row["baseline"] is None else str(row["baseline"]),
-            cell(row["median"], "g"),
-            f"{100 * row['in_26_weeks']:.0f}",
-            f"{100 * row['never']:.0f}",
-            ", ".join(f"{k} {v}" for k, v in row["kinds"].items()),
-            *(cell(100 * row[key] if _is_step(row) else math.nan, ".0f") for key in _HELD),
-        ]
-        for row in out["delay"]
-    ]
-    held = [
-        [
-            row["condition"],
-            row["rule"],
-            cell(row["theory"], ".1f"),
-            f"{row['mean_known']:.1f} ± {row['error_known']:.1f}",
-            f"{100 * row['in_26_known']:.0f}",
-            f"{100 * row['in_26_weeks']:.0f}",
-        ]
-        for row in out["theory"]
-    ]
-    stamp_line = ", ".join(f"{key} {value}" for key, value in about.items())
-    return [
-        "# Rules that watch scanners: false alarms and delays",
-        "",
-        stamp_line,
-        "",
-        (
-            f"Weekly exams from the simulator of histories. The budget is {AIM:g} false alarm a "
-            f"scanner-year over {METRICS} measurements; faults begin in week {FAULT_WEEK}. "
-            "Baseline: `none`, each exam is predicted from all before it; else that many "
-            "approved exams just before the watched time. How the rules were chosen: "
-            "[decision](../decisions/drift-rules.md)."
-        ),
-        "",
-        "## False alarms a scanner-year",
-        "",
-        *table(["history", "baseline", "all ± SE", *rules], false),
-        "",
-        "## Exams from the fault to the first signal",
-        "",
-        (
-            "`date` and `size`: how often the 95 % interval of a first finding called a step holds "
-            "the truth, in %."
-        ),
-        "",
-        *table(
-            ["fault", "baseline", "median", "26 weeks, %", "never, %", "called", "date", "size"],
-            delay,
-        ),
-        "",
-        "## One rule alone, against the theory of run lengths",
-        "",
-        (
-            "`theory` and `known`: mean exams until the signal for scores of a known mean and SD; "
-            "`26 weeks`: how many are found by then, of those and of a walk along a history with a "
-            "year of exams before, where level, SD and resemblance of exams are learnt."
-        ),
-        "",
-        *table(["fault", "rule", "theory", "known ± SE", "26 weeks, known, %", "walk, %"], held),
-    ]
 
 
 def main() -> None:
@@ -384,7 +301,7 @@ def main() -> None:
         return
     out = study(arguments.runs)
     about = stamp(SEED, time.perf_counter() - began, runs=arguments.runs)
-    write("drift_rules", report(out, about), {"about": about, **out})
+    write("drift_rules", report(out, about, AIM, METRICS, FAULT_WEEK), {"about": about, **out})
 
 
 def reduced() -> None:
