@@ -19,6 +19,9 @@ def main() -> None:
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     try:
+        from qiqa.cli.interruption import prepare_for_interruption
+
+        prepare_for_interruption()
         from qiqa.cli.app import run
 
         code = run()

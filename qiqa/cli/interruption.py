@@ -1,0 +1,43 @@
+"""Ctrl-C ends a command with one line, whatever half-built object it happened to hit."""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import sys
+import threading
+from types import FrameType
+
+__all__ = ["prepare_for_interruption"]
+
+
+def prepare_for_interruption() -> None:
+    """Let an interruption be neither lost in a destructor nor followed by the noise of one.
+
+    The exception of Ctrl-C is raised between any two steps of Python. Inside a constructor (of a
+    compiler's object, say) it leaves an object whose destructor then fails, and Python prints that
+    failure although nothing is wrong; inside a destructor it is printed and dropped, and the
+    command goes on as if nobody had asked it to stop. A handler of SIGINT set by somebody else
+    is left alone, and so is every failure that no interruption went before.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return
+    interrupted = False
+    usual = sys.unraisablehook
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.default_int_handler(number, frame)
+
+    def unraisable(failure: sys.UnraisableHookArgs) -> None:
+        if issubclass(failure.exc_type, KeyboardInterrupt):
+            # Raised here it would only be dropped once more: a moment later, out of the destructor.
+            again = threading.Timer(0.01, _thread.interrupt_main)
+            again.daemon = True
+            again.start()
+        elif not interrupted:
+            usual(failure)
+
+    signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = unraisable

@@ -1,0 +1,67 @@
+"""Ctrl-C at the worst moments: inside a constructor, inside a destructor, and not at all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
+
+START = """
+import os, signal, sys, time
+{before}
+from qiqa.cli.interruption import prepare_for_interruption
+prepare_for_interruption()
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)
+class Half:
+    def __init__(self):
+        {constructor}
+        self.whole = True
+    def __del__(self):
+        {destructor}
+try:
+    half = Half()
+    del half
+    for _ in range(100):
+        time.sleep(0.01)
+except KeyboardInterrupt:
+    print("interrupted")
+else:
+    print("ran to its end")
+"""
+
+
+def run(constructor: str, destructor: str, before: str = "") -> subprocess.CompletedProcess[str]:
+    script = START.format(constructor=constructor, destructor=destructor, before=before)
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_a_half_built_object_says_nothing():
+    done = run("interrupt()", "self.whole")
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
+def test_an_interruption_inside_a_destructor_is_not_lost():
+    done = run("pass", "interrupt()")
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+
+
+def test_a_failing_destructor_is_told_when_nobody_interrupted():
+    done = run("pass", "self.missing")
+    assert done.stdout == "ran to its end\n"
+    assert "AttributeError" in done.stderr
+
+
+def test_a_handler_of_somebody_else_stays():
+    before = "signal.signal(signal.SIGINT, signal.SIG_IGN)"
+    done = run("interrupt()", "pass", before)
+    assert (done.stdout, done.stderr) == ("ran to its end\n", "")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
