@@ -8,7 +8,7 @@ import enum
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TRIAL_SCHEMA", "ClaimAnswer", "Flag", "Readings", "ScannerBias"]
+__all__ = ["TRIAL_SCHEMA", "ClaimAnswer", "Flag", "Readings", "ScannerBias", "common_name"]
 
 TRIAL_SCHEMA = "qiqa.trial/1"
 
@@ -28,7 +28,7 @@ class Readings:
     unit: str
     scanner: TextArray
     site: TextArray
-    vendor: TextArray
+    manufacturer: TextArray
     epoch: TextArray
     """Changes whenever a setting changes that may change the number."""
     insert: TextArray
@@ -38,6 +38,8 @@ class Readings:
     row: TextArray
     """Name of each reading, for a person to find it."""
     at: NDArray[np.datetime64]
+    visit: FloatArray
+    """Number of the visit as planned (0, 1, ... or months), where a table states it."""
     value: FloatArray
     """In `unit`; NaN where nothing could be measured."""
     standard_uncertainty: FloatArray
@@ -57,6 +59,16 @@ class Readings:
             if isinstance(getattr(self, field.name), np.ndarray)
         }
         return dataclasses.replace(self, **columns)
+
+
+def common_name(name: str, insert: str) -> str:
+    """Return the name of a measurement without the insert: what all inserts of a phantom share.
+
+    >>> common_name("adc_PVP0-center", "PVP0-center"), common_name("piu", "")
+    ('adc', 'piu')
+    """
+    shared = name.removesuffix(insert).rstrip("_ ") if insert else name
+    return shared or name
 
 
 class ClaimAnswer(enum.StrEnum):
@@ -85,7 +97,7 @@ class ScannerBias:
     scanner: str
     epoch: str
     site: str
-    vendor: str
+    manufacturer: str
     name: str
     quantity: str
     unit: str

@@ -30,6 +30,8 @@ _EXAM = (
     "protocol",
     "coil",
     "site",
+    "manufacturer",
+    "visit",
     "scanner_label",
     "created_at",
     "created_by",

@@ -1,0 +1,1 @@
+"""Many scanners: bias against references, calibration by phantoms, ComBat and diagnostics."""
