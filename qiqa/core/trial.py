@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TRIAL_SCHEMA", "ClaimAnswer", "Flag", "Readings", "ScannerBias", "common_name"]
+__all__ = [
+    "TRIAL_SCHEMA",
+    "BiasStudy",
+    "ClaimAnswer",
+    "Exchange",
+    "Flag",
+    "Readings",
+    "ScannerBias",
+    "TrialState",
+    "VarianceComponent",
+    "VendorEffect",
+    "common_name",
+]
 
 TRIAL_SCHEMA = "qiqa.trial/1"
 
@@ -92,24 +105,112 @@ class Flag:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerBias:
-    """Measured minus reference of one scanner in one epoch."""
+    """Measured minus reference of one scanner in one epoch, in the unit of its study."""
 
     scanner: str
     epoch: str
     site: str
     manufacturer: str
-    name: str
-    quantity: str
-    unit: str
-    """Of bias and its interval; `%` where the bias is relative to the reference."""
+    first: dt.datetime
+    last: dt.datetime
+    """Exams that it rests on."""
     bias: float
+    """At the middle of the references."""
     standard_uncertainty: float
     degrees_of_freedom: float
     bias_interval: tuple[float, float]
     """95 % coverage."""
+    ends: tuple[float, float]
+    """Bias at the lowest and highest reference; equal to `bias` where there is no slope."""
+    ends_intervals: tuple[tuple[float, float], tuple[float, float]]
+    """95 % of each."""
+    reference_u: float
+    """Part of the uncertainty that comes from the references; NaN where none is stated."""
+    exam_sd: float
+    """From exam to exam."""
     n: int
     """Readings it rests on."""
     exams: int
-    claim: ClaimAnswer
+    phantom_units: tuple[str, ...]
+    claim: ClaimAnswer | None
+    """None where nothing is claimed."""
+    p_in: float
+    """Of two one-sided tests, that the bias is not within the claim; NaN without a claim."""
+    p_out: float
+    """That it is within the claim, adjusted for all scanners; NaN without a claim."""
     reason: str
     """Why the answer is what it is; what is missing where there is not enough data."""
+    current: bool
+    """Whether this is the scanner's latest epoch."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceComponent:
+    """How much of the scatter comes from one source."""
+
+    name: str
+    sd: float
+    interval: tuple[float, float]
+    """95 % of the SD."""
+    degrees_of_freedom: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VendorEffect:
+    """Whether scanners of one vendor differ from those of another more than among themselves."""
+
+    shown: bool | None
+    """None where it cannot be tested."""
+    p: float
+    f: float
+    degrees_of_freedom: tuple[float, float]
+    levels: tuple[tuple[str, float, tuple[float, float], int], ...]
+    """Vendor, mean bias, 95 % interval, scanners."""
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A scan that would tell two groups of scanners from their phantoms."""
+
+    phantom_unit: str
+    scanner: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BiasStudy:
+    """One measurement on all scanners of a trial."""
+
+    name: str
+    quantity: str
+    unit: str
+    """Of all biases: `%` of the reference, or the unit of the measurement."""
+    basis: str
+    """`stated` references or `consensus` of the scanners."""
+    claim: float | None
+    """Largest bias that is allowed, in `unit`."""
+    range: tuple[float, float]
+    """Lowest and highest reference, in the unit of the measurement."""
+    measured_unit: str
+    scanners: tuple[ScannerBias, ...]
+    components: tuple[VarianceComponent, ...]
+    vendor: VendorEffect
+    groups: tuple[tuple[str, ...], ...]
+    """Scanners that phantom units connect; one group: scanner and phantom can be told apart."""
+    exchanges: tuple[Exchange, ...]
+    flags: tuple[Flag, ...]
+    readings: int
+    left_out: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TrialState:
+    """Where a trial stands."""
+
+    title: str
+    source: str
+    as_of: dt.datetime
+    studies: tuple[BiasStudy, ...]
+    flags: tuple[Flag, ...]
+    """Of measurements that could not be studied, and of the whole trial."""
