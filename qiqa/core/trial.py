@@ -60,6 +60,8 @@ class Readings:
     """In `unit`; NaN where the phantom has none for it."""
     reference_standard_uncertainty: FloatArray
     temperature_degc: FloatArray
+    distance_mm: FloatArray
+    """From isocenter; gradients are not the same everywhere."""
 
     def __len__(self) -> int:
         return len(self.value)

@@ -32,6 +32,7 @@ _EXAM = (
     "site",
     "manufacturer",
     "visit",
+    "distance_mm",
     "scanner_label",
     "created_at",
     "created_by",

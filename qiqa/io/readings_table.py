@@ -77,6 +77,7 @@ def read_readings(path: Path, columns: Mapping[str, str] | None = None) -> Readi
         "standard_uncertainty": table.numbers("standard_uncertainty"),
         "reference": table.numbers("reference_value"),
         "reference_standard_uncertainty": table.numbers("reference_standard_uncertainty"),
+        "distance_mm": table.numbers("distance_mm"),
         "temperature_degc": table.numbers(next(filter(table.has, TEMPERATURES), TEMPERATURES[0])),
     }
     made = []
@@ -103,6 +104,10 @@ def _fields(table: Columns, at: NDArray[np.datetime64]) -> dict[str, NDArray[np.
     day = np.datetime_as_string(at, unit="D")
     own = zip(stated, fields["scanner"], fields["phantom_unit"], day, strict=True)
     fields["exam"] = np.array([text or " ".join(filter(None, rest)) for text, *rest in own])
+    if len({*zip(stated, fields["scanner"], strict=True)}) > len({*stated}):
+        # "visit 1" of every scanner is not one exam
+        pairs = zip(fields["scanner"], fields["exam"], strict=True)
+        fields["exam"] = np.array([e if e.startswith(s) else f"{s} {e}" for s, e in pairs])
     fields["row"] = np.array([f"line {table.line(i)}" for i in range(table.rows)])
     return fields
 
@@ -139,4 +144,5 @@ def _readings(
         reference=numbers["reference"][rows],
         reference_standard_uncertainty=numbers["reference_standard_uncertainty"][rows],
         temperature_degc=numbers["temperature_degc"][rows],
+        distance_mm=numbers["distance_mm"][rows],
     )

@@ -70,6 +70,7 @@ def _readings(name: str, rows: Sequence[Row[Any]]) -> Readings:
         reference=numbers(lambda row: row.reference_value),
         reference_standard_uncertainty=numbers(lambda row: row.reference_standard_uncertainty),
         temperature_degc=numbers(lambda row: row.temperature_degc),
+        distance_mm=np.full(len(rows), math.nan),
     )
 
 

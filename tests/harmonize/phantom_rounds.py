@@ -78,4 +78,5 @@ def rounds(
         reference=reference if stated else np.full(n, np.nan),
         reference_standard_uncertainty=reference_u * reference,
         temperature_degc=np.full(n, np.nan),
+        distance_mm=np.full(n, np.nan),
     )
