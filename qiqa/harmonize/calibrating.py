@@ -145,11 +145,11 @@ def _fit(
         return np.empty(0), np.empty((0, 0)), float(np.sum(w * y**2))
     a = np.vander(x, count, increasing=True) * np.sqrt(w)[:, None]
     b = y * np.sqrt(w)
-    coefficients: FloatArray = np.linalg.lstsq(a, b, rcond=None)[0]
+    coefficients = np.asarray(np.linalg.lstsq(a, b, rcond=None)[0], dtype=np.float64)
     rss = float(np.sum((b - a @ coefficients) ** 2))
     df = x.size - count
     scatter = rss / df if df > 0 else math.nan
-    covariance: FloatArray = np.linalg.inv(a.T @ a) * scatter
+    covariance = np.asarray(np.linalg.inv(a.T @ a) * scatter, dtype=np.float64)
     return coefficients, covariance, rss
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+import math
 
 import numpy as np
 
@@ -11,8 +12,8 @@ from qiqa.core.trial import Flag, Readings
 
 __all__ = ["copied", "out_of_order", "two_places"]
 
-_FEWEST_COPIED = 3
-"""Values that two exams must share to the last digit: fewer may be chance, or rounding."""
+_CHANCE_OF_COPY = 0.01
+"""Below it two exams do not agree by chance, given how coarse their digits are."""
 _MOST_VISITS = 12
 """Visits of a scanner up to which every choice of wrong dates is tried."""
 
@@ -121,10 +122,13 @@ def copied(readings: Readings) -> tuple[tuple[Flag, ...], set[str]]:
     """Return exams that repeat another's values to the last digit, and their names."""
     seen: dict[tuple[tuple[str, float], ...], str] = {}
     flags, names = list[Flag](), set[str]()
-    for exam in dict.fromkeys(readings.exam.tolist()):
+    exams = dict.fromkeys(readings.exam.tolist())
+    pairs = len(exams) * (len(exams) - 1) / 2
+    chance = {str(i): _chance(readings.value[readings.insert == i]) for i in {*readings.insert}}
+    for exam in exams:
         rows = np.flatnonzero(readings.exam == exam)
         digits = sorted(zip(readings.insert[rows].tolist(), readings.value[rows].tolist()))  # noqa: B905
-        if len(digits) < _FEWEST_COPIED or len({v for _, v in digits}) < _FEWEST_COPIED:
+        if pairs * math.prod(chance[insert] for insert in dict(digits)) > _CHANCE_OF_COPY:
             continue
         first = seen.setdefault(tuple(digits), exam)
         if first != exam:
@@ -138,6 +142,18 @@ def copied(readings: Readings) -> tuple[tuple[Flag, ...], set[str]]:
             )
             names.add(exam)
     return tuple(flags), names
+
+
+def _chance(value: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
+    """Return how likely two values of an insert are the same to the last digit.
+
+    Normal values in steps of d with an SD s are so with a chance of d / (2 s sqrt(pi)).
+    """
+    steps = np.diff(np.unique(value))
+    sd = 1.4826 * float(np.median(np.abs(value - np.median(value))))
+    if steps.size == 0 or sd == 0.0:
+        return 1.0
+    return min(1.0, float(steps.min()) / (2.0 * sd * math.sqrt(math.pi)))
 
 
 def two_places(readings: Readings) -> tuple[Flag, ...]:

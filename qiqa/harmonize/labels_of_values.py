@@ -133,11 +133,8 @@ def _judge(
             hint="look at the serial number on the phantom",
         )
     relative = np.abs(value - reference) / np.maximum(np.abs(reference), _FLOOR * np.ptp(reference))
-    if (
-        there.size >= _FEWEST_INSERTS
-        and (relative > _FOREIGN).mean() > 0.5
-        and not _always(exams, e, readings)
-    ):
+    foreign = ((relative > _FOREIGN) & (off > _OFF)).mean() > 0.5
+    if there.size >= _FEWEST_INSERTS and foreign and not _always(exams, e, readings):
         share = 100.0 * float(np.median(relative))
         reason = f"values are off by {share:.0f} % in the median, and no exchange explains it"
         return Flag(kind="wrong_phantom", where=where, reason=reason, hint=_PHANTOM)
