@@ -147,13 +147,16 @@ def copied(readings: Readings) -> tuple[tuple[Flag, ...], set[str]]:
 def _chance(value: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
     """Return how likely two values of an insert are the same to the last digit.
 
-    Normal values in steps of d with an SD s are so with a chance of d / (2 s sqrt(pi)).
+    Normal values in steps of d with an SD s are so with a chance of d / (2 s sqrt(pi)); as many
+    pairs as are so count where they are more: values of two kinds of scanner are not normal.
     """
-    steps = np.diff(np.unique(value))
+    each, count = np.unique(value, return_counts=True)
+    steps = np.diff(each)
     sd = 1.4826 * float(np.median(np.abs(value - np.median(value))))
     if steps.size == 0 or sd == 0.0:
         return 1.0
-    return min(1.0, float(steps.min()) / (2.0 * sd * math.sqrt(math.pi)))
+    seen = float((count * (count - 1)).sum()) / (value.size * (value.size - 1))
+    return min(1.0, max(seen, float(steps.min()) / (2.0 * sd * math.sqrt(math.pi))))
 
 
 def two_places(readings: Readings) -> tuple[Flag, ...]:
