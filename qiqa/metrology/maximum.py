@@ -1,0 +1,100 @@
+"""Variances that maximize the restricted likelihood, none below zero."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.metrology.restricted import Design, State, average_information, evaluate, gradient
+
+__all__ = ["Maximum", "maximize"]
+
+FloatArray = NDArray[np.float64]
+
+_ENOUGH = 1e-10
+"""In -2 log likelihood: what one more step promises. A 100 000th of a standard error."""
+_STEPS = 200
+_HALVINGS = 40
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Maximum:
+    """Where one climb ended."""
+
+    state: State
+    converged: bool
+    steps: int
+
+
+def maximize(
+    design: Design, start: FloatArray, free: NDArray[np.bool_], floor: FloatArray
+) -> Maximum | None:
+    """Climb from one start by Newton steps with the average information.
+
+    A variance at its floor whose likelihood falls inwards is left there (Bertsekas 1982, SIAM J.
+    Control Optim. 20:221-246); it is let go again once the likelihood rises inwards.
+
+    Parameters
+    ----------
+    design
+        The readings.
+    start
+        (factors + 1,) variances to begin with.
+    free
+        (factors + 1,) which are estimated; the others stay as they start.
+    floor
+        (factors + 1,) smallest variance allowed.
+
+    Returns
+    -------
+    Maximum or None
+        None where the likelihood does not exist at the start.
+    """
+    state = evaluate(design, np.maximum(start, floor))
+    if state is None:
+        return None
+    for count in range(_STEPS):
+        slope = gradient(state)
+        moving = free & ~((state.theta <= floor) & (slope >= 0))
+        if not moving.any():
+            return Maximum(state, True, count)
+        step, promise = _newton(average_information(state), slope, moving)
+        if promise < _ENOUGH:
+            return Maximum(state, True, count)
+        better = _search(state, step, slope, floor)
+        if better is None:
+            # Rounding hides what little is left, unless much was promised.
+            return Maximum(state, promise < 1e-6, count)
+        state = better
+    return Maximum(state, False, _STEPS)
+
+
+def _newton(
+    information: FloatArray, slope: FloatArray, moving: NDArray[np.bool_]
+) -> tuple[FloatArray, float]:
+    """Return the step of all variances and what it promises to gain in -2 log likelihood."""
+    at = np.flatnonzero(moving)
+    part = information[np.ix_(at, at)]
+    size = np.sqrt(np.maximum(np.diag(part), np.finfo(float).tiny))
+    # Two variances that the readings hardly tell apart leave this nearly singular.
+    scaled = part / np.outer(size, size) + 1e-9 * np.eye(at.size)
+    step = np.zeros_like(slope)
+    step[at] = -np.linalg.solve(scaled, slope[at] / size) / size
+    return step, float(-0.5 * (slope @ step))
+
+
+def _search(state: State, step: FloatArray, slope: FloatArray, floor: FloatArray) -> State | None:
+    """Return the first point along the step, cut at the floors, that is better by enough."""
+    length = 1.0
+    for _ in range(_HALVINGS):
+        theta = np.maximum(state.theta + length * step, floor)
+        found = evaluate(state.design, theta)
+        asked = -1e-4 * float(slope @ (theta - state.theta))
+        if found is not None:
+            gained = 2 * (found.log_likelihood - state.log_likelihood)
+            if gained > 0 and gained >= asked:
+                return found
+        length *= 0.5
+    return None
