@@ -14,6 +14,7 @@ from qiqa.harmonize.claims import answers
 from qiqa.harmonize.differences import Differences, differences
 from qiqa.harmonize.labeling import labeling_errors
 from qiqa.harmonize.levels import Level, Levels, component, levels_of
+from qiqa.harmonize.moves import split_at_moves
 from qiqa.harmonize.stability import unstable_scanners
 from qiqa.harmonize.vendors import vendor_effect
 from qiqa.metrology.budget import combine, coverage_factor
@@ -23,7 +24,12 @@ __all__ = ["study_bias"]
 
 
 def study_bias(
-    readings: Readings, *, claim: float | None, today: dt.date, keep_flagged: bool = False
+    readings: Readings,
+    *,
+    claim: float | None,
+    today: dt.date,
+    percent: bool | None = None,
+    keep_flagged: bool = False,
 ) -> BiasStudy:
     """Study one measurement on all scanners; see docs/decisions/scanner-bias.md for every rule.
 
@@ -32,10 +38,13 @@ def study_bias(
     readings
         Values beside their references.
     claim
-        Largest bias that is allowed: percent where all references are above zero, else in the
-        unit of the readings. None: no answer is given.
+        Largest bias that is allowed, in percent of the reference or in the unit of the readings.
+        None: no answer is given.
     today
         No exam can be later.
+    percent
+        Whether biases and claim are in percent; None: they are where all references are above
+        zero.
     keep_flagged
         Whether exams with errors of labeling stay in the model.
 
@@ -44,11 +53,12 @@ def study_bias(
     NotMeasurable
         If nothing can be compared.
     """
-    found = differences(readings)
+    found = differences(readings, percent=percent)
     labels = labeling_errors(found, today)
     left_out = 0 if keep_flagged else int(labels.suspect.sum())
     if left_out and left_out < len(found.readings):
         found = found.take(~labels.suspect)
+    found, moved = split_at_moves(found)
     cells = cells_of(found)
     levels = levels_of(cells)
     places = [_with_exams(cells, levels, found, i) for i in range(len(cells.names))]
@@ -74,6 +84,7 @@ def study_bias(
         flags=(
             *found.flags,
             *labels.flags,
+            *moved,
             *unstable_scanners(found),
             *_confounded(found, levels, len(parts)),
         ),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from qiqa.harmonize.differences import Differences
 from qiqa.harmonize.stability import ExamScatter, cell_of, exam_scatter
+from qiqa.metrology.moderated import moderated_variances
 
 __all__ = ["Cells", "cells_of"]
 
@@ -63,7 +64,10 @@ def cells_of(found: Differences) -> Cells:
     reference = np.bincount(row, weights=found.reference[first]) / count
     left, df = _beyond_the_exam(value - mean[row], exam[first], row)
     noise_variance = float(np.sum(left**2)) / df if df > 0 else np.nan
-    own = _by_insert(left, insert[first], insert_names.size, noise_variance, df)
+    by_cell = _by_cell(left, cell[first], len(names), df)
+    scaled = left / np.sqrt(by_cell[cell[first]])
+    by_insert = _by_insert(scaled, insert[first], insert_names.size, df)
+    own = by_cell[cell[start]] * by_insert[insert[start]]
     return Cells(
         names=names,
         cell=cell[start],
@@ -71,7 +75,7 @@ def cells_of(found: Differences) -> Cells:
         unit=unit_names[unit[start]],
         mean=mean,
         reference=reference,
-        noise_variance=own[insert[start]] / count,
+        noise_variance=own / count,
         noise_sd=float(np.sqrt(noise_variance)),
         noise_df=df,
         scatter=exam_scatter(found),
@@ -112,17 +116,29 @@ def _blocks(exam: IntArray, row: IntArray) -> int:
     return int(connected_components(edges.tocsr(), directed=False)[0])
 
 
-def _by_insert(
-    left: FloatArray, insert: IntArray, count: int, pooled: float, df: float
-) -> FloatArray:
-    """Return the noise variance of each insert, its own and the pooled one by what they know.
-
-    In percent an insert of small value scatters more. Ten degrees of freedom of the pooled value
-    keep an insert that was hardly read twice from looking exact.
-    """
-    if not np.isfinite(pooled):
+def _by_cell(left: FloatArray, cell: IntArray, count: int, df: float) -> FloatArray:
+    """Return the noise variance of each scanner and epoch, moderated by that of all."""
+    if df <= 0:
         return np.full(count, np.nan)
     share = df / left.size  # freedom that a value has left on average
+    own_df = np.bincount(cell, minlength=count) * share
+    square = np.bincount(cell, weights=left**2, minlength=count)
+    # scanners with one exam have nothing left: no freedom either
+    own_df = np.where(square > 0, own_df, 0.0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.asarray(square / own_df, dtype=np.float64)
+    return moderated_variances(variance, own_df.astype(np.float64)).variance
+
+
+def _by_insert(scaled: FloatArray, insert: IntArray, count: int, df: float) -> FloatArray:
+    """Return how much larger than usual the noise variance of each insert is.
+
+    In percent an insert of small value scatters more. Ten degrees of freedom of the usual keep an
+    insert that was hardly read twice from looking exact.
+    """
+    if df <= 0:
+        return np.full(count, np.nan)
+    share = df / scaled.size
     own_df = np.bincount(insert, minlength=count) * share
-    square = np.bincount(insert, weights=left**2, minlength=count)
-    return np.asarray((square + 10.0 * pooled) / (own_df + 10.0), dtype=np.float64)
+    square = np.bincount(insert, weights=scaled**2, minlength=count)
+    return np.asarray((square + 10.0) / (own_df + 10.0), dtype=np.float64)

@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.trial import Flag, Readings
-from qiqa.metrology.proficiency import algorithm_a
+from qiqa.metrology.robust import algorithm_a
 
 __all__ = ["FEWEST_FOR_CONSENSUS", "Differences", "differences"]
 
 FloatArray = NDArray[np.float64]
+_LEAST_SHARE = 0.05
+"""References below this share of the largest are near zero: nothing is a percentage of them."""
 FEWEST_FOR_CONSENSUS = 5
 """Scanners below which nobody can say which one is off."""
 
@@ -50,11 +52,19 @@ class Differences:
         )
 
 
-def differences(readings: Readings) -> Differences:
+def differences(readings: Readings, *, percent: bool | None = None) -> Differences:
     """Return what readings differ by from their references.
 
-    In percent where all references are above zero. Where no reading has a reference, that of an
-    insert is the robust mean of the scanners' medians (ISO 13528:2022, algorithm A).
+    Where no reading has a reference, that of an insert is the robust mean of the scanners' medians
+    (ISO 13528:2022, algorithm A).
+
+    Parameters
+    ----------
+    readings
+        Values.
+    percent
+        Whether differences are in percent of the reference; inserts whose reference is near zero
+        are then left out, and named. None: in percent where all references are above zero.
 
     Raises
     ------
@@ -93,7 +103,14 @@ def differences(readings: Readings) -> Differences:
                 hint="a bias that all scanners share cannot be seen",
             )
         )
-    percent = bool((reference > 0).all())
+    if percent is None:
+        percent = bool((reference > 0).all())
+    elif percent:
+        far = reference >= _LEAST_SHARE * float(reference.max())
+        if not far.any():
+            raise NotMeasurable(f"{readings.name}: no reference is above zero: state no percentage")
+        flags += _near_zero(kept, far)
+        kept, reference, u = kept.take(far), reference[far], u[far]
     scale = 100.0 / reference if percent else np.ones(len(kept))
     return Differences(
         readings=kept,
@@ -105,6 +122,22 @@ def differences(readings: Readings) -> Differences:
         basis=basis,
         flags=tuple(flags),
     )
+
+
+def _near_zero(readings: Readings, far: NDArray[np.bool_]) -> list[Flag]:
+    """Name the inserts of which nothing is a percentage."""
+    if far.all():
+        return []
+    names = sorted({*readings.insert[~far].tolist()})
+    return [
+        Flag(
+            kind="reference_near_zero",
+            where=f"{readings.name} {', '.join(names)}",
+            reason=f"reference below {100 * _LEAST_SHARE:g} % of the largest: left out where "
+            "differences are in percent",
+            hint="state the claim in the unit of the values to keep it",
+        )
+    ]
 
 
 def _consensus(readings: Readings) -> tuple[FloatArray, FloatArray]:
@@ -122,5 +155,5 @@ def _consensus(readings: Readings) -> tuple[FloatArray, FloatArray]:
             [np.median(readings.value[rows & (readings.scanner == one)]) for one in scanners]
         )
         found = algorithm_a(medians)
-        value[rows], u[rows] = found.value, found.standard_uncertainty
+        value[rows], u[rows] = found.mean, found.standard_uncertainty
     return value, u

@@ -12,7 +12,7 @@ from qiqa.core.trial import Flag
 from qiqa.harmonize.differences import Differences
 from qiqa.metrology.moderated import moderated_variances
 
-__all__ = ["ExamScatter", "cell_of", "exam_scatter", "unstable_scanners"]
+__all__ = ["ExamScatter", "cell_of", "exam_means", "exam_scatter", "unstable_scanners"]
 
 FloatArray = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def exam_scatter(found: Differences) -> ExamScatter:
     without some insert is not off for that.
     """
     cells, cell = cell_of(found)
-    off, exam_cell = _exam_means(found, cell)
+    off, exam_cell, _ = exam_means(found, cell)
     count = np.bincount(exam_cell, minlength=len(cells))
     df = np.maximum(count - 1.0, 0.0)
     square = np.bincount(exam_cell, weights=off**2, minlength=len(cells))
@@ -62,8 +62,14 @@ def exam_scatter(found: Differences) -> ExamScatter:
     )
 
 
-def _exam_means(found: Differences, cell: NDArray[np.intp]) -> tuple[FloatArray, NDArray[np.intp]]:
-    """Return the mean deviation of each exam, and its cell."""
+def exam_means(
+    found: Differences, cell: NDArray[np.intp]
+) -> tuple[FloatArray, NDArray[np.intp], NDArray[np.intp]]:
+    """Return how far each exam (e,) is from the mean of its cell, its cell, and one reading of it.
+
+    Over what its inserts differ by from their own means, so that an exam without some insert is
+    not off for that.
+    """
     _, insert = np.unique(found.readings.insert, return_inverse=True)
     place = cell * (int(insert.max()) + 1) + insert
     mean = np.bincount(place, weights=found.value) / np.maximum(np.bincount(place), 1)
@@ -74,7 +80,8 @@ def _exam_means(found: Differences, cell: NDArray[np.intp]) -> tuple[FloatArray,
     exam_cell = np.array([one for _, one in index], dtype=np.intp)
     # the mean of exams, not of readings, is what they scatter about
     center = np.bincount(exam_cell, weights=off) / np.maximum(np.bincount(exam_cell), 1)
-    return off - center[exam_cell], exam_cell
+    first = np.unique(exam, return_index=True)[1].astype(np.intp)
+    return off - center[exam_cell], exam_cell, first
 
 
 def unstable_scanners(found: Differences) -> tuple[Flag, ...]:
