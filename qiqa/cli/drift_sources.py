@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from qiqa.cli.columns import named_columns
 from qiqa.cli.console import progress, say, tell_findings
 from qiqa.cli.deliver import current_user
 from qiqa.cli.drift import Options, moment_of, policy_of
@@ -31,7 +32,7 @@ def from_table(options: Options) -> Watched:
     if options.store is not None:
         raise UsageError("not with --table", where="--store")
     assert options.table is not None  # noqa: S101 - the caller looked
-    read = read_history_table(options.table, _columns(options))
+    read = read_history_table(options.table, named_columns(options.column))
     tell_findings(read.findings, to_error=True)
     chosen(read.series, options.scanner, options.name)  # a wrong name is refused
     series = chosen(read.series, options.scanner, None)
@@ -48,19 +49,6 @@ def from_table(options: Options) -> Watched:
             name=options.name,
             tell=tell,
         )
-
-
-def _columns(options: Options) -> dict[str, str]:
-    """Return name of qiqa -> name in the file."""
-    made = {}
-    for text in options.column:
-        name, sign, column = text.partition("=")
-        if not sign or not name.strip() or not column.strip():
-            raise UsageError(
-                f"{text!r} is not NAME=COLUMN", where="--column", hint="for instance value=PSNR"
-            )
-        made[name.strip()] = column.strip()
-    return made
 
 
 def chosen(series: Sequence[TimeSeries], scanner: str | None, name: str | None) -> list[TimeSeries]:

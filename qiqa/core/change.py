@@ -55,6 +55,8 @@ class ScannerOnTheDay:
     exam_sd_percent: float
     """From exam to exam, tissue apart: what the phantom does on this scanner. NaN if unknown."""
     exam_df: float
+    covers: bool
+    """Whether the value lies within the range of the phantom's references."""
     days_to_phantom: float
     """To the nearest phantom exam of this epoch; infinite where there is none."""
     trouble: str = ""

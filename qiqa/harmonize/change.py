@@ -151,8 +151,15 @@ def _obstacles(
             )
         if state.trouble:
             found.append(f"{state.scanner}: {state.trouble}")
+    found = list(dict.fromkeys(found))
     if (one.scanner, one.epoch) == (two.scanner, two.epoch):
         return tuple(found)
+    beyond = sorted({s.scanner for s in (one, two) if not s.covers})
+    if beyond:
+        found.append(
+            f"{' and '.join(beyond)}: the value lies outside what the phantom covers, so the bias "
+            "there is not known (is it in the unit of the phantom's readings?)"
+        )
     unknown = [s.scanner for s in (one, two) if not math.isfinite(s.bias_percent)]
     if unknown:
         what = "scanner" if one.scanner != two.scanner else "epoch"

@@ -24,6 +24,7 @@ STATE = ScannerOnTheDay(
     phantom_units=frozenset({"U1"}),
     exam_sd_percent=0.4,
     exam_df=20.0,
+    covers=True,
     days_to_phantom=5.0,
 )
 OTHER = dataclasses.replace(STATE, scanner="B", bias_percent=-2.0, phantom_units=frozenset({"U2"}))
@@ -92,6 +93,7 @@ def test_largest_doubt_stands_first():
         ((STATE, dataclasses.replace(OTHER, bias_percent=math.nan)), BRAIN, "bias of B"),
         ((STATE, dataclasses.replace(STATE, epoch="2", bias_percent=math.nan)), BRAIN, "epoch"),
         ((STATE, OTHER), BREAST, "off-center"),
+        ((STATE, dataclasses.replace(OTHER, covers=False)), BRAIN, "outside what the phantom"),
         ((STATE, dataclasses.replace(STATE, trouble="drifts")), BREAST, "drifts"),
     ],
 )
