@@ -97,30 +97,28 @@ def _with_exams(
     cells: Cells, levels: Levels, found: Differences, i: int
 ) -> tuple[Level, Level, Level]:
     """Return levels with what exams and references add to their uncertainty."""
-    exam_sd = float(cells.scatter.sd[i])
-    lines = []
-    if math.isfinite(exam_sd):
-        lines.append(
-            BudgetLine(
-                name="exam",
-                standard_uncertainty=exam_sd / math.sqrt(float(cells.scatter.exams[i])),
-                degrees_of_freedom=float(cells.scatter.degrees_of_freedom[i]),
-            )
+    lines = [
+        BudgetLine(
+            name="exam",
+            standard_uncertainty=cells.exam_sd(i) / math.sqrt(float(cells.scatter.exams[i])),
+            degrees_of_freedom=float(cells.scatter.degrees_of_freedom[i]) or 1.0,
         )
+    ]
     reference = _reference_u(cells, found, i)
     if math.isfinite(reference):
         lines.append(BudgetLine(name="reference", standard_uncertainty=reference))
-    middle, low, high = (_add(level, lines, known=bool(lines)) for level in levels.at[i])
+    middle, low, high = (_add(level, lines) for level in levels.at[i])
     return (middle, low, high) if levels.sloped else (middle, middle, middle)
 
 
-def _add(level: Level, lines: list[BudgetLine], *, known: bool) -> Level:
+def _add(level: Level, lines: list[BudgetLine]) -> Level:
     own = BudgetLine(
         name="inserts",
         standard_uncertainty=level.standard_uncertainty,
         degrees_of_freedom=max(level.degrees_of_freedom, 1.0),
     )
-    if not known and level.standard_uncertainty == 0.0:
+    if not math.isfinite(lines[0].standard_uncertainty):
+        # nobody was scanned twice: what a day does is not known, and an interval would leave it out
         return Level(value=level.value, standard_uncertainty=math.nan, degrees_of_freedom=0.0)
     u, df = combine((own, *lines))
     return Level(value=level.value, standard_uncertainty=u, degrees_of_freedom=df)

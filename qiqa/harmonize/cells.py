@@ -39,7 +39,19 @@ class Cells:
     """Of one insert in one exam, pooled; NaN where no insert was read twice."""
     noise_df: float
     scatter: ExamScatter
-    """Of what the inserts of an exam have in common; arrays (c,)."""
+    """Of the means of exams; arrays (c,)."""
+
+    def exam_sd(self, i: int) -> float:
+        """Return the SD of what the inserts of an exam have in common; NaN where not known.
+
+        The mean of an exam scatters also by the noise of its inserts, which is told apart.
+        """
+        own = self.cell == i
+        if not np.isfinite(self.noise_variance[own]).all():
+            return float(self.scatter.sd[i])
+        exams, inserts = float(self.scatter.exams[i]), float(own.sum())
+        noise = float(self.noise_variance[own].sum()) * exams / inserts**2
+        return float(np.sqrt(max(float(self.scatter.sd[i]) ** 2 - noise, 0.0)))
 
 
 def cells_of(found: Differences) -> Cells:

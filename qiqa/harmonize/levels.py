@@ -157,9 +157,12 @@ def component(name: str, variance: float, df: float) -> VarianceComponent:
     from scipy.special import chdtri
 
     interval = (0.0, math.inf)
-    if df >= 1e-3 and variance > 0:
-        ends = [math.sqrt(df * variance / float(chdtri(df, tail))) for tail in (0.025, 0.975)]
-        interval = (ends[0], ends[1])
+    if df > 0 and variance > 0:
+        low, high = (float(chdtri(df, tail)) for tail in (0.025, 0.975))
+        interval = (
+            math.sqrt(df * variance / low) if low > 0 else 0.0,
+            math.sqrt(df * variance / high) if high > 0 else math.inf,
+        )
     return VarianceComponent(
         name=name, sd=math.sqrt(max(variance, 0.0)), interval=interval, degrees_of_freedom=df
     )
