@@ -144,7 +144,7 @@ class ParticipantValues:
         if (count > 1).any():
             where = int(np.flatnonzero(scan * names + feature == cell[count > 1][0])[1])
             raise UsageError(
-                f"{self.row[where]!r} has two values of {self.name[where]!r}",
+                f"{str(self.row[where])!r} has two values of {str(self.name[where])!r}",
                 where="row",
                 hint="give each scan a row name of its own, or take one of the values",
             )

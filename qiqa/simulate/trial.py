@@ -31,6 +31,11 @@ def simulate_trial(design: TrialDesign, rng: np.random.Generator) -> SimulatedTr
         Sites, years, participants and the dose of every fault.
     rng
         Source of the random numbers.
+
+    Raises
+    ------
+    UsageError
+        If doses are so large that an ADC would not be above 0.
     """
     streams = spawned(rng)
     roster = draw_roster(design, streams)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import difflib
+from collections.abc import Iterator
 from typing import Any
 
 from qiqa.core.errors import UsageError
@@ -34,6 +35,10 @@ from qiqa.simulate.trial_faults import (
 __all__ = ["FAULTS", "Circulating", "Participants", "Rooms", "TrialDesign"]
 
 
+_LARGEST = 1e6
+"""Above any number of a design; a million of anything is a slip."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Participants:
     """Who takes part, and the tumors."""
@@ -56,6 +61,8 @@ class Participants:
     """Before treatment, at 3 and at 12 weeks, and after it (24 weeks); Partridge et al. 2018."""
     visit_sd_days: float = 3.0
     """How far a visit is from its day; chosen."""
+    longest_delay_days: float = 14.0
+    """A visit that would be farther from its day is on that one; chosen."""
     position_mm: tuple[float, float, float] = (80.0, -40.0, 0.0)
     """Mean of a tumor: to either side, to anterior, to superior of isocenter; chosen."""
     position_sd_mm: tuple[float, float, float] = (20.0, 20.0, 30.0)
@@ -127,20 +134,36 @@ class TrialDesign:
     feature_bias: FeatureBias = FeatureBias()
 
     def __post_init__(self) -> None:
-        _within("sites", self.sites, 1, 10_000)
+        _within("sites", self.sites, 1, 2000)
         _within("years", self.years, 1.0, 50.0)
         _within("year of the start", self.start.year, 1970, 2200)
-        _within("participants.count", self.participants.count, 1, 1_000_000)
+        _within("participants.count", self.participants.count, 1, 100_000)
         _within("participants.enrollment_shape", self.participants.enrollment_shape, 0.1, 1e6)
         _within("circulating.units", self.circulating.units, 0, self.sites)
         if self.bath not in ("room", "ice"):
             raise UsageError(f"{self.bath!r} is not room or ice", where="bath")
+        self._check_numbers()
         self._check_vendors()
         self._check_visits()
         for fault in FAULTS:
             _within(f"{fault}.dose", self.dose(fault), 0.0, 100.0)
         if self.dose("gradient_failure"):
             _within("gradient_failure.site", self.gradient_failure.site, 1, self.sites)
+
+    def _check_numbers(self) -> None:
+        """Refuse what is not finite, a share that is none, and a number of errors below 0."""
+        parts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        for part, noun in parts.items():
+            for field in dataclasses.fields(noun) if dataclasses.is_dataclass(noun) else ():
+                low, high = -_LARGEST, _LARGEST
+                if field.name.endswith(("share", "_sd", "_sd_mm", "years", "days")):
+                    low = 0.0
+                if field.name.endswith("share"):
+                    high = 1.0
+                if part == "labels":
+                    low = 0.0
+                for value in _numbers(getattr(noun, field.name)):
+                    _within(f"{part}.{field.name}", value, low, high)
 
     def _check_vendors(self) -> None:
         per_vendor = {
@@ -168,7 +191,8 @@ class TrialDesign:
         days, effect = self.participants.visit_days, self.effect
         if not days or list(days) != sorted(set(days)) or days[0] < 0.0:
             raise UsageError(f"{days} do not increase from 0 on", where="participants.visit_days")
-        _within("days of the last visit", days[-1], 0.0, 365.25 * self.years - 1.0)
+        last = days[-1] + self.participants.longest_delay_days
+        _within("days of the last visit and its delay", last, 0.0, 365.25 * self.years - 1.0)
         for name in ("common_percent", "treated_percent"):
             if len(getattr(effect, name)) != len(days):
                 raise UsageError(
@@ -218,6 +242,15 @@ FAULTS: tuple[str, ...] = tuple(
     if "dose" in getattr(type(field.default), "__dataclass_fields__", {})
 )
 """Names of what can be switched off, or made larger, one by one."""
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """Yield all numbers in a value or in tuples of them."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _numbers(item)
+    elif isinstance(value, int | float):
+        yield value
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qiqa.simulate.trial_design import TrialDesign
 from qiqa.simulate.trial_roster import DAYS_OF_A_YEAR, PER_SITE, Roster
-from qiqa.simulate.trial_streams import Streams
+from qiqa.simulate.trial_streams import Streams, clock
 from qiqa.simulate.trial_vials import INSERTS
 
 __all__ = ["Exams", "draw_exams", "unit_names"]
@@ -20,8 +20,6 @@ IntArray = NDArray[np.int64]
 
 _DAYS_OF_A_MONTH = DAYS_OF_A_YEAR / 12.0
 _JITTER_DAYS = 3.0
-_OPENING_H, _HOURS = 7.0, 10.0
-"""Exams start in the ten hours from seven o'clock."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,9 +93,9 @@ def _monthly(
     month = np.arange(months)
     phase = np.repeat(streams.calendar.random(design.sites) * 28.0, PER_SITE)
     jitter = _JITTER_DAYS * streams.calendar.standard_normal(shape)
-    clock = _clock(streams.calendar, shape)
+    hour = clock(streams.calendar, shape)
     in_month = np.clip(np.floor(phase[:, None] + jitter), 0.0, 29.0)
-    day = (np.floor(month * _DAYS_OF_A_MONTH) + in_month + clock)[roster.slot]
+    day = (np.floor(month * _DAYS_OF_A_MONTH) + in_month + hour)[roster.slot]
     missed = streams.missed_exams.random(shape)[roster.slot] < (
         design.missed.dose * design.missed.exam_share
     )
@@ -126,13 +124,13 @@ def _travelling(
     shape = (design.sites * PER_SITE, years)
     rank = streams.circulating.permutation(design.sites)
     rng = streams.circulating_noise
-    clock, warmth, misread = _clock(rng, shape), *rng.standard_normal((2, *shape))
+    hour, warmth, misread = clock(rng, shape), *rng.standard_normal((2, *shape))
     drawn = _scatter(rng, shape)
     stops = math.ceil(design.sites / max(units, 1))
     stop = rank // max(units, 1)
     year = np.arange(years)
     begins = DAYS_OF_A_YEAR * (year + ((stop + 0.5) / stops)[roster.scanner_site][:, None])
-    day = np.floor(begins) + clock[roster.slot]
+    day = np.floor(begins) + hour[roster.slot]
     done = _open(roster, day) & (units > 0)
     scanner, number = np.nonzero(done)
     slot = roster.slot[scanner]
@@ -148,11 +146,6 @@ def _travelling(
         "label_score": np.ones(len(scanner)),
         **{name: column[slot, number] for name, column in drawn.items()},
     }
-
-
-def _clock(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """Return times of day, as shares of a day."""
-    return np.asarray((_OPENING_H + _HOURS * rng.random(shape)) / 24.0)
 
 
 def _scatter(rng: np.random.Generator, shape: tuple[int, int]) -> dict[str, FloatArray]:

@@ -1,9 +1,9 @@
 """Features of simulated tumors in the manner of radiomics: correlated, bent, and seen by scanners.
 
-A feature of a tumor is what its ADC and four hidden properties of the tumor give it, and a share by
-age; some depend on the ADC in a bent way. A scanner reads the ADC with its bias, adds noise, and
-then multiplies and shifts each feature by its own amounts, and bends every third one: what ComBat
-assumes, and what it cannot take away.
+A feature of a tumor is what its ADC and four hidden properties of the tumor give it, something of
+its own, and a share by age; some depend on the ADC in a bent way. A scanner reads the ADC with its
+bias, adds noise, and then multiplies and shifts each feature by its own amounts, and bends every
+third one: what ComBat assumes, and what it cannot take away.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _BY_ADC = 0.6
 """What a feature changes by, per SD of the logarithm of the ADC; the sign takes turns."""
 _BY_HIDDEN = 0.4
 """SD of the same for a hidden property."""
+_OWN = 0.3
+"""SD between persons of what a feature shares with no other."""
 _BY_DECADE = 0.15
 _BETWEEN_VISITS = 0.4
 """SD of a hidden property from visit to visit, of that between persons."""
@@ -56,6 +58,7 @@ def measure_features(
     noise = _NOISE * rng.standard_normal((p, v, _COUNT))[scans.person, scans.visit]
     decades = (scans.age_years - people.age_years) / 10.0
     fixed = persons[scans.person, scans.visit] @ loadings + _BY_DECADE * decades[:, None]
+    fixed = fixed + _OWN * rng.standard_normal((p, _COUNT))[scans.person]
     noise = design.tissue_noise.dose * noise
     true = _shape(design, scans.true) + fixed
     seen = _seen(design, roster, scans, _shape(design, adc) + fixed + noise, streams.feature_bias)

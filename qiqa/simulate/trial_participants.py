@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.errors import UsageError
 from qiqa.core.participants import ParticipantValues
 from qiqa.simulate.trial_design import TrialDesign
 from qiqa.simulate.trial_phantom import software_names
 from qiqa.simulate.trial_roster import DAYS_OF_A_YEAR, Roster
-from qiqa.simulate.trial_streams import Streams
+from qiqa.simulate.trial_streams import Streams, clock
 
 __all__ = ["ARMS", "Scans", "draw_scans", "measure_participants"]
 
@@ -20,7 +21,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 ARMS = ("control", "treated")
-_OPENING_H, _HOURS = 7.0, 10.0
 _YOUNGEST, _OLDEST = 18.0, 90.0
 _MIRROR = np.array([[-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]])
 """A tumor is in the right or in the left breast."""
@@ -57,13 +57,15 @@ def draw_scans(design: TrialDesign, roster: Roster, streams: Streams) -> Scans:
     share[failing : failing + 1] = np.maximum(share[failing : failing + 1], share.mean())
     site = rng.choice(design.sites, p, p=share / share.sum())
     treated = rng.random(p) < 0.5
-    last = DAYS_OF_A_YEAR * design.years - people.visit_days[-1]
+    # so early that the last visit is still in the trial, be it late
+    last = DAYS_OF_A_YEAR * design.years - people.visit_days[-1] - people.longest_delay_days
     enrolled = last * rng.random(p)
     age = people.age_years + people.age_sd_years * rng.standard_normal(p)
     age = np.asarray(np.rint(np.clip(age, _YOUNGEST, _OLDEST)), dtype=np.float64)
-    day = np.floor(enrolled)[:, None] + np.array(people.visit_days)
-    day = np.rint(day + people.visit_sd_days * rng.standard_normal((p, v)))
-    day = np.maximum(day, 0.0) + (_OPENING_H + _HOURS * rng.random((p, v))) / 24.0
+    late = people.visit_sd_days * rng.standard_normal((p, v))
+    late = np.clip(late, -people.longest_delay_days, people.longest_delay_days - 1.0)
+    day = np.floor(enrolled)[:, None] + np.rint(np.array(people.visit_days) + late)
+    day = np.maximum(day, 0.0) + clock(rng, (p, v))
     true = _true(design, rng, treated, age)
     position = _positions(design, rng, streams.repositioning)
     scanner = _scanners(design, roster, streams.switching, site)
@@ -131,10 +133,23 @@ def _scanners(
 def measure_participants(
     design: TrialDesign, roster: Roster, scans: Scans
 ) -> tuple[ParticipantValues, FloatArray]:
-    """Return the tumors' ADC as measured, and the scanner's bias in each (n,) [mm²/s]."""
+    """Return the tumors' ADC as measured, and the scanner's bias in each (n,) [mm²/s].
+
+    Raises
+    ------
+    UsageError
+        If an ADC is not above 0, because doses are too large.
+    """
     bias = roster.bias.of_participant(scans.scanner, scans.day, scans.true, scans.position_mm)
     wcv = design.tissue_noise.dose * design.tissue_noise.wcv_percent / 100.0
     value = (scans.true + bias) * (1.0 + wcv * scans.scatter)
+    if not (np.minimum(value, scans.true) > 0.0).all():
+        lowest = float(np.minimum(value, scans.true).min())
+        raise UsageError(
+            f"an ADC would be {lowest:.3g} mm²/s, which is not above 0",
+            where="participants",
+            hint="give smaller doses",
+        )
     values = ParticipantValues(
         **scan_columns(design, roster, scans),
         name=np.full(len(value), "adc_tumor"),

@@ -5,8 +5,12 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Streams", "spawned"]
+__all__ = ["Streams", "clock", "spawned"]
+
+_OPENING_S, _OPEN_S, _DAY_S = 7 * 3600, 10 * 3600, 86400
+"""Scans start in the ten hours from seven o'clock."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +44,8 @@ def spawned(rng: np.random.Generator) -> Streams:
     """Return a child of the generator for each ingredient."""
     names = [field.name for field in dataclasses.fields(Streams)]
     return Streams(**dict(zip(names, rng.spawn(len(names)), strict=True)))
+
+
+def clock(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return times of day, as shares of a day: whole seconds, as they are written."""
+    return np.asarray((_OPENING_S + rng.integers(_OPEN_S, size=shape)) / _DAY_S)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.errors import UsageError
 from qiqa.core.features import FeatureTable
 from qiqa.core.participants import ParticipantValues
 from qiqa.core.trial import Readings
@@ -151,6 +153,44 @@ class Truth:
     """(n,) of the scanner, without noise, as for `reading_true_value`."""
     participant_bias: FloatArray
     """(p,) of the scanner, without noise, in the order of the participants' values."""
+
+    def bias_at(
+        self,
+        scanner: TextArray,
+        at: NDArray[np.datetime64],
+        value: FloatArray,
+        position_mm: FloatArray | None = None,
+        *,
+        of: Literal["phantom", "participant"] = "phantom",
+    ) -> FloatArray:
+        """Return the true bias (n,) of values on scanners at times [mm²/s].
+
+        Parameters
+        ----------
+        scanner
+            (n,) names.
+        at
+            (n,) true times.
+        value
+            (n,) true ADC [mm²/s].
+        position_mm
+            (n, 3) from isocenter; None: at isocenter.
+        of
+            Whose values: phantoms do not show all of what participants get.
+
+        Raises
+        ------
+        UsageError
+            If a scanner is not in the trial.
+        """
+        unknown = sorted(set(scanner.tolist()) - set(self.scanner.tolist()))
+        if unknown:
+            raise UsageError(f"{unknown[0]!r} is no scanner of the trial", where="scanner")
+        order = np.argsort(self.scanner)
+        index = order[np.searchsorted(self.scanner, scanner, sorter=order)]
+        where = np.zeros((len(value), 3)) if position_mm is None else position_mm
+        bias = self.bias.of_phantom if of == "phantom" else self.bias.of_participant
+        return bias(index, self.bias.days(at), value, where)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
