@@ -1,6 +1,8 @@
 """Tables of a simulated trial hold the nouns' values in the row schema; the truth is JSON."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from qiqa.simulate.trial_table import (
     truth_payload,
 )
 
+ROOT = Path(__file__).resolve().parents[2]
 DESIGN = TrialDesign(sites=6, years=4.0, participants=Participants(count=40))
 
 
@@ -114,3 +117,32 @@ def test_readings_can_be_made_again_from_the_written_truth(truth):
             for share, x in zip(scanner["nonlinearity_at_100mm"], place, strict=True)
         )
         assert own.value[i] == pytest.approx(read, rel=1e-12)
+
+
+def test_the_documented_keys_are_those_that_are_written(truth):
+    text = (ROOT / "docs" / "schemas.md").read_text(encoding="utf-8")
+    section = text.split("## A simulated trial")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section, re.MULTILINE)
+    assert [name for name, _ in rows] == list(truth)
+    content = dict(rows)
+    for key in ("sites", "scanners", "units", "errors"):
+        assert set(truth[key][0]) <= set(re.findall(r"`(\w+)`", content[key]))
+
+
+def test_the_documented_columns_are_those_that_are_written(trial):
+    text = (ROOT / "docs" / "schemas.md").read_text(encoding="utf-8")
+    section = text.split("## A simulated trial")[1].split("| key |")[0]
+    phantom, people = section.split("`phantom.csv`:")[1].split("`participants.csv`:")
+    people = people.split("`features.csv`")[0]
+    for said, table in (
+        (phantom, phantom_table(trial.readings[0])),
+        (people, participant_table(trial.participants)),
+    ):
+        assert re.findall(r"`(\w+)`", said) == list(table)
+
+
+def test_every_fault_is_documented():
+    text = (ROOT / "docs" / "simulation.md").read_text(encoding="utf-8")
+    section = text.split("## A multisite trial")[1].split("\n## ")[0]
+    cells = re.findall(r"^\| (`.*`) \|", section, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(cells))) == set(FAULTS)
