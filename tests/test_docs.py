@@ -48,8 +48,8 @@ DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMANDS = (
     "qc", "map", "index", "demo", "drift", "drift baseline", "drift alarms", "drift acknowledge",
-    "drift design", "history", "history event", "simulate", "simulate history", "phantoms",
-    "protocols", "warmup",
+    "drift design", "history", "history event", "simulate", "simulate history",
+    "simulate trial", "phantoms", "protocols", "warmup",
 )  # fmt: skip
 
 
