@@ -40,6 +40,7 @@ _LABELS = frozenset(
         "dates_out_of_order",
         "copied_values",
         "unit_in_two_places",
+        "odd_phantom_unit",
         "moved",
         "unstable",
     )

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import special
 
 from qiqa.core.trial import ClaimAnswer, ScannerBias
 from qiqa.harmonize.levels import Level
@@ -16,8 +17,8 @@ from qiqa.metrology.multiplicity import holm
 __all__ = ["Evidence", "answers", "evidence"]
 
 _ALPHA = 0.05
-_POWER_Z = 1.645 + 0.842
-"""One-sided 5 % and a power of 80 %."""
+_POWER_Z = 0.842
+"""A power of 80 %."""
 _MOST_EXAMS = 60
 _PLACES = ("in the middle", "at the lowest reference", "at the highest reference")
 
@@ -65,13 +66,19 @@ def answers(
             answer, p_in, p_out = ClaimAnswer.NOT_ENOUGH_DATA, math.nan, math.nan
         else:
             p_in, p_out = test.p_in, float(next(adjusted))
-            answer, reason = _answer(one, at, test, p_out, claim, unit)
+            answer, reason = _answer(one, at, test, p_out, claim, unit, len(scanners))
         made.append(dataclasses.replace(one, claim=answer, p_in=p_in, p_out=p_out, reason=reason))
     return tuple(made)
 
 
 def _answer(
-    one: ScannerBias, at: Sequence[Level], test: Evidence, p_out: float, claim: float, unit: str
+    one: ScannerBias,
+    at: Sequence[Level],
+    test: Evidence,
+    p_out: float,
+    claim: float,
+    unit: str,
+    count: int,
 ) -> tuple[ClaimAnswer, str]:
     if p_out < _ALPHA:
         place = at[test.worst]
@@ -79,20 +86,23 @@ def _answer(
         return ClaimAnswer.OUT, f"{place.value:+.2g} {unit} {where}".rstrip()
     if test.p_in < _ALPHA:
         return ClaimAnswer.IN, f"within {claim:g} {unit} over the whole range"
-    return ClaimAnswer.NOT_ENOUGH_DATA, _missing(one, at, claim)
+    return ClaimAnswer.NOT_ENOUGH_DATA, _missing(one, at, claim, count)
 
 
-def _missing(one: ScannerBias, at: Sequence[Level], claim: float) -> str:
+def _missing(one: ScannerBias, at: Sequence[Level], claim: float, count: int) -> str:
     """Say how many exams would settle it if nothing else changed, or what else is missing."""
     worst = max(at, key=lambda p: abs(p.value))
     gap = abs(claim - abs(worst.value))
-    wanted = (gap / _POWER_Z) ** 2
+    beyond = abs(worst.value) > claim
+    z = float(special.ndtri(1.0 - (_ALPHA / len(at) / count if beyond else _ALPHA)))
+    wanted = (gap / (z + _POWER_Z)) ** 2
     by_exams = one.exam_sd**2 / one.exams if math.isfinite(one.exam_sd) else 0.0
     rest = max(worst.standard_uncertainty**2 - by_exams, 0.0)
     if wanted > rest:
         needed = math.ceil(one.exam_sd**2 / (wanted - rest)) if by_exams else one.exams + 1
         if needed <= _MOST_EXAMS:
-            return f"{max(needed - one.exams, 1)} more exams would settle it at this bias"
+            more = max(needed - one.exams, 1)
+            return f"{more} more exam{'s' if more > 1 else ''} would settle it at this bias"
     reference2 = one.reference_u**2 if math.isfinite(one.reference_u) else 0.0
     if reference2 > rest / 2:
         return "more exams do not help: the references must be known better"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.trial import Flag
 from qiqa.harmonize.differences import Differences
-from qiqa.harmonize.labels_of_dates import copied, out_of_order, two_places
+from qiqa.harmonize.labels_of_dates import copied, odd_units, out_of_order, two_places
 from qiqa.harmonize.labels_of_values import values_and_labels
 
 __all__ = ["Labeling", "labeling_errors"]
@@ -47,6 +47,6 @@ def labeling_errors(found: Differences, today: dt.date) -> Labeling:
     dates = out_of_order(readings, today)
     places = two_places(readings)
     return Labeling(
-        flags=(*flags, *copies, *dates, *places),
+        flags=(*flags, *copies, *dates, *places, *odd_units(readings)),
         suspect=np.isin(readings.exam, sorted(suspect | again)),
     )

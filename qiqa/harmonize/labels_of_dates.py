@@ -10,10 +10,14 @@ import numpy as np
 
 from qiqa.core.trial import Flag, Readings
 
-__all__ = ["copied", "out_of_order", "two_places"]
+__all__ = ["copied", "odd_units", "out_of_order", "two_places"]
 
 _CHANCE_OF_COPY = 0.01
 """Below it two exams do not agree by chance, given how coarse their digits are."""
+_FEWEST_TO_KNOW = 4
+"""Exams of a scanner from which on it has a usual phantom unit."""
+_TRAVEL = np.timedelta64(45, "D")
+"""Another scanner reads the unit within this time: it had no reason to travel."""
 _MOST_VISITS = 12
 """Visits of a scanner up to which every choice of wrong dates is tried."""
 
@@ -120,28 +124,32 @@ def _where(readings: Readings, rows: np.ndarray[tuple[int], np.dtype[np.bool_]])
 
 def copied(readings: Readings) -> tuple[tuple[Flag, ...], set[str]]:
     """Return exams that repeat another's values to the last digit, and their names."""
-    seen: dict[tuple[tuple[str, float], ...], str] = {}
-    flags, names = list[Flag](), set[str]()
-    exams = dict.fromkeys(readings.exam.tolist())
-    pairs = len(exams) * (len(exams) - 1) / 2
-    chance = {str(i): _chance(readings.value[readings.insert == i]) for i in {*readings.insert}}
-    for exam in exams:
-        rows = np.flatnonzero(readings.exam == exam)
-        digits = sorted(zip(readings.insert[rows].tolist(), readings.value[rows].tolist()))  # noqa: B905
-        if pairs * math.prod(chance[insert] for insert in dict(digits)) > _CHANCE_OF_COPY:
+    names, exam = np.unique(readings.exam, return_inverse=True)
+    inserts, insert = np.unique(readings.insert, return_inverse=True)
+    chance = [_chance(readings.value[insert == i]) for i in range(inserts.size)]
+    pairs = names.size * (names.size - 1) / 2
+    seen: dict[bytes, int] = {}
+    flags, again = list[Flag](), set[str]()
+    order = np.lexsort((readings.value, insert, exam))
+    ends = np.searchsorted(exam[order], np.arange(names.size + 1))
+    blocks = [order[ends[e] : ends[e + 1]] for e in range(names.size)]
+    # the first in time is the original
+    for e in sorted(range(names.size), key=lambda e: readings.at[blocks[e]].min()):
+        rows = blocks[e]
+        if pairs * math.prod(chance[i] for i in np.unique(insert[rows])) > _CHANCE_OF_COPY:
             continue
-        first = seen.setdefault(tuple(digits), exam)
-        if first != exam:
+        first = seen.setdefault(insert[rows].tobytes() + readings.value[rows].tobytes(), e)
+        if first != e:
             flags.append(
                 Flag(
                     kind="copied_values",
-                    where=_where(readings, readings.exam == exam),
-                    reason=f"all {len(digits)} values are those of {first} to the last digit",
+                    where=_where(readings, exam == e),
+                    reason=f"all {rows.size} values are those of {names[first]} to the last digit",
                     hint="send the exam again; the copy is left out",
                 )
             )
-            names.add(exam)
-    return tuple(flags), names
+            again.add(str(names[e]))
+    return tuple(flags), again
 
 
 def _chance(value: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
@@ -177,4 +185,35 @@ def two_places(readings: Readings) -> tuple[Flag, ...]:
                         hint="which serial number stands on each phantom?",
                     )
                 )
+    return tuple(flags)
+
+
+def odd_units(readings: Readings) -> tuple[Flag, ...]:
+    """Return exams that state another unit than the scanner's, which was at home around then.
+
+    The scanner reads this unit in no other exam, and it is read at one other site only, once within
+    45 days: a unit that travels is read at several.
+    """
+    site = np.where(readings.site == "", readings.scanner, readings.site)
+    _, first = np.unique(readings.exam, return_index=True)
+    scanner, home = readings.scanner[first], site[first]
+    unit, at = readings.phantom_unit[first], readings.at[first]
+    flags = []
+    for place in np.flatnonzero(unit != ""):
+        own = unit[scanner == scanner[place]]
+        away = (unit == unit[place]) & (home != home[place])
+        if own.size < _FEWEST_TO_KNOW or (own == unit[place]).sum() > 1:
+            continue
+        if np.unique(home[away]).size != 1 or np.abs(at[away] - at[place]).min() > _TRAVEL:
+            continue
+        names, count = np.unique(own[own != ""], return_counts=True)
+        flags.append(
+            Flag(
+                kind="odd_phantom_unit",
+                where=f"{scanner[place]}, exam {readings.exam[first[place]]}",
+                reason=f"states unit {unit[place]}, which is read at {home[away][0]} around then; "
+                f"this scanner reads {names[np.argmax(count)]} else",
+                hint="look at the serial number on the phantom",
+            )
+        )
     return tuple(flags)

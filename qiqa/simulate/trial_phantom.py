@@ -154,18 +154,20 @@ def _readings(
         unit="mm²/s",
         scanner=np.repeat(roster.scanner[exams.scanner], v),
         site=np.repeat(roster.site[site], v),
-        vendor=np.repeat(roster.vendor[site], v),
+        manufacturer=np.repeat(roster.vendor[site], v),
         epoch=np.repeat(software_names(software), v),
         insert=insert,
         phantom_unit=np.repeat(entered.unit, v),
         exam=exam,
         row=np.char.add(np.char.add(exam, " "), insert),
         at=np.repeat(roster.bias.start + seconds, v),
+        visit=np.repeat(np.where(exams.travels, np.nan, exams.number), v),
         value=columns["value"].ravel(),
         standard_uncertainty=columns["u"].ravel(),
         reference=columns["ref"].ravel(),
         reference_standard_uncertainty=columns["u_ref"].ravel(),
         temperature_degc=np.repeat(exams.thermometer_degc, v),
+        distance_mm=np.tile(np.linalg.norm(np.array(POSITIONS_MM), axis=1), len(names)),
     )
 
 

@@ -148,3 +148,18 @@ def test_by_consensus_where_no_reference_is_stated(rounds, rng):
 def test_no_flags_on_clean_rounds(rounds):
     flags = [look(rounds(np.random.default_rng(seed), noise=0.02)).flags for seed in range(40)]
     assert sum(map(len, flags)) == 0
+
+
+def test_a_unit_that_was_at_home_elsewhere(rounds, rng):
+    clean = rounds(rng, own_units=True, visits=6)
+    unit = np.where(clean.exam == "S02 visit 3", "U05", clean.phantom_unit)
+    found = look(changed(clean, phantom_unit=unit))
+    assert [f.kind for f in found.flags] == ["odd_phantom_unit"]
+    assert "U05" in found.flags[0].reason
+    assert not found.suspect.any()
+
+
+def test_a_unit_that_travels_is_not_odd(rounds, rng):
+    clean = rounds(rng, own_units=True, visits=6)
+    unit = np.where(clean.visit == 3, "T", clean.phantom_unit)
+    assert look(changed(clean, phantom_unit=unit)).flags == ()

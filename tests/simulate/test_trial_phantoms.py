@@ -166,13 +166,13 @@ def test_upgrades_come_to_one_vendor_site_after_site_and_new_software_with_them(
     trial = made(small("upgrades", sites=90, years=5.0))
     (readings,) = trial.readings
     off, days = relative(trial), trial.truth.bias.days(readings.at)
-    assert (readings.epoch[readings.vendor != "Vendor B"] == "SIM 1.0").all()
+    assert (readings.epoch[readings.manufacturer != "Vendor B"] == "SIM 1.0").all()
     # 2.5 % up, then 1.5 % down from there
     steps = {"SIM 1.0": 0.0, "SIM 2.0": 2.5, "SIM 3.0": 100.0 * (1.025 * 0.985 - 1.0)}
     for epoch, percent in steps.items():
         assert off[readings.epoch == epoch] == pytest.approx(percent, abs=1e-9)
     first, second = [], []
-    for scanner in np.unique(readings.scanner[readings.vendor == "Vendor B"]):
+    for scanner in np.unique(readings.scanner[readings.manufacturer == "Vendor B"]):
         own = readings.scanner == scanner
         first.append(days[own & (readings.epoch == "SIM 2.0")].min() / 365.25)
         second.append(days[own & (readings.epoch == "SIM 3.0")].min() / 365.25)
