@@ -98,6 +98,7 @@ def command(options: Options) -> int:
     from qiqa.core.canonical import plain
     from qiqa.harmonize.bias import study_bias
     from qiqa.harmonize.change import is_it_the_patient
+    from qiqa.harmonize.preparing import prepare
     from qiqa.workflows.changing import state_on_the_day
     from qiqa.workflows.trial import chosen
 
@@ -105,8 +106,9 @@ def command(options: Options) -> int:
     tissue = _tissue(options)
     readings, _ = readings_of(options.store, options.table, options.column)
     (own,) = chosen(readings, [options.name])
-    study = study_bias(own, claim=None, percent=True, today=dt.date.today())
-    one, two = (state_on_the_day(study, own, v) for v in (first, second))
+    prepared = prepare(own, percent=True, today=dt.date.today())
+    study = study_bias(prepared, None)
+    one, two = (state_on_the_day(study, prepared.found.readings, v) for v in (first, second))
     found = is_it_the_patient(
         first,
         second,

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
-from qiqa.cli.arguments import Parser, json_option, moment, store_option
+from qiqa.cli.arguments import Parser, finite, json_option, moment, store_option
 from qiqa.cli.console import progress, say, tell_findings, write_json
 from qiqa.core.errors import UsageError
 from qiqa.core.trial import TRIAL_SCHEMA, ClaimAnswer
 
 if TYPE_CHECKING:
-    from qiqa.core.trial import Readings, TrialState
+    from qiqa.core.programme import TrialState
+    from qiqa.core.trial import Readings
     from qiqa.workflows.trial import Claim
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command", "readings_of"]
@@ -56,6 +57,7 @@ class Options:
     column: tuple[str, ...] | list[str] = ()
     name: tuple[str, ...] | list[str] = ()
     claim: tuple[str, ...] | list[str] = ()
+    precision: float | None = None
     keep_flagged: bool = False
     as_of: str | None = None
     title: str = ""
@@ -81,6 +83,12 @@ def arguments(parser: Parser) -> None:
         help="largest bias allowed: 3.6%%, adc=3.6%%, PSNR=1; default: adc 3.6 %% (QIBA)",
     )
     how.add_argument(
+        "--precision",
+        type=finite,
+        metavar="PERCENT",
+        help="largest long-term wCV allowed, for certificates; QIBA says 2.2 for ADC",
+    )
+    how.add_argument(
         "--keep-flagged",
         action="store_true",
         help="use exams with errors of labeling too",
@@ -88,7 +96,7 @@ def arguments(parser: Parser) -> None:
     how.add_argument(
         "--as-of",
         metavar="YYYY-MM-DD",
-        help="the day it is, later exams are flagged; default: today, last exam of a table",
+        help="the day it is, later exams are flagged; default: that of the last exam",
     )
     out = parser.add_argument_group("what to write")
     out.add_argument("--title", default="", metavar="TEXT", help="what the trial is called")
@@ -116,8 +124,9 @@ def table_options(group: argparse._ArgumentGroup) -> None:
 def command(options: Options) -> int:
     """Look at all scanners of a trial."""
     from qiqa.cli.trial_words import tell
+    from qiqa.core.programme import ProgrammePolicy
     from qiqa.core.trial_payload import trial_payload
-    from qiqa.workflows.trial import chosen, look_at_trial
+    from qiqa.workflows.trial import chosen, last_day, look_at_trial
 
     claims = claims_of(options.claim)
     readings, source = readings_of(options.store, options.table, options.column)
@@ -125,10 +134,11 @@ def command(options: Options) -> int:
     with progress() as told:
         state = look_at_trial(
             readings,
-            now=_now(options),
+            now=moment(options.as_of, "--as-of") or last_day(readings, dt.datetime.now()),
             source=source,
             title=options.title or "Trial",
             claims=claims,
+            policy=ProgrammePolicy(precision_claim_percent=options.precision),
             keep_flagged=options.keep_flagged,
             tell=told,
         )
@@ -142,10 +152,6 @@ def command(options: Options) -> int:
         page = write_trial(state, options.output or Path("qiqa-trial"))
         say(f"pages: {page.resolve()}", to_error=to_error)
     return _status(state)
-
-
-def _now(options: Options) -> dt.datetime:
-    return moment(options.as_of, "--as-of") or dt.datetime.now()
 
 
 def readings_of(

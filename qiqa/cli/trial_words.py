@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from qiqa.cli.console import one_line, say, say_parts
 from qiqa.cli.layout import Row, Section, table
-from qiqa.core.trial import BiasStudy, ClaimAnswer, Flag, ScannerBias, TrialState
+from qiqa.core.programme import TrialState
+from qiqa.core.trial import BiasStudy, ClaimAnswer, Flag, ScannerBias
 from qiqa.report.numbers import plain_number
-from qiqa.report.trial_text import ANSWERS, bias_text, headline, interval_text, since_text
+from qiqa.report.trial_text import (
+    ANSWERS,
+    bias_text,
+    certificates_line,
+    headline,
+    interval_text,
+    since_text,
+)
 
 __all__ = ["tell"]
 
 _ORDER = (ClaimAnswer.OUT, ClaimAnswer.NOT_ENOUGH_DATA, ClaimAnswer.IN, None)
 _STYLES = {ClaimAnswer.OUT: "bold red", ClaimAnswer.NOT_ENOUGH_DATA: "yellow"}
 _MOST_FLAGS = 20
+_MOST_EXCHANGES = 3
 
 
 def tell(state: TrialState, *, to_error: bool = False) -> None:
@@ -22,6 +31,7 @@ def tell(state: TrialState, *, to_error: bool = False) -> None:
         _flags(study.flags, to_error)
         _scanners(study, to_error)
         _explained(study, to_error)
+        say(certificates_line(state.certificates, study.name), to_error=to_error)
         say("", to_error=to_error)
     _flags(state.flags, to_error)
     if not state.studies:
@@ -61,12 +71,15 @@ def _explained(study: BiasStudy, to_error: bool) -> None:
     unit = f" [{study.unit}]" if study.unit else ""
     say(f"SD{unit}: {', '.join(parts)}", to_error=to_error)
     say(f"vendors: {study.vendor.reason}", to_error=to_error)
-    for exchange in study.exchanges:
+    for exchange in study.exchanges[:_MOST_EXCHANGES]:
         say(
             f"to tell scanners from phantoms: scan unit {one_line(exchange.phantom_unit)} on "
             f"{one_line(exchange.scanner)} ({exchange.reason})",
             to_error=to_error,
         )
+    if len(study.exchanges) > _MOST_EXCHANGES:
+        more = len(study.exchanges) - _MOST_EXCHANGES
+        say(f"   and {more} more exchanges; the page has all", to_error=to_error)
     if study.left_out:
         said = f"{study.left_out} readings with wrong labels left out (--keep-flagged uses them)"
         say(said, to_error=to_error)

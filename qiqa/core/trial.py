@@ -17,7 +17,6 @@ __all__ = [
     "Flag",
     "Readings",
     "ScannerBias",
-    "TrialState",
     "VarianceComponent",
     "VendorEffect",
     "common_name",
@@ -204,15 +203,3 @@ class BiasStudy:
     flags: tuple[Flag, ...]
     readings: int
     left_out: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class TrialState:
-    """Where a trial stands."""
-
-    title: str
-    source: str
-    as_of: dt.datetime
-    studies: tuple[BiasStudy, ...]
-    flags: tuple[Flag, ...]
-    """Of measurements that could not be studied, and of the whole trial."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from qiqa.core.canonical import plain
-from qiqa.core.trial import TRIAL_SCHEMA, BiasStudy, Flag, ScannerBias, TrialState
+from qiqa.core.programme import TrialState
+from qiqa.core.trial import TRIAL_SCHEMA, BiasStudy, Flag, ScannerBias
 
 __all__ = ["trial_payload"]
 
@@ -25,6 +26,8 @@ def trial_payload(state: TrialState) -> dict[str, Any]:
         "scanners": [_scanner(one, s) for s in state.studies for one in s.scanners],
         "vendor_effect": {s.name: plain(s.vendor) for s in state.studies},
         "variance_components": {s.name: plain(s.components) for s in state.studies},
+        "certificates": [plain(one) for one in state.certificates],
+        "rounds": {name: plain(scores) for name, scores in state.rounds.items()},
         "measurements": [
             {
                 "name": s.name,

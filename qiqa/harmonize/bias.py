@@ -8,13 +8,12 @@ import math
 import numpy as np
 
 from qiqa.core.measurement import BudgetLine
-from qiqa.core.trial import BiasStudy, Exchange, Flag, Readings, ScannerBias
+from qiqa.core.trial import BiasStudy, Exchange, Flag, ScannerBias, VarianceComponent
 from qiqa.harmonize.cells import Cells, cells_of
 from qiqa.harmonize.claims import answers
-from qiqa.harmonize.differences import Differences, differences
-from qiqa.harmonize.labeling import labeling_errors
+from qiqa.harmonize.differences import Differences
 from qiqa.harmonize.levels import Level, Levels, component, levels_of
-from qiqa.harmonize.moves import split_at_moves
+from qiqa.harmonize.preparing import Prepared
 from qiqa.harmonize.stability import unstable_scanners
 from qiqa.harmonize.vendors import vendor_effect
 from qiqa.metrology.budget import combine, coverage_factor
@@ -23,42 +22,19 @@ from qiqa.metrology.estimable import connected, exchanges
 __all__ = ["study_bias"]
 
 
-def study_bias(
-    readings: Readings,
-    *,
-    claim: float | None,
-    today: dt.date,
-    percent: bool | None = None,
-    keep_flagged: bool = False,
-) -> BiasStudy:
+def study_bias(prepared: Prepared, claim: float | None) -> BiasStudy:
     """Study one measurement on all scanners; see docs/decisions/scanner-bias.md for every rule.
 
     Parameters
     ----------
-    readings
-        Values beside their references.
+    prepared
+        Readings beside their references.
     claim
-        Largest bias that is allowed, in percent of the reference or in the unit of the readings.
-        None: no answer is given.
-    today
-        No exam can be later.
-    percent
-        Whether biases and claim are in percent; None: they are where all references are above
-        zero.
-    keep_flagged
-        Whether exams with errors of labeling stay in the model.
-
-    Raises
-    ------
-    NotMeasurable
-        If nothing can be compared.
+        Largest bias that is allowed, in the unit of the differences: percent of the reference, or
+        the unit of the readings. None: no answer is given.
     """
-    found = differences(readings, percent=percent)
-    labels = labeling_errors(found, today)
-    left_out = 0 if keep_flagged else int(labels.suspect.sum())
-    if left_out and left_out < len(found.readings):
-        found = found.take(~labels.suspect)
-    found, moved = split_at_moves(found)
+    found = prepared.found
+    r = found.readings
     cells = cells_of(found)
     levels = levels_of(cells)
     places = [_with_exams(cells, levels, found, i) for i in range(len(cells.names))]
@@ -66,30 +42,28 @@ def study_bias(
     if claim is not None:
         scanners = answers(scanners, places, claim, found.unit)
     vendor, spread = vendor_effect([s for s in scanners if s.current])
-    parts = connected(found.readings.scanner, found.readings.phantom_unit)
+    parts = connected(r.scanner, r.phantom_unit)
     components = [*levels.components, *_exam_components(cells)]
     return BiasStudy(
-        name=readings.name,
-        quantity=readings.quantity,
+        name=r.name,
+        quantity=r.quantity,
         unit=found.unit,
         basis=found.basis,
         claim=claim,
         range=(float(found.reference.min()), float(found.reference.max())),
-        measured_unit=readings.unit,
+        measured_unit=r.unit,
         scanners=scanners,
         components=tuple(components if spread is None else [spread, *components]),
         vendor=vendor,
         groups=tuple(part.first for part in parts),
         exchanges=_exchanges(found),
         flags=(
-            *found.flags,
-            *labels.flags,
-            *moved,
+            *prepared.flags,
             *unstable_scanners(found),
             *_confounded(found, levels, len(parts)),
         ),
-        readings=len(found.readings),
-        left_out=left_out,
+        readings=len(r),
+        left_out=prepared.left_out,
     )
 
 
@@ -126,9 +100,7 @@ def _add(level: Level, lines: list[BudgetLine]) -> Level:
 
 def _reference_u(cells: Cells, found: Differences, i: int) -> float:
     """Return the uncertainty that all references of a scanner's phantom share."""
-    scanner, epoch = cells.names[i]
-    own = (found.readings.scanner == scanner) & (found.readings.epoch == epoch)
-    stated = found.reference_u[own]
+    stated = found.reference_u[cells.of_reading == i]
     stated = stated[np.isfinite(stated)]
     return float(stated.mean()) if stated.size else math.nan
 
@@ -138,7 +110,7 @@ def _scanner(
 ) -> ScannerBias:
     scanner, epoch = cells.names[i]
     r = found.readings
-    own = (r.scanner == scanner) & (r.epoch == epoch)
+    own = cells.of_reading == i
     middle, low, high = places
     at = r.at[own].astype("datetime64[us]")
     newest = r.at[r.scanner == scanner].max()
@@ -175,7 +147,7 @@ def _interval(level: Level) -> tuple[float, float]:
     return (level.value - half, level.value + half)
 
 
-def _exam_components(cells: Cells) -> list:  # type: ignore[type-arg]
+def _exam_components(cells: Cells) -> list[VarianceComponent]:
     made = []
     df = np.maximum(cells.scatter.exams - 1.0, 0.0)
     if df.sum() > 0:

@@ -23,6 +23,8 @@ class Cells:
 
     names: list[tuple[str, str]]
     """(c,) scanner and epoch."""
+    of_reading: IntArray
+    """(n,) cell of each reading."""
     cell: IntArray
     """(m,)"""
     insert: NDArray[np.str_]
@@ -82,6 +84,7 @@ def cells_of(found: Differences) -> Cells:
     own = by_cell[cell[start]] * by_insert[insert[start]]
     return Cells(
         names=names,
+        of_reading=cell,
         cell=cell[start],
         insert=insert_names[insert[start]],
         unit=unit_names[unit[start]],

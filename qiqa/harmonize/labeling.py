@@ -45,8 +45,11 @@ def labeling_errors(found: Differences, today: dt.date) -> Labeling:
     flags, suspect = values_and_labels(found)
     copies, again = copied(readings)
     dates = out_of_order(readings, today)
+    # what the values say of a unit needs no second word from the records
+    said = {flag.where for flag in flags}
+    odd = tuple(flag for flag in odd_units(readings) if flag.where not in said)
     places = two_places(readings)
     return Labeling(
-        flags=(*flags, *copies, *dates, *places, *odd_units(readings)),
+        flags=(*flags, *copies, *dates, *places, *odd),
         suspect=np.isin(readings.exam, sorted(suspect | again)),
     )

@@ -8,16 +8,19 @@ import math
 from pathlib import Path
 
 from qiqa.core.errors import OutputError
-from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias, TrialState
+from qiqa.core.programme import Certificate, CertificateState, RoundScore, TrialState
+from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias
 from qiqa.report.files import write_whole
 from qiqa.report.forest import ForestRow, forest
 from qiqa.report.html import environment, load_text
-from qiqa.report.numbers import plain_number
+from qiqa.report.numbers import fixed, plain_number
 from qiqa.report.svg import icon
 from qiqa.report.trial_text import (
     ANSWERS,
     KINDS,
+    STATES,
     bias_text,
+    certificates_line,
     headline,
     interval_text,
     since_text,
@@ -25,6 +28,12 @@ from qiqa.report.trial_text import (
 
 __all__ = ["card_name", "render_card", "render_trial", "write_trial"]
 
+_STATE_KINDS = {
+    CertificateState.QUALIFIED: "pass",
+    CertificateState.PROVISIONAL: "not_evaluated",
+    CertificateState.NOT_QUALIFIED: "action",
+    CertificateState.EXPIRED: "tolerance",
+}
 _ORDER = (ClaimAnswer.OUT, ClaimAnswer.NOT_ENOUGH_DATA, ClaimAnswer.IN, None)
 
 
@@ -97,7 +106,10 @@ def render_trial(state: TrialState) -> str:
             words=_words(state, len({one.scanner for _, one in out})),
             facts=_facts(state),
             out=[(study.name, _shown(one, study)) for study, one in out],
-            studies=[_study(study) for study in state.studies],
+            studies=[
+                {**_study(study), "papers": certificates_line(state.certificates, study.name)}
+                for study in state.studies
+            ],
             flags=state.flags,
         )
     )
@@ -148,10 +160,53 @@ def render_card(state: TrialState, scanner: str) -> str:
                 (study.name, study.unit, _shown(one, study), _one(one, study))
                 for study, one in rows
             ],
+            papers=[_paper(c) for c in state.certificates if c.scanner == scanner],
+            scores=[
+                (name, _score(one))
+                for name, scores in state.rounds.items()
+                for one in scores
+                if one.scanner == scanner
+            ],
             past=[(s.name, s.unit, _shown(one, s)) for s, one in past],
             flags=flags,
         )
     )
+
+
+def _paper(one: Certificate) -> dict[str, object]:
+    wcv = f"{one.wcv:.2g} (95 % below {one.wcv_upper:.2g}) {one.bias_unit}".rstrip()
+    return {
+        "name": one.name,
+        "state": STATES[one.state],
+        "kind": _STATE_KINDS[one.state],
+        "icon": icon(_STATE_KINDS[one.state]),
+        "facts": [
+            ("Bound to", one.epoch or "settings not stated"),
+            ("Phantom units", ", ".join(one.phantom_units) or "not stated"),
+            (
+                "Covers",
+                f"{plain_number(one.range[0])} to {plain_number(one.range[1])} {one.unit}".rstrip(),
+            ),
+            ("Rests on", f"{one.challenges} exams, last {one.last:%Y-%m-%d}"),
+            ("Expires", f"{one.expires:%Y-%m-%d}"),
+            ("Bias", ANSWERS[one.bias_answer]),
+            ("Precision", ANSWERS[one.precision_answer]),
+            ("Long-term wCV of an insert", "not known" if math.isnan(one.wcv) else wcv),
+        ],
+        "reasons": one.reasons,
+        "renewal": one.renewal,
+    }
+
+
+def _score(one: RoundScore) -> dict[str, str]:
+    return {
+        "at": f"{one.at:%Y-%m-%d}",
+        "difference": f"{one.difference:+.2g}",
+        "z": fixed(one.score, 2),
+        "zeta": fixed(one.zeta, 2),
+        "e_n": fixed(one.e_n, 2),
+        "verdict": one.verdict.replace("_", " "),
+    }
 
 
 def _overall(state: TrialState) -> str:

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from qiqa.core.programme import Certificate, CertificateState
 from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias
 from qiqa.report.numbers import decimals, fixed, plain_number
 
-__all__ = ["ANSWERS", "KINDS", "bias_text", "headline", "interval_text", "since_text"]
+__all__ = [
+    "ANSWERS",
+    "KINDS",
+    "STATES",
+    "bias_text",
+    "certificates_line",
+    "headline",
+    "interval_text",
+    "since_text",
+]
 
 ANSWERS = {
     ClaimAnswer.OUT: "out of claim",
@@ -22,6 +33,21 @@ KINDS = {
     None: "recorded",
 }
 """Answer -> verdict that it is drawn as."""
+
+
+STATES = {
+    CertificateState.QUALIFIED: "qualified",
+    CertificateState.PROVISIONAL: "provisional",
+    CertificateState.NOT_QUALIFIED: "not qualified",
+    CertificateState.EXPIRED: "expired",
+}
+
+
+def certificates_line(papers: Sequence[Certificate], name: str) -> str:
+    """Return how many scanners are qualified for a measurement, in a sentence."""
+    states = [one.state for one in papers if one.name == name]
+    parts = [f"{n} {words}" for state, words in STATES.items() if (n := states.count(state))]
+    return f"certificates: {', '.join(parts) or 'none'}"
 
 
 def headline(study: BiasStudy) -> str:

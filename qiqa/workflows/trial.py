@@ -9,10 +9,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from qiqa.core.errors import NotMeasurable, UsageError
-from qiqa.core.trial import BiasStudy, Flag, Readings, TrialState
+from qiqa.core.programme import Certificate, ProgrammePolicy, RoundScore, TrialState
+from qiqa.core.trial import BiasStudy, Flag, Readings
 from qiqa.harmonize.bias import study_bias
+from qiqa.harmonize.preparing import prepare
+from qiqa.harmonize.programme import certificates, round_scores
 
-__all__ = ["DEFAULT_CLAIMS", "Claim", "chosen", "look_at_trial"]
+__all__ = ["DEFAULT_CLAIMS", "Claim", "chosen", "claim_of", "last_day", "look_at_trial"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ def look_at_trial(
     source: str,
     title: str,
     claims: dict[str, Claim],
+    policy: ProgrammePolicy | None = None,
     keep_flagged: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> TrialState:
@@ -56,6 +60,8 @@ def look_at_trial(
         Where the readings come from, and what the trial is called.
     claims
         Name or quantity of a measurement -> claim; "" for all others.
+    policy
+        What qualifies a scanner; None: as `ProgrammePolicy` says.
     keep_flagged
         Whether exams with errors of labeling stay in the model.
     tell
@@ -66,25 +72,36 @@ def look_at_trial(
     TrialState
         A measurement that cannot be studied is a flag; the others stand.
     """
+    asked = policy or ProgrammePolicy()
     studies: list[BiasStudy] = []
+    papers: list[Certificate] = []
+    rounds: dict[str, tuple[RoundScore, ...]] = {}
     flags: list[Flag] = []
     for one in readings:
         tell(one.name)
         claim = claim_of(one, claims)
         try:
-            studies.append(
-                study_bias(
-                    one,
-                    claim=None if claim is None else claim.value,
-                    percent=None if claim is None else claim.percent,
-                    today=now.date(),
-                    keep_flagged=keep_flagged,
-                )
+            prepared = prepare(
+                one,
+                today=now.date(),
+                percent=None if claim is None else claim.percent,
+                keep_flagged=keep_flagged,
             )
         except NotMeasurable as error:
             flags.append(Flag(kind="not_studied", where=one.name, reason=str(error)))
+            continue
+        study = study_bias(prepared, None if claim is None else claim.value)
+        studies.append(study)
+        papers += certificates(study, prepared.found, asked, now.date())
+        rounds[study.name] = round_scores(study, prepared.found)
     return TrialState(
-        title=title, source=source, as_of=now, studies=tuple(studies), flags=tuple(flags)
+        title=title,
+        source=source,
+        as_of=now,
+        studies=tuple(studies),
+        certificates=tuple(papers),
+        rounds=rounds,
+        flags=tuple(flags),
     )
 
 
@@ -112,7 +129,12 @@ def chosen(readings: Sequence[Readings], names: Sequence[str]) -> tuple[Readings
     return tuple(one for one in readings if not names or one.name in names)
 
 
-def last_day(readings: Sequence[Readings]) -> dt.datetime:
-    """Return the time of the last exam of all."""
-    newest = max(one.at.max() for one in readings)
-    return np.datetime64(newest, "us").astype(dt.datetime)  # type: ignore[no-any-return]
+def last_day(readings: Sequence[Readings], now: dt.datetime) -> dt.datetime:
+    """Return the time of the last exam of all that is not dated after `now`; `now` without one.
+
+    What a trial is worth is judged for the day that its readings reach to: a table of a trial that
+    ended years ago is not expired as a whole.
+    """
+    end = np.datetime64(now, "us")
+    newest = [one.at[one.at <= end].max() for one in readings if (one.at <= end).any()]
+    return max(newest).astype("datetime64[us]").astype(dt.datetime) if newest else now

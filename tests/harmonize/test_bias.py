@@ -12,12 +12,13 @@ import pytest
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.trial import BiasStudy, ClaimAnswer, Readings
 from qiqa.harmonize.bias import study_bias
+from qiqa.harmonize.preparing import prepare
 
 TODAY = dt.date(2036, 1, 1)
 
 
 def study(readings: Readings, claim: float | None = 3.0, **more) -> BiasStudy:
-    return study_bias(readings, claim=claim, today=TODAY, **more)
+    return study_bias(prepare(readings, today=TODAY, **more), claim)
 
 
 def of(found: BiasStudy, scanner: str):
