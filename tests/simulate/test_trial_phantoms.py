@@ -140,6 +140,8 @@ def test_exams_scatter_together_and_vials_by_themselves():
     own = (high - high.mean(axis=1, keepdims=True)) * np.sqrt(3 / 2)
     assert within_sd(own, np.hypot(1.0, 0.15), of=6.0)
     stated = readings.standard_uncertainty.reshape(-1, 13)
+    low = np.diff(off[:, 11:], axis=1) / np.sqrt(2.0)  # 50 % PVP: the floor is as large
+    assert within_sd(low, np.hypot(1.0, 100.0 * 3e-6 / 0.267e-3), of=5.0)
     true = trial.truth.reading_true_value.reshape(-1, 13)
     assert stated == pytest.approx(np.hypot(0.01 * true, 3e-6))
 
@@ -238,6 +240,18 @@ def test_wrong_labels_are_where_the_truth_says_and_nowhere_else():
         if error.kind == "wrong_date":
             assert set(expected.at[rows] - readings.at[rows]) == {np.timedelta64(365, "D")}
             assert str(readings.at[rows[0]])[:10] == error.entered
+
+
+def test_vials_that_are_exchanged_differ_in_their_contents():
+    labels = LabelErrors(swapped_inserts=60, wrong_unit=0, wrong_date=0, wrong_phantom=0)
+    errors = made(small("labels", labels=labels)).truth.errors
+    assert len(errors) == 60
+    content = dict(zip(INSERTS, CONTENT_PERCENT, strict=True))
+    for error in errors:
+        one, other = error.true.split(", ")
+        assert content[one] != content[other]
+        assert error.entered == f"{other}, {one}"
+    assert len({error.true for error in errors}) > 30
 
 
 def test_more_errors_than_exams_end_with_the_exams():
