@@ -48,7 +48,7 @@ def test_the_same_seed_writes_the_same_bytes(qiqa, home):
 
 
 def test_faults_are_switched_off_and_made_larger(qiqa, home):
-    chosen = "--without labels effect --without opening --dose units=2.5".split()
+    chosen = ["--without", "labels", "effect", "--without", "opening", "--dose", "units=2.5"]
     ran = qiqa("simulate", "trial", "-o", "out", *SMALL, *chosen, "--bath", "ice",
                "--circulating", "1")  # fmt: skip
     assert ran.code == 0, ran.err
