@@ -41,7 +41,7 @@ _MEANING = {
 EPILOG = f"""
 examples:
   qiqa simulate trial -o trial
-  qiqa simulate trial -o null --without effect --seed 2
+  qiqa simulate trial -o null --without effect upgrades --seed 2
   qiqa simulate trial -o small --sites 12 --years 2 --circulating 2 --dose units=2
 
 It writes phantom.csv (monthly exams of a diffusion phantom), participants.csv (ADC of tumors at
@@ -87,12 +87,11 @@ def arguments(parser: Parser) -> None:
         shown = f"{text}; default: %(default)s"
         trial.add_argument(name, type=kind, default=default, metavar=metavar, help=shown)
     faults = parser.add_argument_group("faults")
-    faults.add_argument(
-        "--without", action="append", metavar="FAULT", help="switch it off; repeat for more"
-    )
-    faults.add_argument(
-        "--dose", action="append", metavar="FAULT=X", help="make it X times as large; repeat"
-    )
+    for name, metavar, text in (
+        ("--without", "FAULT", "switch them off"),
+        ("--dose", "FAULT=X", "make them X times as large"),
+    ):
+        faults.add_argument(name, action="extend", nargs="+", metavar=metavar, help=text)
 
 
 def command(options: Options) -> int:

@@ -31,6 +31,7 @@ from qiqa.simulate.trial_faults import (
     Units,
     Upgrades,
 )
+from qiqa.simulate.trial_vials import CONTENTS_PERCENT
 
 __all__ = ["FAULTS", "Circulating", "Participants", "Rooms", "TrialDesign"]
 
@@ -91,9 +92,11 @@ class Rooms:
     """SD between sites; chosen."""
     sd_degc: float = 0.5
     """SD from one exam to the next; chosen."""
-    percent_per_degc: float = 2.4
-    """Change of an ADC with the temperature, of that at 20 °C [%/K]; water: Holz et al. 2000,
-    PCCP 2:4740, 2.4 to 2.5 there. The same for all vials."""
+    percent_per_degc: tuple[float, ...] = (2.4, 2.4, 2.4, 2.4, 2.4, 2.4)
+    """Change of the ADC of 0, 10, 20, 30, 40, 50 % PVP with the temperature, of that at 20 °C
+    [%/K]. Chosen the same for all, the hardest case: no vial then tells a thermometer's error from
+    a scanner's slope. Water: 2.6 (Holz et al. 2000, PCCP 2:4740); the certificate of CaliberMRI
+    unit 128-0155, 18 to 22 °C: 2.6, 2.9, 3.1, 3.8, 3.6, 4.4."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +145,12 @@ class TrialDesign:
         _within("circulating.units", self.circulating.units, 0, self.sites)
         if self.bath not in ("room", "ice"):
             raise UsageError(f"{self.bath!r} is not room or ice", where="bath")
+        if len(self.rooms.percent_per_degc) != len(CONTENTS_PERCENT):
+            raise UsageError(
+                f"has {len(self.rooms.percent_per_degc)} values for {len(CONTENTS_PERCENT)} "
+                "contents",
+                where="rooms.percent_per_degc",
+            )
         self._check_numbers()
         self._check_vendors()
         self._check_visits()

@@ -73,7 +73,7 @@ def draw_scans(design: TrialDesign, roster: Roster, streams: Streams) -> Scans:
     came = streams.missed_visits.random((p, v)) >= design.missed.dose * design.missed.visit_share
     opens, closes = roster.opens_day[site][:, None], roster.closes_day[site][:, None]
     # nobody is enrolled where the site was not open for the first visit
-    came &= (day < closes) & (day[:, :1] >= opens) & (day[:, :1] < closes)
+    came &= (day < closes) & (day[:, :1] >= opens)
     person, visit = np.nonzero(came)
     return Scans(
         person=person,

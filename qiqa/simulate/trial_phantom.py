@@ -14,6 +14,8 @@ from qiqa.simulate.trial_labels import Entered, mislabel
 from qiqa.simulate.trial_roster import Roster
 from qiqa.simulate.trial_truth import PlantedError
 from qiqa.simulate.trial_vials import (
+    CONTENT_PERCENT,
+    CONTENTS_PERCENT,
     INSERTS,
     OTHER_CONTENT_PERCENT,
     POSITIONS_MM,
@@ -66,17 +68,19 @@ def read_phantoms(
     rng
         Chooses how exams are entered wrongly.
     """
-    true = certified(design.bath) * (1.0 + errors[exams.unit])
-    other = np.broadcast_to(certified(design.bath, OTHER_CONTENT_PERCENT), true.shape)
     names = exam_names(exams, roster, design)
     entered = mislabel(design, exams, names, roster.scanner[exams.scanner], rng)
+    true = certified(design.bath) * (1.0 + errors[exams.unit])
+    true = true * _warming(design, exams.temperature_degc, CONTENT_PERCENT)
+    other = certified(design.bath, OTHER_CONTENT_PERCENT)
+    other = other * _warming(design, exams.temperature_degc, OTHER_CONTENT_PERCENT)
     true = np.where(entered.other_phantom[:, None], other, true)
-    true = true * _warming(design, exams.temperature_degc)[:, None]
     bias, value, u = _measured(design, roster, exams, true)
     place = entered.vial
     true, bias, value, u = (np.take_along_axis(a, place, axis=1) for a in (true, bias, value, u))
-    reference = certified(design.bath) * _warming(design, exams.thermometer_degc)[:, None]
-    claimed = _claimed(design, exams)[:, None] * reference
+    warming = _warming(design, exams.thermometer_degc, CONTENT_PERCENT)
+    reference = certified(design.bath) * warming
+    claimed = _claimed(design, exams, reference)
     readings = _readings(
         roster, design, exams, entered, {"value": value, "u": u, "ref": reference, "u_ref": claimed}
     )
@@ -85,12 +89,20 @@ def read_phantoms(
     )
 
 
-def _warming(design: TrialDesign, temperature_degc: FloatArray) -> FloatArray:
-    """Return ADC over that at the temperature of the references (x,)."""
+def _slopes(design: TrialDesign, content_percent: tuple[float, ...]) -> FloatArray:
+    """Return the change of vials' ADC with the temperature, of that at 20 °C (v,) [1/K]."""
     if design.bath == "ice":
-        return np.ones_like(temperature_degc)
-    slope = design.rooms.percent_per_degc / 100.0
-    return np.asarray(1.0 + slope * (temperature_degc - ROOM_DEGC))
+        return np.zeros(len(content_percent))
+    known = design.rooms.percent_per_degc
+    return np.asarray(np.interp(content_percent, CONTENTS_PERCENT, known) / 100.0)
+
+
+def _warming(
+    design: TrialDesign, temperature_degc: FloatArray, content_percent: tuple[float, ...]
+) -> FloatArray:
+    """Return ADC over that at the temperature of the references (x, v)."""
+    slopes = _slopes(design, content_percent)
+    return np.asarray(1.0 + slopes * (temperature_degc - ROOM_DEGC)[:, None])
 
 
 def _measured(
@@ -112,14 +124,12 @@ def _measured(
     return bias, value, u
 
 
-def _claimed(design: TrialDesign, exams: Exams) -> FloatArray:
-    """Return the relative standard uncertainty (x,) of references, as certificates state it."""
+def _claimed(design: TrialDesign, exams: Exams, reference: FloatArray) -> FloatArray:
+    """Return the standard uncertainty (x, v) of references: unit and thermometer, as stated."""
     stated = (design.circulating.claimed_percent, design.units.claimed_percent)
-    unit = np.where(exams.travels, *stated) / 100.0
-    if design.bath == "ice":
-        return np.asarray(unit)
-    slope = design.rooms.percent_per_degc / 100.0
-    return np.hypot(unit, slope * design.thermometer.claimed_degc)
+    unit = np.where(exams.travels, *stated)[:, None] / 100.0 * reference
+    per_degc = certified(design.bath) * _slopes(design, CONTENT_PERCENT)
+    return np.hypot(unit, per_degc * design.thermometer.claimed_degc)
 
 
 def exam_names(exams: Exams, roster: Roster, design: TrialDesign) -> NDArray[np.str_]:

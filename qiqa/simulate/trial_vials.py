@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CONTENTS_PERCENT",
     "CONTENT_PERCENT",
     "INSERTS",
     "OTHER_CONTENT_PERCENT",
@@ -16,15 +17,17 @@ __all__ = [
 
 FloatArray = NDArray[np.float64]
 
+CONTENTS_PERCENT = (0, 10, 20, 30, 40, 50)
+"""PVP that there is in the phantom."""
 _RINGS = ("inner", "outer")
 INSERTS: tuple[str, ...] = (
     "PVP0-center",
-    *(f"PVP{content}-{ring}" for content in (0, 10, 20, 30, 40, 50) for ring in _RINGS),
+    *(f"PVP{content}-{ring}" for content in CONTENTS_PERCENT for ring in _RINGS),
 )
 """Names of the 13 vials, as in the definition of the QIBA diffusion phantom."""
 CONTENT_PERCENT: tuple[float, ...] = (
     0.0,
-    *(float(content) for content in (0, 10, 20, 30, 40, 50) for _ in _RINGS),
+    *(float(content) for content in CONTENTS_PERCENT for _ in _RINGS),
 )
 """PVP in each vial."""
 POSITIONS_MM: tuple[tuple[float, float, float], ...] = (

@@ -48,14 +48,16 @@ def test_the_same_seed_writes_the_same_bytes(qiqa, home):
 
 
 def test_faults_are_switched_off_and_made_larger(qiqa, home):
-    ran = qiqa("simulate", "trial", "-o", "out", *SMALL, "--without", "labels", "--without",
-               "effect", "--dose", "units=2.5", "--bath", "ice", "--circulating", "1")  # fmt: skip
+    chosen = ["--without", "labels", "effect", "--without", "opening", "--dose", "units=2.5"]
+    ran = qiqa("simulate", "trial", "-o", "out", *SMALL, *chosen, "--bath", "ice",
+               "--circulating", "1")  # fmt: skip
     assert ran.code == 0, ran.err
     truth = json.loads((home / "out" / "truth.json").read_text(encoding="utf-8"))
     design = truth["design"]
     assert truth["errors"] == []
     assert truth["effect_percent"] == [0.0] * 4
-    assert (design["units"]["dose"], design["missed"]["dose"]) == (2.5, 1.0)
+    doses = [design[fault]["dose"] for fault in ("units", "missed", "opening")]
+    assert doses == [2.5, 1.0, 0.0]
     rows = read(home / "out" / "phantom.csv")
     assert {row["temperature_degc"] for row in rows} == {"0.0"}
     assert "REF-1" in {row["phantom_unit"] for row in rows}

@@ -55,6 +55,7 @@ def test_a_fault_that_is_none_is_named(method):
         ({"participants": Participants(visit_days=(0.0, 21.0))}, "4 values for 2 visits"),
         ({"circulating": Circulating(units=61)}, "circulating.units: 61 is outside 0 to 60"),
         ({"rooms": Rooms(sd_degc=float("nan"))}, "rooms.sd_degc: nan"),
+        ({"rooms": Rooms(percent_per_degc=(2.4,))}, "1 values for 6 contents"),
         ({"commutability": Commutability(share=1.2)}, "commutability.share: 1.2"),
         ({"scanner_bias": ScannerSpread(dose=-1.0)}, "scanner_bias.dose: -1"),
         ({"scanner_bias": ScannerSpread(vendor_slope_percent=(1.0,))}, "1 values for 3 vendors"),

@@ -80,6 +80,32 @@ def test_a_scanner_scales_and_shifts_and_bends_every_third(biased):
     assert np.std(scales) == pytest.approx(design.log_scale_sd, rel=4.5 / np.sqrt(2 * n))
 
 
+def test_what_is_bent_is_not_moved_on_average():
+    bent = FeatureBias(shift_sd=0.0, log_scale_sd=0.0, bend_sd=0.3)
+    seen, true = tables(
+        made("feature_bias", design=dataclasses.replace(FEW_SITES, feature_bias=bent))
+    )
+    # a feature of SD 1 about 0 has a square of 1 on average
+    y = true[:, 2] / 10.0 - 5.0
+    off = seen[:, 2] / 10.0 - 5.0 - y
+    assert np.abs(off).max() > 0.3
+    assert off[np.abs(np.abs(y) - 1.0) < 0.02] == pytest.approx(0.0, abs=0.05)
+
+
+def test_features_change_with_age():
+    young, old = (
+        made(design=dataclasses.replace(FEW_SITES, participants=dataclasses.replace(
+            FEW_SITES.participants, age_sd_years=sd, adc_per_decade_percent=0.0)))
+        for sd in (0.0, 10.0)
+    )  # fmt: skip
+    (_, same_age), (_, by_age) = tables(young), tables(old)
+    age = old.participants.covariates["age_years"]
+    expected = 0.15 * (age - 48.0) / 10.0
+    for feature in (0, 7, 19):
+        change = (by_age - same_age)[:, feature] / 10.0 ** (feature % 4 - 1)
+        assert change == pytest.approx(expected, abs=1e-9)
+
+
 def test_the_bias_of_the_adc_is_in_the_features():
     trial = made("scanner_bias")
     seen, true = tables(trial)

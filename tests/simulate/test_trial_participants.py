@@ -117,6 +117,9 @@ def test_participants_get_a_share_of_what_phantoms_show():
     assert np.abs(phantom).max() > 1e-5
     given = trial.truth.bias_at(values.scanner, values.at, values.true_value, of="participant")
     assert given == pytest.approx(trial.truth.participant_bias, abs=1e-15)
+    # switched off, they get all of it
+    whole = people("scanner_bias").participants
+    assert whole.value - whole.true_value == pytest.approx(phantom, abs=1e-15)
 
 
 def test_some_of_what_participants_get_no_phantom_shows():

@@ -7,7 +7,7 @@ import pytest
 
 from qiqa.io.definitions import load_phantom
 from qiqa.simulate.trial import TrialDesign, simulate_trial
-from qiqa.simulate.trial_design import Circulating, Participants
+from qiqa.simulate.trial_design import Circulating, Participants, Rooms
 from qiqa.simulate.trial_faults import GradientFailure, LabelErrors, Upgrades
 from qiqa.simulate.trial_vials import CONTENT_PERCENT, INSERTS, POSITIONS_MM, certified
 
@@ -63,8 +63,9 @@ def test_units_are_off_by_what_vials_share_and_by_each_vial():
     assert one == pytest.approx(100.0 * trial.truth.unit_error, abs=1e-9)
     # 1 % and half a degree of 2.4 %/K, whatever is true
     (readings,) = trial.readings
-    claimed = readings.reference_standard_uncertainty / readings.reference
-    assert claimed == pytest.approx(np.hypot(0.01, 0.024 * 0.5))
+    per_degc = np.tile(0.024 * certified("room"), 3600)
+    claimed = np.hypot(0.01 * readings.reference, 0.5 * per_degc)
+    assert readings.reference_standard_uncertainty == pytest.approx(claimed)
 
 
 def test_a_thermometer_that_reads_too_much_makes_references_too_large():
@@ -140,6 +141,8 @@ def test_exams_scatter_together_and_vials_by_themselves():
     own = (high - high.mean(axis=1, keepdims=True)) * np.sqrt(3 / 2)
     assert within_sd(own, np.hypot(1.0, 0.15), of=6.0)
     stated = readings.standard_uncertainty.reshape(-1, 13)
+    low = np.diff(off[:, 11:], axis=1) / np.sqrt(2.0)  # 50 % PVP: the floor is as large
+    assert within_sd(low, np.hypot(1.0, 100.0 * 3e-6 / 0.267e-3), of=5.0)
     true = trial.truth.reading_true_value.reshape(-1, 13)
     assert stated == pytest.approx(np.hypot(0.01 * true, 3e-6))
 
@@ -240,6 +243,18 @@ def test_wrong_labels_are_where_the_truth_says_and_nowhere_else():
             assert str(readings.at[rows[0]])[:10] == error.entered
 
 
+def test_vials_that_are_exchanged_differ_in_their_contents():
+    labels = LabelErrors(swapped_inserts=60, wrong_unit=0, wrong_date=0, wrong_phantom=0)
+    errors = made(small("labels", labels=labels)).truth.errors
+    assert len(errors) == 60
+    content = dict(zip(INSERTS, CONTENT_PERCENT, strict=True))
+    for error in errors:
+        one, other = error.true.split(", ")
+        assert content[one] != content[other]
+        assert error.entered == f"{other}, {one}"
+    assert len({error.true for error in errors}) > 30
+
+
 def test_more_errors_than_exams_end_with_the_exams():
     labels = LabelErrors(swapped_inserts=100)
     trial = made(small("labels", sites=1, years=1.0, labels=labels))
@@ -261,10 +276,20 @@ def test_units_that_travel_see_every_site_once_a_year_and_take_turns():
     off = readings.value / readings.reference - 1.0
     for unit in ("REF-1", "REF-2"):
         assert np.ptp(off[readings.phantom_unit == unit]) < 1e-12
-    claimed = readings.reference_standard_uncertainty / readings.reference
-    assert set(np.round(claimed[np.char.startswith(readings.phantom_unit, "REF")], 9)) == {
-        round(float(np.hypot(0.003, 0.012)), 9)
-    }
+    u = np.hypot(0.003 * readings.reference, 0.012 * np.tile(certified("room"), len(off) // 13))
+    travels = np.char.startswith(readings.phantom_unit, "REF")
+    assert readings.reference_standard_uncertainty[travels] == pytest.approx(u[travels])
+
+
+def test_vials_may_differ_in_their_change_with_temperature():
+    rooms = Rooms(percent_per_degc=(2.6, 2.9, 3.1, 3.8, 3.6, 4.4), mean_degc=23.0)
+    (readings,) = made(small(rooms=rooms)).readings
+    assert readings.value == pytest.approx(readings.reference, rel=1e-13)
+    change = (readings.reference / np.tile(certified("room"), len(readings) // 13) - 1.0) * 100.0
+    per_degc = change / (readings.temperature_degc - 20.0)
+    warm = np.abs(readings.temperature_degc - 20.0) > 0.5
+    for insert, percent in (("PVP0-center", 2.6), ("PVP30-outer", 3.8), ("PVP50-inner", 4.4)):
+        assert per_degc[warm & (readings.insert == insert)] == pytest.approx(percent)
 
 
 def test_the_truth_gives_back_the_bias_of_every_reading():
