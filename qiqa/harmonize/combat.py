@@ -7,6 +7,7 @@ Johnson, Li & Rabinovic 2007, Biostatistics 8:118; for images Fortin et al. 2018
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from qiqa.harmonize.design import (
 )
 from qiqa.harmonize.eb import WAYS, Drawn, draw_batches
 from qiqa.harmonize.estimating import Estimates, Layout, estimate
-from qiqa.harmonize.model import CombatModel, Draw, Term
+from qiqa.harmonize.model import CombatModel, Draw, Subjects, Term
 from qiqa.kernels.location_scale import correct
 
 __all__ = ["FEW_FEATURES", "THIN", "apply", "fit"]
@@ -77,7 +78,10 @@ def fit(
     values = np.ascontiguousarray(table.values, dtype=np.float64)
     raw = columns(terms, table)
     refuse_confounded(terms, raw, table, batch, len(batches))
-    flags = [*_thin(table, batches, batch, draw), *nearly(terms, raw, table, batch, len(batches))]
+    flags = [
+        *batch_flags(table, batches, batch, draw),
+        *nearly(terms, raw, table, batch, len(batches)),
+    ]
     if smooth:
         from qiqa.harmonize.smooth import with_curves
 
@@ -144,9 +148,10 @@ def _refuse_smooth(smooth: Sequence[str], terms: Sequence[Term]) -> None:
             )
 
 
-def _thin(
+def batch_flags(
     table: FeatureTable, batches: Sequence[str], batch: NDArray[np.int64], draw: Draw
 ) -> list[Flag]:
+    """Return flags of batches with few rows, and of few features to learn from."""
     flags = []
     for name, rows in zip(batches, np.bincount(batch), strict=True):
         if rows < THIN:
@@ -275,10 +280,17 @@ def apply(
     else:
         design = columns(model.terms, table) - model.center
         flags.extend(outside_range(model.terms, table))
+    own = None
+    if model.subjects is not None:
+        own, new = _subject_levels(model, table, values, batch, design)
+        values = values - own
+        flags.extend(new)
     if model.draw.reference:
         batch[batch == model.batches.index(model.draw.reference)] = -1
     shift, scale = model.shift * model.spread, 1 / np.sqrt(model.variance)
     corrected = correct(values, batch, model.level, design, model.slopes, shift, scale)
+    if own is not None:
+        corrected += own
     kept = FeatureTable(
         features=model.features,
         values=corrected,
@@ -289,6 +301,34 @@ def apply(
         batch_name=table.batch_name,
     )
     return kept, tuple(flags)
+
+
+def _subject_levels(
+    model: CombatModel,
+    table: FeatureTable,
+    values: FloatArray,
+    batch: NDArray[np.int64],
+    design: FloatArray,
+) -> tuple[FloatArray, list[Flag]]:
+    """Return levels (n, p) of the rows' subjects, and a flag of subjects new to the model.
+
+    A new one's level is predicted from the row itself: what is left of it times the share of the
+    variance that lies between subjects.
+    """
+    held = cast(Subjects, model.subjects)
+    place = np.minimum(np.searchsorted(held.subject, table.subject), len(held.subject) - 1)
+    own = held.level[place]
+    new = np.flatnonzero(held.subject[place] != table.subject)
+    if not len(new):
+        return own, []
+    off = model.shift_alone[batch[new]] * model.spread
+    rest = values[new] - model.level - design[new] @ model.slopes - off
+    share = held.variance_ratio / (1 + held.variance_ratio)
+    # a feature without a value has no rest either; its level does not matter
+    own[new] = np.where(np.isnan(rest), 0.0, rest) * share
+    names = np.unique(table.subject[new])
+    reason = f"{few(names)}: not in training; their own level is predicted from single rows"
+    return own, [Flag(kind="new_subject", where="subject", reason=reason)]
 
 
 def _features(model: CombatModel, table: FeatureTable) -> FloatArray:

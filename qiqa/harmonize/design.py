@@ -146,7 +146,7 @@ def _levels(term: Term, table: FeatureTable, column: NDArray[np.str_]) -> FloatA
             where=term.name,
             hint="learn from a table that holds this level, or leave out these rows",
         )
-    return (column[:, None] == np.asarray(term.levels[1:])[None, :]).astype(np.float64)
+    return np.asarray(column[:, None] == np.asarray(term.levels[1:])[None, :], dtype=np.float64)
 
 
 def _numbers(term: Term, table: FeatureTable, column: FloatArray) -> FloatArray:
@@ -183,13 +183,10 @@ def outside_range(terms: Sequence[Term], table: FeatureTable) -> list[Flag]:
 
 
 def _spans(terms: Sequence[Term]) -> Mapping[str, slice]:
-    """Return which columns belong to which term; of a smooth one its line only.
-
-    Its other columns are penalized: they take what is left and cannot be confounded.
-    """
+    """Return which columns belong to which term."""
     found, start = {}, 0
     for term in terms:
-        found[term.name] = slice(start, start + (1 if term.smooth else term.width))
+        found[term.name] = slice(start, start + term.width)
         start += term.width
     return found
 

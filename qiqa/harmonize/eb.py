@@ -12,13 +12,13 @@ from qiqa.harmonize.estimating import Estimates, Layout
 from qiqa.harmonize.model import Draw
 from qiqa.kernels.shrinkage import draw_by_likelihood, draw_by_prior
 
-__all__ = ["WAYS", "Drawn", "draw_batches"]
+__all__ = ["ORIGINAL_TOLERANCE", "WAYS", "Drawn", "draw_batches"]
 
 FloatArray = NDArray[np.float64]
 
 WAYS = ("parametric", "nonparametric", "none")
 
-_TOLERANCE = 1e-4
+ORIGINAL_TOLERANCE = 1e-4
 """Relative change at which the original program stops (`it.sol`, conv = .0001)."""
 _MOST = 1000
 """Iterations; 5 to 30 are usual."""
@@ -37,8 +37,21 @@ class Drawn:
     """(b, 4) mean and variance of shifts, shape and rate of variances; NaN where not used."""
 
 
-def draw_batches(found: Estimates, layout: Layout, draw: Draw) -> Drawn:
+def draw_batches(
+    found: Estimates, layout: Layout, draw: Draw, tolerance: float = ORIGINAL_TOLERANCE
+) -> Drawn:
     """Return the shifts and variances that are used, with their standard errors.
+
+    Parameters
+    ----------
+    found
+        Estimates of each feature by itself.
+    layout
+        Batches and covariates they come from.
+    draw
+        The way.
+    tolerance
+        Relative change at which rounds of parametric draws end.
 
     Raises
     ------
@@ -56,7 +69,7 @@ def draw_batches(found: Estimates, layout: Layout, draw: Draw) -> Drawn:
     if draw.by == "none":
         drawn = _alone(found, layout, draw)
     elif draw.by == "parametric":
-        drawn = _parametric(found, layout, draw)
+        drawn = _parametric(found, layout, draw, tolerance)
     else:
         drawn = _nonparametric(found, layout, draw)
     if layout.reference >= 0:
@@ -83,7 +96,7 @@ def _alone(found: Estimates, layout: Layout, draw: Draw) -> Drawn:
     )
 
 
-def _parametric(found: Estimates, layout: Layout, draw: Draw) -> Drawn:
+def _parametric(found: Estimates, layout: Layout, draw: Draw, tolerance: float) -> Drawn:
     prior = _prior(found, draw)
     shift, variance = np.empty_like(found.shift), np.ones_like(found.shift)
     scale = np.zeros_like(found.shift)
@@ -98,7 +111,7 @@ def _parametric(found: Estimates, layout: Layout, draw: Draw) -> Drawn:
             shift[b] = (spread * found.shift[b] + center) / (spread + 1)
             continue
         own = (found.shift[b], found.variance[b], found.count[b], found.shift[b], found.squares[b])
-        shift[b], variance[b], steps = draw_by_prior(*own, prior[b], _TOLERANCE, _MOST)
+        shift[b], variance[b], steps = draw_by_prior(*own, prior[b], tolerance, _MOST)
         if steps > _MOST:
             raise FitError(
                 f"shifts and scales did not settle in {_MOST} rounds",

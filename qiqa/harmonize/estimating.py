@@ -17,7 +17,7 @@ from qiqa.core.errors import FitError
 from qiqa.harmonize.design import few
 from qiqa.kernels.location_scale import group_sums, squares_in_groups
 
-__all__ = ["Estimates", "Layout", "estimate"]
+__all__ = ["Estimates", "Layout", "estimate", "patterns", "refuse_few", "refuse_infinite"]
 
 FloatArray = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -89,11 +89,11 @@ def estimate(values: FloatArray, layout: Layout, features: Sequence[str]) -> Est
     whole = _fit(values, layout, features)
     if whole is not None:
         return whole
-    _refuse_infinite(values, features)
+    refuse_infinite(values, features)
     missing = np.isnan(values)
-    _refuse_few(missing, layout, features)
+    refuse_few(missing, layout, features)
     found: list[tuple[Places, Estimates]] = []
-    for places, rows in _patterns(missing):
+    for places, rows in patterns(missing):
         part = dataclasses.replace(layout, batch=layout.batch[rows], design=layout.design[rows])
         names = [features[int(place)] for place in places]
         fitted = _fit(np.ascontiguousarray(values[np.ix_(rows, places)]), part, names)
@@ -111,7 +111,7 @@ def estimate(values: FloatArray, layout: Layout, features: Sequence[str]) -> Est
     )
 
 
-def _patterns(missing: NDArray[np.bool_]) -> Iterator[tuple[Places, Places]]:
+def patterns(missing: NDArray[np.bool_]) -> Iterator[tuple[Places, Places]]:
     """Yield features that lack the same rows, with the rows that they have."""
     packed = np.packbits(missing, axis=0).T
     _, kind = np.unique(packed, axis=0, return_inverse=True)
@@ -184,7 +184,8 @@ def _factor(
     return np.ascontiguousarray(basis[: len(within)]), triangle
 
 
-def _refuse_infinite(values: FloatArray, features: Sequence[str]) -> None:
+def refuse_infinite(values: FloatArray, features: Sequence[str]) -> None:
+    """Refuse features (columns of values) with infinite values, by name."""
     infinite = np.flatnonzero(np.isinf(values).any(axis=0))
     if len(infinite):
         names = [features[int(place)] for place in infinite]
@@ -193,7 +194,8 @@ def _refuse_infinite(values: FloatArray, features: Sequence[str]) -> None:
         )
 
 
-def _refuse_few(missing: NDArray[np.bool_], layout: Layout, features: Sequence[str]) -> None:
+def refuse_few(missing: NDArray[np.bool_], layout: Layout, features: Sequence[str]) -> None:
+    """Refuse features without a value, or with too few in a batch, by name."""
     empty = np.flatnonzero(missing.all(axis=0))
     if len(empty):
         names = [features[int(place)] for place in empty]

@@ -20,7 +20,7 @@ class SmoothBasis:
     """Cubic splines of one covariate, rotated so that what bends is penalized evenly."""
 
     knots: FloatArray
-    """(m + 4,) with the ends repeated, in units of the covariate."""
+    """(m + 4,) even, three beyond either end, in units of the covariate."""
     rotation: FloatArray
     """(m, r) from splines to columns whose squared coefficients are the penalty."""
     penalty: float
