@@ -1,1 +1,1 @@
-"""Many scanners: bias against references, calibration by phantoms, ComBat and diagnostics."""
+"""Values of many scanners made comparable: bias, calibration by phantoms, ComBat, diagnostics."""
