@@ -1,0 +1,1 @@
+"""Many scanners: their bias, its correction, and whether that worked."""
