@@ -95,7 +95,7 @@ class FeatureTests:
     """Values: one a subject and batch."""
     kruskal_p: float
     epsilon_squared: float
-    """Share of the variance of ranks that lies between batches."""
+    """Share of the variance of ranks that lies between batches (Kelley 1935): about 0 for none."""
     additive_p: float
     """F test of batch after covariates."""
     multiplicative_p: float

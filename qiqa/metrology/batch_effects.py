@@ -109,7 +109,7 @@ def _one(table: FeatureTable, columns: FloatArray, j: int) -> FeatureTests:
     return dataclasses.replace(
         nothing,
         kruskal_p=float(p),
-        epsilon_squared=float(h) / (y.size - 1),
+        epsilon_squared=(float(h) - names.size + 1) / (y.size - names.size),
         additive_p=additive,
         multiplicative_p=float(spread),
         variance_ratio=_ratio(variances),
