@@ -177,6 +177,7 @@ METHODS: dict[str, Refit] = {
     "covariance of components (as CovBat)": _refit(covariances),
     "whole covariance": _refit(whitened),
     "quantiles, then whole covariance": _refit(then(quantiles, whitened)),
+    "quantiles, whole covariance, quantiles": _refit(then(then(quantiles, whitened), quantiles)),
     "five directions taken out": _refit(projected),
     "means and SDs, five directions taken out": _refit(then(means_and_sds, projected)),
 }

@@ -69,7 +69,8 @@ def injected_effect(
     Half of the subjects of each batch get `size_sd` SD (within batches) more or less of each
     feature; the sign is drawn for each feature. The table is harmonized with and without; the
     share is what that changes in this half more than in the other. Nothing but the harmonization
-    itself is then in it: no scatter of subjects. Intervals are of the mean over `draws` halves.
+    itself is then in it: no scatter of subjects. Shares are medians over features, intervals those
+    of their mean over `draws` halves.
 
     A batch with one subject has no two halves and takes no part.
     """
@@ -93,10 +94,11 @@ def injected_effect(
     if not np.isfinite(found).any():
         return _not_injected(size_sd, "no batch has two subjects and scatter")
     seen = np.array(of_scatter)
-    share, ends = _mean_interval(_row_means(found))
-    told, told_ends = _mean_interval(_row_means(seen))
-    batches_mean = np.array(of_batches).mean(axis=0)
     known = np.isfinite(seen).any(axis=0)
+    # Median over features: one with a heavy tail would stand for all.
+    share, ends = _mean_interval(np.nanmedian(found[:, known], axis=1))
+    told, told_ends = _mean_interval(np.nanmedian(seen[:, known], axis=1))
+    of_each = np.array(of_batches).mean(axis=0)
     each_feature = [
         (table.features[j], float(np.nanmean(seen[:, j]))) for j in np.flatnonzero(known)
     ]
@@ -107,7 +109,7 @@ def injected_effect(
         share_interval=ends,
         share_of_scatter=told,
         share_of_scatter_interval=told_ends,
-        batch_range=(float(np.nanmin(batches_mean)), float(np.nanmax(batches_mean))),
+        batch_range=(float(np.nanmin(of_each)), float(np.nanmax(of_each))),
         features=tuple(sorted(each_feature, key=lambda item: item[1])),
     )
 
@@ -115,7 +117,7 @@ def injected_effect(
 def _between_halves(
     change: FloatArray, half: BoolArray, table: FeatureTable
 ) -> tuple[FloatArray, FloatArray]:
-    """Return (p,) mean over batches by size, and (b,) mean over features of each batch."""
+    """Return (p,) mean over batches by size, and (b,) median over features of each batch."""
     names = np.unique(table.batch)
     found = np.full((names.size, change.shape[1]), np.nan)
     size = np.zeros(found.shape)
@@ -126,17 +128,14 @@ def _between_halves(
         size[k] = np.where(np.isfinite(found[k]), rows.sum(), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         each = np.nansum(found * size, axis=0) / size.sum(axis=0)
-    return each, _row_means(found)
+    rows = [row[np.isfinite(row)] for row in found]
+    return each, np.array([np.median(row) if row.size else np.nan for row in rows])
 
 
 def _column_means(part: FloatArray) -> FloatArray:
     known = np.isfinite(part)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(np.where(known, part, 0.0).sum(axis=0) / known.sum(axis=0))
-
-
-def _row_means(part: FloatArray) -> FloatArray:
-    return _column_means(part.T)
 
 
 def _mean_interval(values: FloatArray) -> tuple[float, tuple[float, float]]:

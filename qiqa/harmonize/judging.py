@@ -182,9 +182,10 @@ def over_correction(
             f"{100 * ends[1]:.0f} %): inflated, as by handing it to the harmonization"
         )
     found += [
-        f"linear: AUC {_range(one)}, below chance although fitted on training folds only"
+        f"{one.model}: AUC {_range(one)}, below chance although fitted on training folds only: "
+        "the correction follows the subjects it is fitted on"
         for one in after
-        if one.model == "linear" and one.refitted and one.below_chance
+        if one.refitted and one.below_chance
     ]
     if control is not None and control.correction_sd > _PLACEBO * control.by_chance_sd:
         found.append(
