@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,18 +11,61 @@ from pathlib import Path
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.io._table_columns import Columns
 
-__all__ = ["columns_of_file"]
+__all__ = ["Cells", "cells_of_file", "columns_of_file"]
 
 _SAVE = "save the table as CSV UTF-8 with a line of column names"
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """What stands in a file, before anything has a meaning."""
+
+    columns: Mapping[str, Sequence[object]]
+    """Name -> cells: texts from CSV, numbers and texts from Parquet."""
+    lines: Sequence[int] | None
+    """Line of the file that each row stands in; None: rows of Parquet."""
+    comma: bool
+    """Whether `1,5` may be one and a half."""
+    too_long: tuple[int, ...]
+    """Lines with more cells than names; they are left out."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.columns.values()), ()))
+
+
+def cells_of_file(path: Path) -> Cells:
+    """Return the cells of a `.csv` (comma, semicolon or tab; UTF-8) or `.parquet` file.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, or has no rows.
+    UsageError
+        If it is of another kind.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".tsv", ".txt", ".parquet"):
+        raise UsageError(
+            f"{suffix or 'no suffix'!r} is not .csv or .parquet",
+            where=str(path),
+            hint=_SAVE,
+        )
+    cells = (_parquet if suffix == ".parquet" else _csv)(path)
+    if cells.rows == 0:
+        hint = _too_long(cells) or "write one row for each value below the names"
+        raise ReadError("has names of columns and no rows", where=str(path), hint=hint)
+    return cells
+
+
 def columns_of_file(path: Path, mapped: Mapping[str, str] | None = None) -> Columns:
-    """Return the columns of a `.csv` (comma, semicolon or tab; UTF-8) or `.parquet` file.
+    """Return the columns of a file by the names that qiqa uses.
 
     Parameters
     ----------
     path
-        The file.
+        See `cells_of_file`.
     mapped
         Name that qiqa uses -> name in the file.
 
@@ -32,23 +76,30 @@ def columns_of_file(path: Path, mapped: Mapping[str, str] | None = None) -> Colu
     UsageError
         If it is of another kind, or a column that is needed is missing; names what there is.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (".csv", ".tsv", ".txt", ".parquet"):
-        raise UsageError(
-            f"{suffix or 'no suffix'!r} is not .csv or .parquet",
-            where=str(path),
-            hint=_SAVE,
-        )
-    table = (_parquet if suffix == ".parquet" else _csv)(path, dict(mapped or {}))
-    if table.rows == 0:
-        said = "; ".join(f.message for f in table.findings)
-        hint = said or "write one row for each value below the names"
-        raise ReadError("has names of columns and no rows", where=str(path), hint=hint)
+    cells = cells_of_file(path)
+    table = Columns(
+        cells.columns, dict(mapped or {}), str(path), lines=cells.lines, comma=cells.comma
+    )
+    if cells.too_long:
+        table.tell("too_many_cells", _too_long(cells), _LONG_HINT)
     return table
 
 
-def _csv(path: Path, mapped: dict[str, str]) -> Columns:
-    """Return the columns of a CSV file, as texts."""
+def _too_long(cells: Cells) -> str:
+    """Say which rows have more cells than there are names; empty: none."""
+    if not cells.too_long:
+        return ""
+    return (
+        f"{len(cells.too_long)} rows have more cells than the {len(cells.columns)} names, first "
+        f"line {cells.too_long[0]}"
+    )
+
+
+_LONG_HINT = "is it a comma in a number? write a point; these rows are left out"
+
+
+def _csv(path: Path) -> Cells:
+    """Return the cells of a CSV file, as texts."""
     text = _text(path)
     head = text.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
@@ -69,15 +120,12 @@ def _csv(path: Path, mapped: dict[str, str]) -> Columns:
         raise ReadError("is empty: there are no names of columns", where=str(path), hint=_SAVE)
     _once(names, path)
     columns: list[Sequence[object]] = list(zip(*body, strict=True)) or [()] * len(names)
-    cells = dict(zip(names, columns, strict=True))
-    table = Columns(cells, mapped, str(path), lines=lines, comma=delimiter != ",")
-    if long:
-        table.tell(
-            "too_many_cells",
-            f"{len(long)} rows have more cells than the {len(names)} names, first line {long[0]}",
-            "is it a comma in a number? write a point; these rows are left out",
-        )
-    return table
+    return Cells(
+        columns=dict(zip(names, columns, strict=True)),
+        lines=lines,
+        comma=delimiter != ",",
+        too_long=tuple(long),
+    )
 
 
 def _text(path: Path) -> str:
@@ -107,8 +155,8 @@ def _once(names: Sequence[str], path: Path) -> None:
         )
 
 
-def _parquet(path: Path, mapped: dict[str, str]) -> Columns:
-    """Return the columns of a Parquet file."""
+def _parquet(path: Path) -> Cells:
+    """Return the cells of a Parquet file."""
     if not path.exists():
         hint = "look at the name and the folder"
         raise ReadError("there is no such file", where=str(path), hint=hint)
@@ -133,4 +181,4 @@ def _parquet(path: Path, mapped: dict[str, str]) -> Columns:
         said = str(error).partition("\n")[0][:120]
         message = f"cannot be read as Parquet: {said}"
         raise ReadError(message, where=str(path), hint="write the file again, or as CSV") from error
-    return Columns(cells, mapped, str(path))
+    return Cells(columns=cells, lines=None, comma=False, too_long=())
