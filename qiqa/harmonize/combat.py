@@ -26,7 +26,7 @@ from qiqa.harmonize.design import (
 )
 from qiqa.harmonize.eb import WAYS, Drawn, draw_batches
 from qiqa.harmonize.estimating import Estimates, Layout, estimate
-from qiqa.harmonize.model import CombatModel, Draw, Subjects, Term
+from qiqa.harmonize.model import CombatModel, Draw, Scores, Subjects, Term
 from qiqa.kernels.location_scale import correct
 
 __all__ = ["FEW_FEATURES", "THIN", "apply", "fit"]
@@ -289,6 +289,8 @@ def apply(
         batch[batch == model.batches.index(model.draw.reference)] = -1
     shift, scale = model.shift * model.spread, 1 / np.sqrt(model.variance)
     corrected = correct(values, batch, model.level, design, model.slopes, shift, scale)
+    if model.scores is not None:
+        corrected = _without_scores(model, table, design, corrected)
     if own is not None:
         corrected += own
     kept = FeatureTable(
@@ -301,6 +303,30 @@ def apply(
         batch_name=table.batch_name,
     )
     return kept, tuple(flags)
+
+
+def standardized(model: CombatModel, table: FeatureTable) -> FloatArray:
+    """Return (n, p) what level and covariates leave over, in units of the features' spread."""
+    design = columns(model.terms, table) - model.center
+    return np.asarray((table.values - model.level - design @ model.slopes) / model.spread)
+
+
+def _without_scores(
+    model: CombatModel, table: FeatureTable, design: FloatArray, corrected: FloatArray
+) -> FloatArray:
+    """Return values (n, p) without batch effects in their principal components."""
+    held = cast(Scores, model.scores)
+    rest = (corrected - model.level - design @ model.slopes) / model.spread
+    scores = FeatureTable(
+        features=held.model.features,
+        values=(rest - held.mean) / held.spread @ held.rotation,
+        batch=table.batch,
+        row=table.row,
+        subject=table.subject,
+        batch_name=table.batch_name,
+    )
+    moved = apply(held.model, scores)[0].values - scores.values
+    return np.asarray(corrected + moved @ held.rotation.T * held.spread * model.spread)
 
 
 def _subject_levels(
