@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.calibration import Calibrated, CalibrationSet, ScannerCalibration
+from qiqa.harmonize.moves import stated_epoch
 
 __all__ = ["Use", "apply", "correct", "find"]
 
@@ -23,6 +24,8 @@ class Use:
     scanner: str
     epoch: str
     name: str
+    quantity: str
+    """Where no phantom measurement has the name, one of this quantity is used; empty: none."""
     unit: str
     at: dt.datetime
     distance_mm: float
@@ -31,16 +34,22 @@ class Use:
 
 def find(calibrations: CalibrationSet, use: Use) -> ScannerCalibration | str:
     """Return the calibration that holds for a value, or why there is none."""
-    own = [c for c in calibrations.calibrations if c.scanner == use.scanner and c.name == use.name]
+    scanner = [c for c in calibrations.calibrations if c.scanner == use.scanner]
+    # a tumor's ADC is corrected by the phantom's: by name, else by kind of quantity
+    own = [c for c in scanner if c.name == use.name] or [
+        c for c in scanner if use.quantity and c.quantity == use.quantity
+    ]
     if not own:
         return f"no phantom was measured on {use.scanner} for {use.name}"
-    epoch = [c for c in own if c.epoch == use.epoch]
+    epoch = [c for c in own if stated_epoch(c.epoch) == use.epoch]
     if not epoch:
         return (
             f"no phantom of {use.scanner} since its settings are {use.epoch or 'not stated'!r}; "
             f"there are calibrations for {', '.join(repr(c.epoch) for c in own)}"
         )
-    chosen = epoch[0]
+    # where the scanner moved, that of the exams before a value, or else the first
+    begun = [c for c in epoch if c.first <= use.at]
+    chosen = max(begun, key=lambda c: c.first) if begun else min(epoch, key=lambda c: c.first)
     if chosen.unit != use.unit:
         return f"the value is in {use.unit!r}, the calibration in {chosen.unit!r}"
     days = calibrations.valid_days

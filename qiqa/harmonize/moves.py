@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from qiqa.core.trial import Flag
 from qiqa.harmonize.differences import Differences
 from qiqa.harmonize.stability import cell_of, exam_means
 
-__all__ = ["split_at_moves"]
+__all__ = ["split_at_moves", "stated_epoch"]
 
 FloatArray = NDArray[np.float64]
 
@@ -61,6 +62,15 @@ def split_at_moves(found: Differences) -> tuple[Differences, tuple[Flag, ...]]:
         return found, ()
     changed = dataclasses.replace(found.readings, epoch=epoch.astype(np.str_))
     return dataclasses.replace(found, readings=changed), tuple(flags)
+
+
+def stated_epoch(epoch: str) -> str:
+    """Return an epoch as it was stated, without the moves that were found in it.
+
+    >>> stated_epoch("VA30; moved 2025-03-01"), stated_epoch("moved 2025-03-01")
+    ('VA30', '')
+    """
+    return re.sub(r"(^|; )moved \d{4}-\d{2}-\d{2}", "", epoch)
 
 
 def _steps(x: FloatArray, chance: float) -> set[int]:

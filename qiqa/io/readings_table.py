@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from qiqa.core.errors import ReadError
 from qiqa.core.finding import Finding
 from qiqa.core.trial import Readings, common_name
-from qiqa.io._table_columns import SETTINGS, Columns
+from qiqa.io._table_columns import Columns
 from qiqa.io._table_file import columns_of_file
+from qiqa.io.value_table import epochs_of
 
 __all__ = ["ReadingsTable", "read_readings"]
 
@@ -98,8 +99,7 @@ def _fields(table: Columns, at: NDArray[np.datetime64]) -> dict[str, NDArray[np.
     pairs = zip(fields["name"], fields["insert"], strict=True)
     fields["name"] = np.array([common_name(name, insert) for name, insert in pairs])
     fields["insert"] = _with_slice(fields["insert"], table.texts("slice"))
-    settings = [table.texts(role) for role in (*SETTINGS, "protocol", "coil")]
-    fields["epoch"] = np.array(["; ".join(filter(None, texts)) for texts in zip(*settings)])  # noqa: B905
+    fields["epoch"] = epochs_of(table)
     stated = table.texts("exam_id") if table.has("exam_id") else table.texts("exam")
     day = np.datetime_as_string(at, unit="D")
     own = zip(stated, fields["scanner"], fields["phantom_unit"], day, strict=True)

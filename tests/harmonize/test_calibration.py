@@ -15,6 +15,7 @@ from qiqa.core.trial import Readings
 from qiqa.harmonize.calibrated import Use, apply, correct
 from qiqa.harmonize.calibrating import calibrate
 from qiqa.harmonize.differences import differences
+from qiqa.harmonize.preparing import prepare
 
 INSERTS = {f"I{i}": r for i, r in enumerate(np.linspace(0.3, 2.2, 9).round(3))}
 
@@ -35,6 +36,7 @@ def use(scanner: str, **more) -> Use:
         "scanner": scanner,
         "epoch": "",
         "name": "adc",
+        "quantity": "",
         "unit": "µm²/s",
         "at": dt.datetime(2025, 6, 1),
         "distance_mm": 0.0,
@@ -84,6 +86,7 @@ def test_order_is_chosen_by_evidence(rounds, rng, shape, count):
     ("change", "said"),
     [
         ({"scanner": "S99"}, "no phantom was measured"),
+        ({"name": "t1", "quantity": "t1"}, "no phantom was measured"),
         ({"epoch": "VA30"}, "no phantom of S03 since"),
         ({"at": dt.datetime(2027, 1, 1)}, "more than 90 days"),
         ({"at": dt.datetime(2023, 1, 1)}, "more than 90 days"),
@@ -143,3 +146,21 @@ def test_propagation_is_that_of_a_simulation(rounds, rng):
 def test_one_exam_is_flagged(rounds, rng):
     _, flags = calibrate(differences(rounds(rng, references=INSERTS, visits=1)))
     assert {f.kind for f in flags} == {"one_exam"}
+
+
+def test_a_tumor_is_corrected_by_the_quantity_of_the_phantom(rounds, rng):
+    calibrations = made(rounds(rng, references=INSERTS, bias={3: 0.05}))
+    found = apply(calibrations, use("S03", name="adc_tumor", quantity="adc"), 1.2, 0.01)
+    assert found.refused == ""
+
+
+def test_where_a_scanner_moved_the_day_decides(rounds, rng):
+    readings = rounds(rng, references=INSERTS, visits=12, noise=0.002, exam_sd=0.001)
+    late = (readings.scanner == "S04") & (readings.visit >= 6)
+    moved = dataclasses.replace(readings, value=readings.value * np.where(late, 1.06, 1.0))
+    calibrations, _ = calibrate(prepare(moved, today=dt.date(2036, 1, 1)).found)
+    both = dataclasses.replace(made(readings), calibrations=calibrations)
+    days = [readings.at[readings.exam == f"S04 visit {v}"][0].astype(dt.datetime) for v in (2, 9)]
+    before, after = (apply(both, use("S04", at=day), 1.2, 0.01) for day in days)
+    assert before.correction == pytest.approx(0.0, abs=0.01)
+    assert after.correction == pytest.approx(1.2 / 1.06 - 1.2, abs=0.01)
