@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from qiqa.core.errors import NotMeasurable
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import BudgetLine, Interval, Measurement
 from qiqa.core.pose import InsertPosition
@@ -14,7 +15,7 @@ from qiqa.measure._anchored import reference_of
 from qiqa.measure.insert_values import insert_means, measured_t1, too_short
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
-from qiqa.metrology.linearity import weighted_line
+from qiqa.metrology.polynomial import fit_polynomial
 from qiqa.metrology.repeatability import Repeatability, repeatability
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
@@ -102,20 +103,22 @@ def _slopes(view: InsertView, siblings: tuple[InsertView, ...]) -> list[Measurem
             continue
         x, y = np.array(pairs).T
         # equal weights: departures come from the method, not from noise
-        line = weighted_line(x, y, np.ones(x.size))
-        if line is None:
+        try:
+            line = fit_polynomial(x, y)
+        except NotMeasurable:
             continue
+        slope, slope_u = line.coefficient(1)
         budget = (
             BudgetLine(
                 name="scatter about the line",
-                standard_uncertainty=line.slope_u,
-                degrees_of_freedom=float(line.degrees_of_freedom),
+                standard_uncertainty=slope_u,
+                degrees_of_freedom=line.degrees_of_freedom,
                 evaluation="A",
                 note=f"{x.size} inserts, ln(measured) on ln(certified); R² {line.r_squared:.5f}",
             ),
         )
         plain = finish(
-            view, f"linearity_slope_{view.quantity}_{name}", "linearity_slope", "1", line.slope,
+            view, f"linearity_slope_{view.quantity}_{name}", "linearity_slope", "1", slope,
             budget, algorithm=ALGORITHM,
         )  # fmt: skip
         found.append(dataclasses.replace(plain, reference=None))

@@ -1,4 +1,4 @@
-"""Scatter of repeats and lines through points, against hand calculation."""
+"""Scatter of repeats, against hand calculation."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from qiqa.metrology.linearity import weighted_line
 from qiqa.metrology.repeatability import repeatability
 
 
@@ -34,19 +33,3 @@ def test_intervals_cover_95_percent():
         found = repeatability(list(rng.normal(50, 2, 4)))
         inside += found.wsd_interval[0] <= 2 <= found.wsd_interval[1]
     assert 0.935 < inside / 2000 < 0.965
-
-
-def test_a_line_and_its_standard_error():
-    """Ordinary least squares of y = 2 x + 1 with residuals +1, -1, -1, +1: Sxx 5, s² = 4/2."""
-    x = np.array([1.0, 2.0, 3.0, 4.0])
-    y = 2 * x + 1 + np.array([1.0, -1.0, -1.0, 1.0])
-    line = weighted_line(x, y, np.ones(4))
-    assert line.slope == pytest.approx(2.0)
-    assert line.intercept == pytest.approx(1.0)
-    assert line.slope_u == pytest.approx(math.sqrt(2.0 / 5.0))
-    assert line.intercept_u == pytest.approx(math.sqrt(2.0 * (1 / 4 + 2.5**2 / 5)))
-
-
-def test_no_line_through_two_points_or_one_place():
-    assert weighted_line(np.array([1.0, 2]), np.array([1.0, 2]), np.ones(2)) is None
-    assert weighted_line(np.ones(4), np.arange(4.0), np.ones(4)) is None
