@@ -16,7 +16,7 @@ from qiqa.measure.insert_values import insert_means, measured_t1, too_short
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
 from qiqa.metrology.polynomial import fit_polynomial
-from qiqa.metrology.repeatability import Repeatability, repeatability
+from qiqa.metrology.precision import WithinSubjectSd, within_subject_sd
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 
@@ -131,42 +131,41 @@ def _repeats(view: InsertView, repeats: list[InsertView]) -> list[Measurement]:
     found: list[Measurement] = []
     for insert in view.pose.inserts:
         values = [m[insert.label][0] for m in means if insert.label in m]
-        scatter = repeatability(values)
-        if scatter is None:
-            found.append(_none(view, insert))
-            continue
-        found.append(_scatter(view, insert, scatter))
+        try:
+            found.append(_scatter(view, insert, within_subject_sd(values)))
+        except NotMeasurable as error:
+            found.append(_none(view, insert, error.message))
     return found
 
 
-def _scatter(view: InsertView, insert: InsertPosition, scatter: Repeatability) -> Measurement:
+def _scatter(view: InsertView, insert: InsertPosition, scatter: WithinSubjectSd) -> Measurement:
     """Return wCV; the repeatability coefficient, 2.77 wSD, stands in the budget's note."""
     assert view.maps is not None  # noqa: S101
     factor, unit = (1e6, "µm²/s") if view.maps.parameters[0].unit == "mm²/s" else (1.0, "ms")
     repeats = scatter.degrees_of_freedom + 1
-    low, high = (100 * end / abs(scatter.mean) for end in scatter.wsd_interval)
+    percent = 100 / abs(scatter.mean) if scatter.mean else math.nan
+    wcv = percent * scatter.wsd
+    ends = scatter.interval
     plain = finish(
-        view, f"repeatability_wcv_{insert.label}", "repeatability_wcv", "%", scatter.wcv_percent,
+        view, f"repeatability_wcv_{insert.label}", "repeatability_wcv", "%", wcv,
         (
             BudgetLine(
                 name="number of repeats",
                 # standard uncertainty of a standard deviation of normal values
-                standard_uncertainty=scatter.wcv_percent
-                / math.sqrt(2 * scatter.degrees_of_freedom),
+                standard_uncertainty=wcv / math.sqrt(2 * scatter.degrees_of_freedom),
                 degrees_of_freedom=float(scatter.degrees_of_freedom),
                 evaluation="A",
                 note=f"{repeats} repeats, mean {scatter.mean * factor:.5g} {unit}, RC "
-                f"{scatter.repeatability_coefficient * factor:.2g} {unit}",
+                f"{scatter.rc * factor:.2g} {unit}",
             ),
         ),
-        interval=Interval(low=low, high=high, kind="scatter"), algorithm=ALGORITHM,
+        interval=Interval(low=percent * ends.low, high=percent * ends.high, kind="scatter"),
+        algorithm=ALGORITHM,
     )  # fmt: skip
     return dataclasses.replace(plain, insert=insert.label, reference=None)
 
 
-def _none(view: InsertView, insert: InsertPosition) -> Measurement:
-    plain = not_measured(
-        view, f"repeatability_wcv_{insert.label}", "repeatability_wcv", "%",
-        "fewer than two repeats have a value",
-    )  # fmt: skip
+def _none(view: InsertView, insert: InsertPosition, reason: str) -> Measurement:
+    name = f"repeatability_wcv_{insert.label}"
+    plain = not_measured(view, name, "repeatability_wcv", "%", reason)
     return dataclasses.replace(plain, insert=insert.label)
