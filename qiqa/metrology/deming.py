@@ -219,15 +219,19 @@ def _settled(
         true_y = y - rest / below
         level = (true_x + ratio * true_y) / (1 + ratio)
         level[keep == 0] = 1.0
-        if not (level > 0).all():
+        if (level == 0).any():
             break
         before, steep = intercept, slope
         intercept, slope = _lines(x, y, keep / level**2, ratio)
         steady = np.abs(intercept - before) <= _SETTLED * scale
         if (steady & (np.abs(slope - steep) <= _SETTLED * np.abs(slope))).all():
+            # a first line may pass below zero where the last does not
+            if not (level > 0).all():
+                break
             return intercept, slope
     raise NotMeasurable(
-        "the weights do not settle: the line passes through values at or below zero",
+        "the weights do not settle, with all pairs or with one left out: the line passes through "
+        "values at or below zero",
         hint="use deming, or york with an uncertainty for every value",
     )
 

@@ -126,12 +126,14 @@ def passing_bablok(x: ArrayLike, y: ArrayLike, *, confidence: float = 0.95) -> P
 
 def _slopes(x: FloatArray, y: FloatArray, lags: NDArray[np.intp]) -> Iterator[FloatArray]:
     """Yield the slopes between points so many places apart that count; inf for equal x."""
+    # decimal numbers are not exact: 0.3 - 0.2 is not 0.2 - 0.1, and -1 would be missed
+    rounding = 8 * np.finfo(np.float64).eps * max(float(np.abs(x).max()), float(np.abs(y).max()))
     for lag in lags.tolist():
         dx, dy = x[lag:] - x[:-lag], y[lag:] - y[:-lag]
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = dy / dx
-        # equal points give 0 / 0; the order of the points keeps dy >= 0 where dx is 0
-        counts = (slope != -1) & ~np.isnan(slope)
+        # neither slopes of -1 nor equal points; their order keeps dy >= 0 where dx is 0
+        counts = np.abs(dx + dy) > rounding
         yield slope if counts.all() else slope[counts]
 
 
