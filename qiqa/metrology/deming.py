@@ -1,7 +1,7 @@
 """A straight line between two methods that both err, the ratio of their variances known.
 
-Linnet, Stat Med 1990;9:1463 (weighted) and Clin Chem 1993;39:424 (jackknife). Where the
-uncertainty of every value is known, use `metrology.york` instead.
+Linnet, Stat Med 1990;9:1463 (weighted) and Clin Chem 1993;39:424 (jackknife); Fuller, Measurement
+Error Models, 1987. Where the uncertainty of every value is known, use `metrology.york` instead.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 from qiqa.core.errors import NotMeasurable, UsageError
 from qiqa.metrology.estimate import Estimate, student_interval
 from qiqa.metrology.pairs import paired
-from qiqa.metrology.york import york
 
 __all__ = ["DemingLine", "deming", "weighted_deming"]
 
@@ -82,17 +81,10 @@ def deming(
     intercept, slope = _lines(a, b, np.ones((1, a.size)), variance_ratio)
     whole = _with_scatter(a, b, intercept, slope)
     if not jackknife:
-        found = york(a, b, math.sqrt(variance_ratio), 1.0, confidence=confidence)
-        return DemingLine(
-            n=a.size,
-            slope=found.slope_from_scatter,
-            intercept=found.intercept_from_scatter,
-            variance_ratio=variance_ratio,
-            weighted=False,
-            jackknife=False,
-        )
-    left = _without_one(a, b, variance_ratio)
-    return _jackknifed(whole, left, variance_ratio, confidence, weighted=False)
+        errors = _model_errors(a, b, *whole)
+        return _line(a.size, whole, errors, variance_ratio, confidence, jackknife=False)
+    errors = _jackknife_errors(_without_one(a, b, variance_ratio))
+    return _line(a.size, whole, errors, variance_ratio, confidence)
 
 
 def weighted_deming(
@@ -137,7 +129,8 @@ def weighted_deming(
         keep = np.ones((out.size, a.size))
         keep[np.arange(out.size), out] = 0.0
         left[:, out] = _settled(a, b, variance_ratio, keep)
-    return _jackknifed(whole, left, variance_ratio, confidence, weighted=True)
+    errors = _jackknife_errors(left)
+    return _line(a.size, whole, errors, variance_ratio, confidence, weighted=True)
 
 
 def _checked(x: ArrayLike, y: ArrayLike, ratio: float) -> tuple[FloatArray, FloatArray]:
@@ -236,19 +229,40 @@ def _settled(
     )
 
 
-def _jackknifed(
+def _model_errors(
+    x: FloatArray, y: FloatArray, intercept: float, slope: float
+) -> tuple[float, float]:
+    """Return standard errors of intercept and slope for normal errors (Fuller 1987, 1.3).
+
+    His variance of the slope, with the moments estimated, is b^2 (1 - r^2) / r^2 / (n - 2): it
+    also counts what large errors of x add, which least squares on adjusted points leaves out.
+    """
+    dof = x.size - 2
+    r = float(np.corrcoef(x, y)[0, 1])
+    slope_u = abs(slope) * math.sqrt(max(1 - r * r, 0.0) / dof) / abs(r)
+    scatter = float(np.sum((y - intercept - slope * x) ** 2)) / dof
+    return math.hypot(math.sqrt(scatter / x.size), float(x.mean()) * slope_u), slope_u
+
+
+def _jackknife_errors(left: FloatArray) -> tuple[float, float]:
+    """Return standard errors of intercept and slope from (2, n) lines with one pair left out."""
+    n = left.shape[1]
+    intercept, slope = np.sqrt((n - 1) ** 2 / n * left.var(axis=1, ddof=1))
+    return float(intercept), float(slope)
+
+
+def _line(
+    n: int,
     whole: tuple[float, float],
-    left: FloatArray,
+    errors: tuple[float, float],
     ratio: float,
     confidence: float,
     *,
-    weighted: bool,
+    weighted: bool = False,
+    jackknife: bool = True,
 ) -> DemingLine:
-    """Return the line with standard errors from (2, n) lines with one pair left out."""
-    n = left.shape[1]
-    errors = np.sqrt((n - 1) ** 2 / n * left.var(axis=1, ddof=1))
     intercept, slope = (
-        student_interval(value, float(error), n - 2, confidence)
+        student_interval(value, error, n - 2, confidence)
         for value, error in zip(whole, errors, strict=True)
     )
     return DemingLine(
@@ -257,5 +271,5 @@ def _jackknifed(
         intercept=intercept,
         variance_ratio=ratio,
         weighted=weighted,
-        jackknife=True,
+        jackknife=jackknife,
     )
