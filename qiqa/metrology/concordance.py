@@ -38,8 +38,8 @@ def concordance(x: ArrayLike, y: ArrayLike, *, confidence: float = 0.95) -> Conc
 
     Lin, Biometrics 1989;45:255, the variance as corrected in Biometrics 2000;56:324, the interval
     by Fisher's z. Moments are divided by n, as there. The interval rests on normal pairs and many
-    of them: simulated, 95 % intervals held the truth in 92 % of cases for 10 pairs and in 94 %
-    for 20 to 50.
+    of them: simulated, 95 % intervals held the truth in 92 % of cases for 10 pairs, in 94 % for
+    20, in 95 % for 50.
 
     The coefficient grows with the range of the values: it compares instruments on the same
     subjects, never one study with another. For limits in the unit, see `metrology.agreement`.
