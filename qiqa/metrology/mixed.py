@@ -17,7 +17,14 @@ from qiqa.core.errors import FitError, UsageError
 from qiqa.metrology.estimable import Aliasing, aliasing
 from qiqa.metrology.factors import KnownFactor, RandomFactor, Spread, spread
 from qiqa.metrology.maximum import Maximum, maximize
-from qiqa.metrology.restricted import Design, State, expected_information
+from qiqa.metrology.restricted import (
+    Design,
+    State,
+    design_of,
+    evaluate,
+    expected_information,
+    level_traces,
+)
 
 __all__ = ["RESIDUAL", "Effects", "MixedFit", "fit_mixed"]
 
@@ -203,22 +210,12 @@ def _check_names(names: Sequence[str], what: str) -> None:
 
 
 def _design(y: FloatArray, x: FloatArray, spreads: Sequence[Spread], noise: FloatArray) -> Design:
-    from scipy import sparse
-
     if y.size <= x.shape[1]:
         raise FitError(
             f"{y.size} readings for {x.shape[1]} independent columns leave no scatter to see",
             hint="take more readings or use fewer columns",
         )
-    blocks = [s.z for s in spreads] or [sparse.csr_array((y.size, 0))]
-    return Design(
-        y=y,
-        x=x,
-        z=sparse.csr_array(sparse.hstack(blocks)),
-        block=np.repeat(np.arange(len(spreads)), [s.z.shape[1] for s in spreads]).astype(np.intp),
-        factors=len(spreads),
-        known=noise,
-    )
+    return design_of(y, x, [s.z for s in spreads], noise)
 
 
 def _scatter(design: Design, free: NDArray[np.bool_]) -> float:
@@ -255,8 +252,6 @@ def _check_told_apart(
     The space that the matrices P V_i P span does not depend on the variances, so that where the
     expected information is singular at one value, it is at all.
     """
-    from qiqa.metrology.restricted import evaluate
-
     state = evaluate(design, theta)
     if state is None:
         raise FitError(
@@ -338,22 +333,29 @@ def _assemble(
         variance_covariance=spread_of_variance,
         estimated=free,
         floor=floor,
-        effects={s.name: _effects(state, k, s) for k, s in enumerate(spreads)},
+        effects=_effects(state, spreads),
         log_restricted_likelihood=state.log_likelihood,
         state=state,
     )
 
 
-def _effects(state: State, k: int, one: Spread) -> Effects:
-    """Return the best linear unbiased predictions of a factor (Henderson 1975)."""
-    variance = float(state.theta[k])
-    whitened = variance * (one.z.T @ state.py)
-    z = one.z.toarray()
-    error = variance * np.eye(z.shape[1]) - variance**2 * (z.T @ state.project(z))
-    u2 = np.sum((one.root @ error) * one.root, axis=1)
-    return Effects(
-        factor=one.name,
-        levels=one.levels,
-        value=one.root @ whitened,
-        standard_uncertainty=np.sqrt(np.maximum(u2, 0.0)),
-    )
+def _effects(state: State, spreads: Sequence[Spread]) -> dict[str, Effects]:
+    """Return the best linear unbiased predictions of all factors (Henderson 1975)."""
+    traces = level_traces(state)
+    out = {}
+    for k, one in enumerate(spreads):
+        variance = float(state.theta[k])
+        independent = variance * (one.z.T @ state.py)
+        if one.estimated:
+            u2 = variance - variance**2 * traces[state.design.columns(k)]
+        else:
+            z = one.z.toarray()
+            error = variance * np.eye(z.shape[1]) - variance**2 * (z.T @ state.project(z))
+            u2 = np.sum((one.root @ error) * one.root, axis=1)
+        out[one.name] = Effects(
+            factor=one.name,
+            levels=one.levels,
+            value=independent if one.estimated else one.root @ independent,
+            standard_uncertainty=np.sqrt(np.maximum(u2, 0.0)),
+        )
+    return out
