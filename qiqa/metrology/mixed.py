@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from qiqa.core.errors import FitError, UsageError
 from qiqa.metrology.estimable import Aliasing, aliasing
 from qiqa.metrology.factors import KnownFactor, RandomFactor, Spread, spread
-from qiqa.metrology.maximum import Maximum, maximize
+from qiqa.metrology.maximum import maximize
 from qiqa.metrology.restricted import (
     Design,
     State,
+    dense,
     design_of,
     evaluate,
     expected_information,
@@ -238,7 +239,7 @@ def _start(
     theta = np.ones(free.size)
     count = max(1, int(free[:-1].sum()))
     for k in np.flatnonzero(free[:-1]):
-        length = float(design.z[:, design.columns(int(k))].power(2).sum()) / design.y.size
+        length = float(np.sum(dense(design.z[:, design.columns(int(k))]) ** 2)) / design.y.size
         theta[k] = share * total / (count * length) if length > 0 else total
     theta[-1] = (1 - share) * total if free[-1] else residual
     return theta
@@ -282,17 +283,18 @@ def _check_told_apart(
 def _best(
     design: Design, starts: Sequence[FloatArray], free: NDArray[np.bool_], floor: FloatArray
 ) -> State:
-    ends: list[Maximum] = []
+    best: State | None = None
     for start in starts if free.any() else starts[:1]:
-        end = maximize(design, start, free, floor)
+        end = maximize(design, start, free, floor, best)
         if end is not None and end.converged:
-            ends.append(end)
-    if not ends:
+            better = best is None or end.state.log_likelihood > best.log_likelihood
+            best = end.state if better else best
+    if best is None:
         raise FitError(
             f"the likelihood has no maximum that {len(starts)} starts found",
             hint="give every reading a known variance, or use fewer factors",
         )
-    return max((end.state for end in ends), key=lambda state: state.log_likelihood)
+    return best
 
 
 def _assemble(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ __all__ = [
     "Design",
     "State",
     "average_information",
+    "dense",
     "design_of",
     "evaluate",
     "expected_information",
@@ -31,7 +33,12 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float64]
+Levels: TypeAlias = "FloatArray | sparse.csr_array"
+"""Readings by levels; dense where that is small, which saves the time sparse matrices take to make.
+"""
 
+_SMALL = 50_000
+"""Entries of a matrix that is better dense."""
 _CHUNK = 256
 """Levels of a factor that are spread over all readings at once."""
 
@@ -44,7 +51,7 @@ class Design:
     """(n,)"""
     x: FloatArray
     """(n, p), full column rank."""
-    z: sparse.csr_array
+    z: Levels
     """(n, q), the levels of all factors side by side."""
     block: NDArray[np.intp]
     """(q,) factor that each column of z belongs to, ascending."""
@@ -53,8 +60,10 @@ class Design:
     """(n,) known variances."""
     absorbed: NDArray[np.bool_]
     """(q,) columns of the factor taken out first: z1; the others are z2."""
-    z1: sparse.csr_array
-    z2: sparse.csr_array
+    z1: Levels
+    squares: Levels
+    """Of z1, element by element."""
+    z2: Levels
 
     @property
     def parameters(self) -> int:
@@ -65,6 +74,20 @@ class Design:
         """Return the columns of z that are one factor's levels."""
         first, last = np.searchsorted(self.block, [factor, factor + 1])
         return slice(int(first), int(last))
+
+
+def _stored(z: sparse.csr_array) -> Levels:
+    return z.toarray() if z.shape[0] * z.shape[1] <= _SMALL else z
+
+
+def _weighed(z: Levels, weight: FloatArray) -> Levels:
+    return weight[:, None] * z if isinstance(z, np.ndarray) else sparse.diags_array(weight) @ z
+
+
+def dense(z: Levels) -> FloatArray:
+    """Return readings by levels as an array."""
+    out: FloatArray = z if isinstance(z, np.ndarray) else z.toarray()
+    return out
 
 
 def design_of(
@@ -80,16 +103,18 @@ def design_of(
     ]
     largest = int(np.argmax(one_a_reading)) if max(one_a_reading, default=-1) > 0 else -1
     absorbed = block == largest
+    z1 = z[:, np.flatnonzero(absorbed)]
     return Design(
         y=y,
         x=x,
-        z=z,
+        z=_stored(z),
         block=block,
         factors=len(factors),
         known=known,
         absorbed=absorbed,
-        z1=z[:, np.flatnonzero(absorbed)],
-        z2=z[:, np.flatnonzero(~absorbed)],
+        z1=_stored(z1),
+        squares=_stored(z1.power(2)),
+        z2=_stored(z[:, np.flatnonzero(~absorbed)]),
     )
 
 
@@ -97,7 +122,7 @@ def design_of(
 class _Inner:
     """The inverse of V0."""
 
-    z1: sparse.csr_array
+    z1: Levels
     weight: FloatArray
     """(n,) 1 / (known + residual)."""
     sums: FloatArray
@@ -120,7 +145,7 @@ class _Inverse:
     """The inverse of V."""
 
     inner: _Inner
-    z2: sparse.csr_array
+    z2: Levels
     root: FloatArray
     """(q2,) standard deviations."""
     cross: FloatArray
@@ -171,11 +196,10 @@ def _invert(design: Design, theta: FloatArray) -> tuple[_Inverse, float] | None:
         return None
     weight = 1.0 / d
     root = np.sqrt(theta[:-1])[design.block]
-    wz1 = sparse.diags_array(weight) @ design.z1
-    sums = np.asarray((wz1 * design.z1).sum(axis=0), dtype=float).ravel()
+    sums = design.squares.T @ weight
     t1 = root[design.absorbed] ** 2
     shrink = 1.0 / (1.0 + t1 * sums)
-    between = (wz1.T @ design.z2).toarray()
+    between = dense(_weighed(design.z1, weight).T @ design.z2)
     cross = _gram(design.z2, weight) - between.T @ ((t1 * shrink)[:, None] * between)
     root2 = root[~design.absorbed]
     m = root2[:, None] * cross * root2 + np.eye(root2.size)
@@ -191,10 +215,9 @@ def _invert(design: Design, theta: FloatArray) -> tuple[_Inverse, float] | None:
     return inverse, float(log_v)
 
 
-def _gram(z: sparse.csr_array, weight: FloatArray) -> FloatArray:
+def _gram(z: Levels, weight: FloatArray) -> FloatArray:
     """Z' diag(weight) Z, dense."""
-    out: FloatArray = (z.T @ (sparse.diags_array(weight) @ z)).toarray()
-    return out
+    return dense(z.T @ _weighed(z, weight))
 
 
 def evaluate(design: Design, theta: FloatArray) -> State | None:
@@ -260,10 +283,8 @@ def _trace_p(state: State, by_factor: FloatArray) -> float:
     n, p = state.design.x.shape
     if w.min() == w.max():
         return float(w[0] * (n - p - state.theta[:-1] @ by_factor))
-    z1, z2 = state.design.z1, state.design.z2
-    w2z1 = sparse.diags_array(w**2) @ z1
-    squares = np.asarray((w2z1 * z1).sum(axis=0), dtype=float).ravel()
-    across = (w2z1.T @ z2).toarray()
+    z2, squares = state.design.z2, state.design.squares.T @ w**2
+    across = dense(_weighed(state.design.z1, w**2).T @ z2)
     gained = inner.gain[:, None] * inverse.between
     twice = across.T @ gained
     cross2 = _gram(z2, w**2) - twice - twice.T + gained.T @ (squares[:, None] * gained)
@@ -281,11 +302,11 @@ def _trace_pp(state: State) -> float:
     """Return tr(P P), from V^-1 = V0^-1 - Y M^-1 Y' with Y = V0^-1 Z2 sqrt(t2)."""
     inverse, inner = state.inverse, state.inverse.inner
     w = inner.weight
-    squares = inner.z1.power(2)
-    two, three = squares.T @ w**2, squares.T @ w**3
+    squares = state.design.squares.T
+    two, three = squares @ w**2, squares @ w**3
     v2 = float(np.sum(w**2) - 2 * inner.gain @ three + np.sum((inner.gain * two) ** 2))
     if inverse.root.size:
-        y = inner.solve(inverse.z2.toarray() * inverse.root)
+        y = inner.solve(dense(inverse.z2) * inverse.root)
         yy = cho_solve(inverse.factor, y.T @ y, check_finite=False)
         yvy = cho_solve(inverse.factor, y.T @ inner.solve(y), check_finite=False)
         v2 += float(np.sum(yy * yy.T) - 2 * np.trace(yvy))
@@ -330,7 +351,7 @@ def expected_information(state: State) -> FloatArray:
     info = np.zeros((size, size))
     for first in range(0, design.block.size, _CHUNK):
         some = slice(first, min(first + _CHUNK, design.block.size))
-        pz = state.project(design.z[:, some].toarray())
+        pz = state.project(dense(design.z[:, some]))
         zpz = design.z.T @ pz
         # (factors, levels here): squares summed over the levels of each factor
         over = np.array([np.sum(zpz[design.columns(k)] ** 2, axis=0) for k in range(size - 1)])
