@@ -39,7 +39,7 @@ class Estimate:
     interval: tuple[float, float]
     """95 %, by Student's t."""
     reason: str = ""
-    """Why there is no value; empty where there is one."""
+    """Why there is no value, or no uncertainty of it; empty where there are both."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,10 @@ def estimate(
     Returns
     -------
     Estimate
-        NaN with the reason where the readings do not determine the combination.
+        NaN with the reason where the readings do not determine the combination. A value, but no
+        uncertainty, where it rests on a factor whose variance was found to be zero: that would say
+        that all its effects are known to be zero. An interval for such a level comes from a model
+        that has the factor's levels as fixed effects.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def estimate(
     """
     weights = fit.weights(fixed)
     if not fit.aliasing.estimable(weights):
-        return _no_estimate(_why(fit))
+        return _no_estimate(math.nan, _why(fit))
     state = fit.state
     k = weights[fit.aliasing.kept]
     m = _random_weights(fit, random or {})
@@ -97,6 +100,9 @@ def estimate(
     naive2 = float(k @ phi_k + m @ (state.root**2 * m) - a @ pa - 2 * phi_k @ (state.vx.T @ a))
     lam = state.vx @ phi_k + pa
     value = float(k @ state.beta + a @ state.py)
+    gone = sorted({name for name, _ in random or {} if fit.at_boundary(name)})
+    if gone:
+        return _no_estimate(value, f"the variance of {', '.join(gone)} was found to be zero")
     slope, working = _sensitivity(fit, lam[:, None], m[:, None])
     w = fit.variance_covariance
     extra = 2 * float(np.sum(w * (working[:, :, 0].T @ state.project(working[:, :, 0]))))
@@ -119,10 +125,10 @@ def _with_interval(value: float, naive2: float, extra: float, spread: float) -> 
     )
 
 
-def _no_estimate(reason: str) -> Estimate:
+def _no_estimate(value: float, reason: str) -> Estimate:
     nan = math.nan
     return Estimate(
-        value=nan,
+        value=value,
         standard_uncertainty=nan,
         naive_uncertainty=nan,
         degrees_of_freedom=nan,

@@ -48,7 +48,8 @@ class Effects:
     """(levels,) in the unit of y, divided by that of the factor's scale where it has one."""
     standard_uncertainty: FloatArray
     """(levels,) of predicted minus true effect, taking the variances as known; that which allows
-    for their being estimated comes from `contrasts.estimate`."""
+    for their being estimated comes from `contrasts.estimate`. NaN where the variance of the factor
+    was found to be zero."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -335,13 +336,15 @@ def _assemble(
         variance_covariance=spread_of_variance,
         estimated=free,
         floor=floor,
-        effects=_effects(state, spreads),
+        effects=_effects(state, spreads, free & (state.theta <= floor)),
         log_restricted_likelihood=state.log_likelihood,
         state=state,
     )
 
 
-def _effects(state: State, spreads: Sequence[Spread]) -> dict[str, Effects]:
+def _effects(
+    state: State, spreads: Sequence[Spread], at_boundary: NDArray[np.bool_]
+) -> dict[str, Effects]:
     """Return the best linear unbiased predictions of all factors (Henderson 1975)."""
     traces = level_traces(state)
     out = {}
@@ -358,6 +361,6 @@ def _effects(state: State, spreads: Sequence[Spread]) -> dict[str, Effects]:
             factor=one.name,
             levels=one.levels,
             value=independent if one.estimated else one.root @ independent,
-            standard_uncertainty=np.sqrt(np.maximum(u2, 0.0)),
+            standard_uncertainty=np.sqrt(np.where(at_boundary[k], np.nan, np.maximum(u2, 0.0))),
         )
     return out

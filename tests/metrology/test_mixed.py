@@ -52,6 +52,8 @@ def test_dyestuff2_has_no_variance_between_batches(dyestuff2):
     assert fit.fixed[0] == pytest.approx(5.6656, abs=1e-4)
     assert fit.fixed_covariance[0, 0] ** 0.5 == pytest.approx(0.6784, abs=1e-4)
     assert np.all(fit.effects["batch"].value == 0.0)
+    # not zero: nobody knows that batches are all the same
+    assert np.isnan(fit.effects["batch"].standard_uncertainty).all()
 
 
 def test_rail(rail):
