@@ -19,6 +19,7 @@ _ROUNDING = 1e-6
 """In -2 log likelihood: promises that rounding may hide, where many readings are added up."""
 _STEPS = 200
 _HALVINGS = 40
+_STRIDE = 0.05
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +110,10 @@ def _search(
 ) -> State | None:
     """Return the first point along the step, cut at the floors, that is better by enough."""
     length = 1.0
+    # What cannot be zero does not go there in one stride: too close, nothing can be seen.
+    lowest = np.maximum(floor, np.where(floor > 0, _STRIDE * state.theta, 0.0))
     for _ in range(halvings):
-        theta = np.maximum(state.theta + length * step, floor)
+        theta = np.maximum(state.theta + length * step, lowest)
         found = evaluate(state.design, theta)
         asked = -1e-4 * float(slope @ (theta - state.theta))
         if found is not None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import FitError, UsageError
 from qiqa.metrology.estimable import Aliasing, aliasing
 from qiqa.metrology.factors import KnownFactor, RandomFactor, Spread, spread
-from qiqa.metrology.maximum import maximize
+from qiqa.metrology.maximum import Maximum, maximize
 from qiqa.metrology.restricted import (
     Design,
     State,
@@ -36,6 +36,13 @@ RESIDUAL = "residual"
 
 _STARTS = (0.5, 0.1, 0.9)
 """Share of the scatter given to the factors together at the start of each climb."""
+_LEAD = 8.0
+"""In further climbs one factor begins with so many times the variance of each other."""
+
+_FLOOR = 1e-12
+"""Of the scatter: the smallest residual variance where readings have no known one."""
+_SUNK = 1e3
+"""Times the floor: a residual that is on its way there; its SD is 30 millionths of the scatter."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -158,16 +165,11 @@ def fit_mixed(
     total = _scatter(design, free)
     floor = np.zeros(free.size)
     if residual is None and not noise.min() > 0:
-        floor[-1] = 1e-12 * total
-    starts = [_start(design, free, total, share, residual or 0.0) for share in _STARTS]
+        floor[-1] = _FLOOR * total
+    starts = _starts(design, free, total, residual or 0.0)
     if free.any():
         _check_told_apart(design, starts[0], free, component_names)
     best = _best(design, starts, free, floor)
-    if floor[-1] > 0 and best.theta[-1] <= floor[-1]:
-        raise FitError(
-            "the residual variance ran into zero: the factors reproduce the readings exactly",
-            hint="give the known variance of the readings, or leave out the finest factor",
-        )
     return _assemble(best, alias, spreads, component_names, free, floor)
 
 
@@ -233,17 +235,25 @@ def _scatter(design: Design, free: NDArray[np.bool_]) -> float:
     return max(total, float(design.known.mean()), float(np.finfo(float).tiny))
 
 
-def _start(
-    design: Design, free: NDArray[np.bool_], total: float, share: float, residual: float
-) -> FloatArray:
+def _starts(
+    design: Design, free: NDArray[np.bool_], total: float, residual: float
+) -> list[FloatArray]:
     """Return variances to begin with; a known factor's multiplies what is known, so it is 1."""
-    theta = np.ones(free.size)
-    count = max(1, int(free[:-1].sum()))
-    for k in np.flatnonzero(free[:-1]):
-        length = float(np.sum(dense(design.z[:, design.columns(int(k))]) ** 2)) / design.y.size
-        theta[k] = share * total / (count * length) if length > 0 else total
-    theta[-1] = (1 - share) * total if free[-1] else residual
-    return theta
+    factors = np.flatnonzero(free[:-1])
+    alike = np.ones(factors.size)
+    parts = [(share, alike) for share in _STARTS]
+    if factors.size > 1:
+        parts += [(0.8, alike + (_LEAD - 1) * row) for row in np.eye(factors.size)]
+    starts = []
+    for share, of_factors in parts:
+        theta = np.ones(free.size)
+        for k, part in zip(factors, of_factors / max(1.0, of_factors.sum()), strict=True):
+            z = dense(design.z[:, design.columns(int(k))])
+            length = float(np.sum(z**2)) / design.y.size
+            theta[k] = share * total * part / length if length > 0 else total
+        theta[-1] = (1 - share) * total if free[-1] else residual
+        starts.append(theta)
+    return starts
 
 
 def _check_told_apart(
@@ -284,18 +294,25 @@ def _check_told_apart(
 def _best(
     design: Design, starts: Sequence[FloatArray], free: NDArray[np.bool_], floor: FloatArray
 ) -> State:
-    best: State | None = None
+    best: Maximum | None = None
     for start in starts if free.any() else starts[:1]:
-        end = maximize(design, start, free, floor, best)
-        if end is not None and end.converged:
-            better = best is None or end.state.log_likelihood > best.log_likelihood
-            best = end.state if better else best
-    if best is None:
+        top = best.state if best is not None and best.converged else None
+        end = maximize(design, start, free, floor, top)
+        if end is not None and (
+            best is None or end.state.log_likelihood > best.state.log_likelihood
+        ):
+            best = end
+    if best is not None and floor[-1] > 0 and best.state.theta[-1] <= _SUNK * floor[-1]:
+        raise FitError(
+            "the residual variance ran into zero: the factors alone explain the readings",
+            hint="give the known variance of the readings, or leave out the finest factor",
+        )
+    if best is None or not best.converged:
         raise FitError(
             f"the likelihood has no maximum that {len(starts)} starts found",
             hint="give every reading a known variance, or use fewer factors",
         )
-    return best
+    return best.state
 
 
 def _assemble(
