@@ -34,7 +34,7 @@ from qiqa.metrology.contrasts import estimate, f_test
 from qiqa.metrology.factors import RandomFactor
 from qiqa.metrology.mixed import MixedFit, fit_mixed
 
-SEED, TRIALS, QUICK = 20261128, 1000, 40
+SEED, TRIALS, QUICK = 20261128, 300, 30
 SDS = (0.0, 0.3, 1.0, 3.0)
 NORMAL = 1.959963984540054
 

@@ -38,6 +38,8 @@ _STARTS = (0.5, 0.1, 0.9)
 """Share of the scatter given to the factors together at the start of each climb."""
 _LEAD = 8.0
 """In further climbs one factor begins with so many times the variance of each other."""
+_FEW = 500
+"""Readings; where there are more, a second top of the likelihood has not been seen."""
 
 _FLOOR = 1e-12
 """Of the scatter: the smallest residual variance where readings have no known one."""
@@ -242,7 +244,7 @@ def _starts(
     factors = np.flatnonzero(free[:-1])
     alike = np.ones(factors.size)
     parts = [(share, alike) for share in _STARTS]
-    if factors.size > 1:
+    if factors.size > 1 and design.y.size <= _FEW:
         parts += [(0.8, alike + (_LEAD - 1) * row) for row in np.eye(factors.size)]
     starts = []
     for share, of_factors in parts:

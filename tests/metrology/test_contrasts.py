@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qiqa.core.errors import UsageError
-from qiqa.metrology.contrasts import estimate, f_test
+from qiqa.metrology.contrasts import covariance, estimate, f_test
 from qiqa.metrology.factors import KnownFactor, RandomFactor, nested
 from qiqa.metrology.mixed import fit_mixed
 from qiqa.metrology.restricted import average_information
@@ -188,6 +188,18 @@ def test_an_f_test_does_not_depend_on_how_it_is_written(oats_fit):
         assert getattr(other, name) == pytest.approx(getattr(first, name))
 
 
+def test_the_covariance_of_several_is_that_of_each_and_of_differences(oats_fit):
+    """Diagonal as in `estimate`; the variance of a difference follows from the matrix."""
+    a, b = {"Marvellous": 1.0}, {"Victory": 1.0}
+    found = covariance(oats_fit, [a, b])
+    assert found == pytest.approx(found.T)
+    for k, one in enumerate((a, b)):
+        assert found[k, k] == pytest.approx(estimate(oats_fit, one).standard_uncertainty ** 2)
+    difference = estimate(oats_fit, {"Marvellous": 1.0, "Victory": -1.0})
+    wanted = found[0, 0] + found[1, 1] - 2 * found[0, 1]
+    assert difference.standard_uncertainty**2 == pytest.approx(wanted)
+
+
 def test_ordinary_regression_has_its_exact_f_test():
     """No random factor: F with n - p, nothing to scale."""
     rng = np.random.default_rng(8)
@@ -217,6 +229,8 @@ def test_what_is_not_determined_has_no_number():
     assert math.isnan(found.standard_uncertainty)
     assert "unit 2 = +1 scanner B" in found.reason
     assert "unit 2" in f_test(fit, [{"scanner B": 1.0}, {"mean": 1.0}]).reason
+    matrix = covariance(fit, [{"mean": 1.0}, {"unit 2": 1.0}])
+    assert np.isnan(matrix).tolist() == [[False, True], [True, True]]
     both = estimate(fit, {"scanner B": 1.0, "unit 2": 1.0})
     assert both.value == pytest.approx(y[3:].mean() - y[:3].mean())
     assert both.reason == ""
