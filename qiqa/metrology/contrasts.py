@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import UsageError
 from qiqa.metrology.mixed import MixedFit
 
-__all__ = ["Estimate", "FTest", "estimate", "f_test"]
+__all__ = ["Estimate", "FTest", "covariance", "estimate", "f_test"]
 
 FloatArray = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class Estimate:
     interval: tuple[float, float]
     """95 %, by Student's t."""
     reason: str = ""
-    """Why there is no value; empty where there is one."""
+    """Why there is no value, or no uncertainty of it; empty where there are both."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,10 @@ def estimate(
     Returns
     -------
     Estimate
-        NaN with the reason where the readings do not determine the combination.
+        NaN with the reason where the readings do not determine the combination. A value, but no
+        uncertainty, where it rests on a factor whose variance was found to be zero: that would say
+        that all its effects are known to be zero. An interval for such a level comes from a model
+        that has the factor's levels as fixed effects.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def estimate(
     """
     weights = fit.weights(fixed)
     if not fit.aliasing.estimable(weights):
-        return _no_estimate(_why(fit))
+        return _no_estimate(math.nan, _why(fit))
     state = fit.state
     k = weights[fit.aliasing.kept]
     m = _random_weights(fit, random or {})
@@ -97,6 +100,9 @@ def estimate(
     naive2 = float(k @ phi_k + m @ (state.root**2 * m) - a @ pa - 2 * phi_k @ (state.vx.T @ a))
     lam = state.vx @ phi_k + pa
     value = float(k @ state.beta + a @ state.py)
+    gone = sorted({name for name, _ in random or {} if fit.at_boundary(name)})
+    if gone:
+        return _no_estimate(value, f"the variance of {', '.join(gone)} was found to be zero")
     slope, working = _sensitivity(fit, lam[:, None], m[:, None])
     w = fit.variance_covariance
     extra = 2 * float(np.sum(w * (working[:, :, 0].T @ state.project(working[:, :, 0]))))
@@ -119,10 +125,10 @@ def _with_interval(value: float, naive2: float, extra: float, spread: float) -> 
     )
 
 
-def _no_estimate(reason: str) -> Estimate:
+def _no_estimate(value: float, reason: str) -> Estimate:
     nan = math.nan
     return Estimate(
-        value=nan,
+        value=value,
         standard_uncertainty=nan,
         naive_uncertainty=nan,
         degrees_of_freedom=nan,
@@ -203,18 +209,55 @@ def f_test(fit: MixedFit, contrasts: Sequence[Mapping[str, float]]) -> FTest:
     if rank == 0:
         return _no_test("all weights are zero")
     ell = vectors[:rank].T
-    state = fit.state
+    plain, adjusted, slope = _covariances(fit, ell)
+    effect = ell.T @ fit.state.beta
+    wald = float(effect @ np.linalg.solve(adjusted, effect))
+    return _kenward_roger(wald, rank, np.linalg.solve(plain, slope), fit.variance_covariance)
+
+
+def _covariances(fit: MixedFit, ell: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the covariance of c combinations, that adjusted, and how the first one changes.
+
+    (c, c), (c, c) and, by each variance, (parameters, c, c); ``ell`` is (kept columns, c).
+    """
+    state, count = fit.state, ell.shape[1]
     phi_l = state.phi @ ell
     plain = ell.T @ phi_l
-    slope, working = _sensitivity(fit, state.vx @ phi_l, np.zeros((state.root.size, rank)))
+    slope, working = _sensitivity(fit, state.vx @ phi_l, np.zeros((state.root.size, count)))
     n, parameters, _ = working.shape
-    flat = working.reshape(n, parameters * rank)
-    gram = (flat.T @ state.project(flat)).reshape(parameters, rank, parameters, rank)
-    w = fit.variance_covariance
-    adjusted = plain + 2 * np.einsum("ij,iajb->ab", w, gram)
-    effect = ell.T @ state.beta
-    wald = float(effect @ np.linalg.solve(adjusted, effect))
-    return _kenward_roger(wald, rank, np.linalg.solve(plain, slope), w)
+    flat = working.reshape(n, parameters * count)
+    gram = (flat.T @ state.project(flat)).reshape(parameters, count, parameters, count)
+    adjusted = plain + 2 * np.einsum("ij,iajb->ab", fit.variance_covariance, gram)
+    return plain, adjusted, slope
+
+
+def covariance(fit: MixedFit, contrasts: Sequence[Mapping[str, float]]) -> FloatArray:
+    """Return the covariance of several combinations of fixed effects, after Kenward & Roger.
+
+    Parameters
+    ----------
+    fit
+        The model.
+    contrasts
+        c combinations, each fixed effect -> weight.
+
+    Returns
+    -------
+    ndarray
+        (c, c), in the unit of the readings squared; its diagonal is that of `estimate`. NaN in
+        rows and columns of combinations that the readings do not determine.
+
+    Raises
+    ------
+    UsageError
+        A name that the model does not have.
+    """
+    rows = np.array([fit.weights(one) for one in contrasts]).reshape(-1, len(fit.names))
+    told = np.array([fit.aliasing.estimable(row) for row in rows], dtype=bool)
+    adjusted = _covariances(fit, rows[:, fit.aliasing.kept].T)[1]
+    adjusted[~told] = np.nan
+    adjusted[:, ~told] = np.nan
+    return adjusted
 
 
 def _no_test(reason: str) -> FTest:

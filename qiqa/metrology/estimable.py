@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.errors import UsageError
+
 __all__ = ["Aliasing", "Exchange", "Part", "aliasing", "connected", "exchanges"]
 
 FloatArray = NDArray[np.float64]
@@ -110,8 +112,10 @@ class Exchange:
     """Level of the first factor, such as the scanner to use."""
     second: str
     """Level of the second factor, such as the phantom unit to scan on it."""
+    other_way: tuple[str, str]
+    """Levels of the first and second factor that would do as well: the exchange turned round."""
     joins: tuple[int, int]
-    """Parts, counted from 0, that it connects."""
+    """Parts that it connects, counted from 0 in the order of `connected`."""
 
 
 def connected(first: NDArray[np.generic], second: NDArray[np.generic]) -> tuple[Part, ...]:
@@ -126,6 +130,11 @@ def connected(first: NDArray[np.generic], second: NDArray[np.generic]) -> tuple[
     first, second
         (n,) level of each factor for each reading.
 
+    Raises
+    ------
+    UsageError
+        Not one level of each for each reading.
+
     Examples
     --------
     >>> found = connected(np.array(["A", "B", "C"]), np.array(["u1", "u1", "u2"]))
@@ -137,6 +146,11 @@ def connected(first: NDArray[np.generic], second: NDArray[np.generic]) -> tuple[
 
     one, i = np.unique(first.astype(str), return_inverse=True)
     two, j = np.unique(second.astype(str), return_inverse=True)
+    if i.shape != j.shape:
+        raise UsageError(
+            f"{i.size} levels of the first factor, {j.size} of the second",
+            hint="one level of each factor for each reading",
+        )
     size = one.size + two.size
     edges = sparse.coo_array((np.ones(i.size), (i, one.size + j)), shape=(size, size))
     count, label = connected_components(edges.tocsr(), directed=False)
@@ -156,19 +170,25 @@ def exchanges(first: NDArray[np.generic], second: NDArray[np.generic]) -> tuple[
     """Return the fewest readings that would connect all levels; none where they are connected.
 
     Each small part is joined to the one with most readings: the unit most read in the small part
-    goes to the scanner most read in the large one, where both ends are known best.
+    goes to the scanner most read in the large one, where both ends are known best. One reading
+    connects; what it is worth, more of them decide.
+
+    Examples
+    --------
+    >>> scanner, unit = np.array(["A", "B", "C"]), np.array(["u1", "u1", "u2"])
+    >>> [(one.first, one.second, one.other_way) for one in exchanges(scanner, unit)]
+    [('A', 'u2', ('C', 'u1'))]
     """
     parts = connected(first, second)
-    found = []
-    for number, part in enumerate(parts[1:], start=1):
-        found.append(
-            Exchange(
-                first=_most_read(first, parts[0].first),
-                second=_most_read(second, part.second),
-                joins=(0, number),
-            )
+    return tuple(
+        Exchange(
+            first=_most_read(first, parts[0].first),
+            second=_most_read(second, part.second),
+            other_way=(_most_read(first, part.first), _most_read(second, parts[0].second)),
+            joins=(0, number),
         )
-    return tuple(found)
+        for number, part in enumerate(parts[1:], start=1)
+    )
 
 
 def _most_read(labels: NDArray[np.generic], among: tuple[str, ...]) -> str:

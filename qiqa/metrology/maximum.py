@@ -13,10 +13,13 @@ __all__ = ["Maximum", "maximize"]
 
 FloatArray = NDArray[np.float64]
 
-_ENOUGH = 1e-10
-"""In -2 log likelihood: what one more step promises. A 100 000th of a standard error."""
+_ENOUGH = 1e-13
+"""In -2 log likelihood: what one more step promises. A millionth of a standard error."""
+_ROUNDING = 1e-6
+"""In -2 log likelihood: promises that rounding may hide, where many readings are added up."""
 _STEPS = 200
 _HALVINGS = 40
+_STRIDE = 0.05
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +32,11 @@ class Maximum:
 
 
 def maximize(
-    design: Design, start: FloatArray, free: NDArray[np.bool_], floor: FloatArray
+    design: Design,
+    start: FloatArray,
+    free: NDArray[np.bool_],
+    floor: FloatArray,
+    known: State | None = None,
 ) -> Maximum | None:
     """Climb from one start by Newton steps with the average information.
 
@@ -46,6 +53,8 @@ def maximize(
         (factors + 1,) which are estimated; the others stay as they start.
     floor
         (factors + 1,) smallest variance allowed.
+    known
+        A maximum that another climb found; this one ends there once it comes close to it.
 
     Returns
     -------
@@ -60,15 +69,26 @@ def maximize(
         moving = free & ~((state.theta <= floor) & (slope >= 0))
         if not moving.any():
             return Maximum(state, True, count)
-        step, promise = _newton(average_information(state), slope, moving)
+        information = average_information(state)
+        if known is not None and _close(state, known, information):
+            return Maximum(known, True, count)
+        step, promise = _newton(information, slope, moving)
         if promise < _ENOUGH:
             return Maximum(state, True, count)
-        better = _search(state, step, slope, floor)
+        little = promise < _ROUNDING
+        better = _search(state, step, slope, floor, 2 if little else _HALVINGS)
         if better is None:
-            # Rounding hides what little is left, unless much was promised.
-            return Maximum(state, promise < 1e-6, count)
+            return Maximum(state, little, count)
         state = better
     return Maximum(state, False, _STEPS)
+
+
+def _close(state: State, known: State, information: FloatArray) -> bool:
+    """Whether a maximum is a tenth of a standard error away: the same top, not another."""
+    way = known.theta - state.theta
+    return (
+        known.log_likelihood >= state.log_likelihood and float(way @ information @ way) < 2 * 0.1**2
+    )
 
 
 def _newton(
@@ -85,11 +105,15 @@ def _newton(
     return step, float(-0.5 * (slope @ step))
 
 
-def _search(state: State, step: FloatArray, slope: FloatArray, floor: FloatArray) -> State | None:
+def _search(
+    state: State, step: FloatArray, slope: FloatArray, floor: FloatArray, halvings: int
+) -> State | None:
     """Return the first point along the step, cut at the floors, that is better by enough."""
     length = 1.0
-    for _ in range(_HALVINGS):
-        theta = np.maximum(state.theta + length * step, floor)
+    # What cannot be zero does not go there in one stride: too close, nothing can be seen.
+    lowest = np.maximum(floor, np.where(floor > 0, _STRIDE * state.theta, 0.0))
+    for _ in range(halvings):
+        theta = np.maximum(state.theta + length * step, lowest)
         found = evaluate(state.design, theta)
         asked = -1e-4 * float(slope @ (theta - state.theta))
         if found is not None:

@@ -17,7 +17,15 @@ from qiqa.core.errors import FitError, UsageError
 from qiqa.metrology.estimable import Aliasing, aliasing
 from qiqa.metrology.factors import KnownFactor, RandomFactor, Spread, spread
 from qiqa.metrology.maximum import Maximum, maximize
-from qiqa.metrology.restricted import Design, State, expected_information
+from qiqa.metrology.restricted import (
+    Design,
+    State,
+    dense,
+    design_of,
+    evaluate,
+    expected_information,
+    level_traces,
+)
 
 __all__ = ["RESIDUAL", "Effects", "MixedFit", "fit_mixed"]
 
@@ -28,6 +36,15 @@ RESIDUAL = "residual"
 
 _STARTS = (0.5, 0.1, 0.9)
 """Share of the scatter given to the factors together at the start of each climb."""
+_LEAD = 8.0
+"""In further climbs one factor begins with so many times the variance of each other."""
+_FEW = 500
+"""Readings; where there are more, a second top of the likelihood has not been seen."""
+
+_FLOOR = 1e-12
+"""Of the scatter: the smallest residual variance where readings have no known one."""
+_SUNK = 1e3
+"""Times the floor: a residual that is on its way there; its SD is 30 millionths of the scatter."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,7 +57,8 @@ class Effects:
     """(levels,) in the unit of y, divided by that of the factor's scale where it has one."""
     standard_uncertainty: FloatArray
     """(levels,) of predicted minus true effect, taking the variances as known; that which allows
-    for their being estimated comes from `contrasts.estimate`."""
+    for their being estimated comes from `contrasts.estimate`. NaN where the variance of the factor
+    was found to be zero."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -149,16 +167,11 @@ def fit_mixed(
     total = _scatter(design, free)
     floor = np.zeros(free.size)
     if residual is None and not noise.min() > 0:
-        floor[-1] = 1e-12 * total
-    starts = [_start(design, free, total, share, residual or 0.0) for share in _STARTS]
+        floor[-1] = _FLOOR * total
+    starts = _starts(design, free, total, residual or 0.0)
     if free.any():
         _check_told_apart(design, starts[0], free, component_names)
     best = _best(design, starts, free, floor)
-    if floor[-1] > 0 and best.theta[-1] <= floor[-1]:
-        raise FitError(
-            "the residual variance ran into zero: the factors reproduce the readings exactly",
-            hint="give the known variance of the readings, or leave out the finest factor",
-        )
     return _assemble(best, alias, spreads, component_names, free, floor)
 
 
@@ -203,22 +216,12 @@ def _check_names(names: Sequence[str], what: str) -> None:
 
 
 def _design(y: FloatArray, x: FloatArray, spreads: Sequence[Spread], noise: FloatArray) -> Design:
-    from scipy import sparse
-
     if y.size <= x.shape[1]:
         raise FitError(
             f"{y.size} readings for {x.shape[1]} independent columns leave no scatter to see",
             hint="take more readings or use fewer columns",
         )
-    blocks = [s.z for s in spreads] or [sparse.csr_array((y.size, 0))]
-    return Design(
-        y=y,
-        x=x,
-        z=sparse.csr_array(sparse.hstack(blocks)),
-        block=np.repeat(np.arange(len(spreads)), [s.z.shape[1] for s in spreads]).astype(np.intp),
-        factors=len(spreads),
-        known=noise,
-    )
+    return design_of(y, x, [s.z for s in spreads], noise)
 
 
 def _scatter(design: Design, free: NDArray[np.bool_]) -> float:
@@ -234,17 +237,25 @@ def _scatter(design: Design, free: NDArray[np.bool_]) -> float:
     return max(total, float(design.known.mean()), float(np.finfo(float).tiny))
 
 
-def _start(
-    design: Design, free: NDArray[np.bool_], total: float, share: float, residual: float
-) -> FloatArray:
+def _starts(
+    design: Design, free: NDArray[np.bool_], total: float, residual: float
+) -> list[FloatArray]:
     """Return variances to begin with; a known factor's multiplies what is known, so it is 1."""
-    theta = np.ones(free.size)
-    count = max(1, int(free[:-1].sum()))
-    for k in np.flatnonzero(free[:-1]):
-        length = float(design.z[:, design.columns(int(k))].power(2).sum()) / design.y.size
-        theta[k] = share * total / (count * length) if length > 0 else total
-    theta[-1] = (1 - share) * total if free[-1] else residual
-    return theta
+    factors = np.flatnonzero(free[:-1])
+    alike = np.ones(factors.size)
+    parts = [(share, alike) for share in _STARTS]
+    if factors.size > 1 and design.y.size <= _FEW:
+        parts += [(0.8, alike + (_LEAD - 1) * row) for row in np.eye(factors.size)]
+    starts = []
+    for share, of_factors in parts:
+        theta = np.ones(free.size)
+        for k, part in zip(factors, of_factors / max(1.0, of_factors.sum()), strict=True):
+            z = dense(design.z[:, design.columns(int(k))])
+            length = float(np.sum(z**2)) / design.y.size
+            theta[k] = share * total * part / length if length > 0 else total
+        theta[-1] = (1 - share) * total if free[-1] else residual
+        starts.append(theta)
+    return starts
 
 
 def _check_told_apart(
@@ -255,8 +266,6 @@ def _check_told_apart(
     The space that the matrices P V_i P span does not depend on the variances, so that where the
     expected information is singular at one value, it is at all.
     """
-    from qiqa.metrology.restricted import evaluate
-
     state = evaluate(design, theta)
     if state is None:
         raise FitError(
@@ -287,17 +296,25 @@ def _check_told_apart(
 def _best(
     design: Design, starts: Sequence[FloatArray], free: NDArray[np.bool_], floor: FloatArray
 ) -> State:
-    ends: list[Maximum] = []
+    best: Maximum | None = None
     for start in starts if free.any() else starts[:1]:
-        end = maximize(design, start, free, floor)
-        if end is not None and end.converged:
-            ends.append(end)
-    if not ends:
+        top = best.state if best is not None and best.converged else None
+        end = maximize(design, start, free, floor, top)
+        if end is not None and (
+            best is None or end.state.log_likelihood > best.state.log_likelihood
+        ):
+            best = end
+    if best is not None and floor[-1] > 0 and best.state.theta[-1] <= _SUNK * floor[-1]:
+        raise FitError(
+            "the residual variance ran into zero: the factors alone explain the readings",
+            hint="give the known variance of the readings, or leave out the finest factor",
+        )
+    if best is None or not best.converged:
         raise FitError(
             f"the likelihood has no maximum that {len(starts)} starts found",
             hint="give every reading a known variance, or use fewer factors",
         )
-    return max((end.state for end in ends), key=lambda state: state.log_likelihood)
+    return best.state
 
 
 def _assemble(
@@ -338,22 +355,31 @@ def _assemble(
         variance_covariance=spread_of_variance,
         estimated=free,
         floor=floor,
-        effects={s.name: _effects(state, k, s) for k, s in enumerate(spreads)},
+        effects=_effects(state, spreads, free & (state.theta <= floor)),
         log_restricted_likelihood=state.log_likelihood,
         state=state,
     )
 
 
-def _effects(state: State, k: int, one: Spread) -> Effects:
-    """Return the best linear unbiased predictions of a factor (Henderson 1975)."""
-    variance = float(state.theta[k])
-    whitened = variance * (one.z.T @ state.py)
-    z = one.z.toarray()
-    error = variance * np.eye(z.shape[1]) - variance**2 * (z.T @ state.project(z))
-    u2 = np.sum((one.root @ error) * one.root, axis=1)
-    return Effects(
-        factor=one.name,
-        levels=one.levels,
-        value=one.root @ whitened,
-        standard_uncertainty=np.sqrt(np.maximum(u2, 0.0)),
-    )
+def _effects(
+    state: State, spreads: Sequence[Spread], at_boundary: NDArray[np.bool_]
+) -> dict[str, Effects]:
+    """Return the best linear unbiased predictions of all factors (Henderson 1975)."""
+    traces = level_traces(state)
+    out = {}
+    for k, one in enumerate(spreads):
+        variance = float(state.theta[k])
+        independent = variance * (one.z.T @ state.py)
+        if one.estimated:
+            u2 = variance - variance**2 * traces[state.design.columns(k)]
+        else:
+            z = one.z.toarray()
+            error = variance * np.eye(z.shape[1]) - variance**2 * (z.T @ state.project(z))
+            u2 = np.sum((one.root @ error) * one.root, axis=1)
+        out[one.name] = Effects(
+            factor=one.name,
+            levels=one.levels,
+            value=independent if one.estimated else one.root @ independent,
+            standard_uncertainty=np.sqrt(np.where(at_boundary[k], np.nan, np.maximum(u2, 0.0))),
+        )
+    return out
