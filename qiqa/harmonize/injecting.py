@@ -169,7 +169,8 @@ def placebo(
 
     The subjects of the largest batch are split at random into two batches. With n subjects mean
     and SD of each half are wrong by sqrt(2/n) SD together, so a correction of both moves values by
-    that much. A harmonization that refuses is told in `reason`.
+    that much. What is the same change for all rows is left out. A harmonization that refuses is
+    told in `reason`.
     """
     names = np.unique(table.batch)
     sizes = [np.unique(table.subject[table.batch == name]).size for name in names]
@@ -199,8 +200,23 @@ def placebo(
 
 
 def _moved(before: FeatureTable, after: FeatureTable) -> float:
-    """Return the RMS change over the SD within batches."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        change = (after.values - before.values) / scatter_within(before)
-    known = change[np.isfinite(change)]
-    return float(np.sqrt((known**2).mean())) if known.size else math.nan
+    """Return the RMS change over the SD within batches, less what is one change for all rows.
+
+    A new unit or origin of a feature, the same in all batches, corrects no batch: the straight line
+    of values after on values before is taken out first, and its slope brings back the unit.
+    """
+    scatter = scatter_within(before)
+    parts = []
+    for j in range(scatter.size):
+        x, y = before.values[:, j], after.values[:, j]
+        known = np.isfinite(x) & np.isfinite(y)
+        if known.sum() < 3 or not scatter[j] > 0.0:
+            continue
+        a = x[known] - x[known].mean()
+        b = y[known] - y[known].mean()
+        slope = float(a @ b) / float(a @ a)
+        if abs(slope) > 1e-12:
+            parts.append((b - slope * a) / (slope * scatter[j]))
+    if not parts:
+        return math.nan
+    return float(np.sqrt(np.mean(np.concatenate(parts) ** 2)))

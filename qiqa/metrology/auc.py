@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 __all__ = ["MacroAuc", "macro_auc"]
 
@@ -78,9 +78,8 @@ def _one_auc(
         n, m = int(mine.sum()), int(rest.sum())
         if n == 0 or m == 0:
             continue
-        ranks = stats.rankdata(score[inside])
-        above = ranks[own[inside]] - stats.rankdata(score[mine])  # rest below each of mine
-        below = ranks[~own[inside]] - stats.rankdata(score[rest])
+        above = _below(score[mine], score[rest])
+        below = _below(score[rest], score[mine])
         wins += float(above.sum())
         pairs += n * m
         part[mine], weight[mine] = above, m
@@ -89,6 +88,13 @@ def _one_auc(
         return math.nan, np.full(score.size, math.nan)
     auc = wins / pairs
     return auc, (part - auc * weight) / pairs
+
+
+def _below(values: FloatArray, others: FloatArray) -> FloatArray:
+    """Return how many of the others are below each value; equal ones count a half."""
+    ordered = np.sort(others)
+    sides = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    return np.asarray(0.5 * sum(sides))
 
 
 def _interval(value: float, error: float, fewest: int) -> tuple[float, float]:

@@ -80,7 +80,8 @@ def _prepared(train: FloatArray, test: FloatArray) -> tuple[FloatArray, FloatArr
     holes = np.isnan(train)
     train, test = train[:, ~holes.all(axis=0)], test[:, ~holes.all(axis=0)]
     flagged = np.isnan(train).any(axis=0)
-    middle = np.nanmedian(train, axis=0)
+    # the median of what is known takes ten times as long where all is known
+    middle = np.nanmedian(train, axis=0) if flagged.any() else np.median(train, axis=0)
     flags = [np.isnan(part)[:, flagged].astype(float) for part in (train, test)]
     filled = [np.where(np.isnan(part), middle, part) for part in (train, test)]
     a, b = (np.hstack(pair) for pair in zip(filled, flags, strict=True))

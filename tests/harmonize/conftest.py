@@ -67,7 +67,8 @@ def make_table(
     values = rng.normal(size=(n, features))
     for k in range(batches):
         rows = slice(k * each, (k + 1) * each)
-        values[rows, 1::2] += curl * (-1.0) ** k * values[rows, ::2]
+        pairs = features // 2
+        values[rows, 1 : 2 * pairs : 2] += curl * (-1.0) ** k * values[rows, : 2 * pairs : 2]
         values[rows] *= np.exp(scale * rng.normal(size=features))
         values[rows] += shift * rng.normal(size=features)
     values += age * ((years - 50.0) / 10.0)[:, None]
