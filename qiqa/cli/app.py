@@ -25,6 +25,7 @@ COMMANDS = {
     "demo": ("qiqa.cli.demo", "Simulate an exam and run the whole QC on it; needs no data."),
     "drift": ("qiqa.cli.drift", "Watch scanners: what changed, when, how sure, what next."),
     "history": ("qiqa.cli.history", "List, export and verify what was kept."),
+    "trial": ("qiqa.cli.trial", "De-identify images of a trial."),
     "simulate": ("qiqa.cli.simulate", "Simulate an exam of a phantom as DICOM."),
     "phantoms": ("qiqa.cli.phantoms", "List phantoms, check or show one, import a unit's values."),
     "protocols": ("qiqa.cli.protocols", "List the protocols, check one, print its entry file."),
