@@ -49,7 +49,7 @@ PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMANDS = (
     "qc", "map", "index", "demo", "drift", "drift baseline", "drift alarms", "drift acknowledge",
     "drift design", "history", "history event", "simulate", "simulate history", "phantoms",
-    "protocols", "warmup",
+    "protocols", "trial", "trial deidentify", "warmup",
 )  # fmt: skip
 
 

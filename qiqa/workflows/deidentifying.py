@@ -40,6 +40,8 @@ def check_places(sources: Sequence[Path], out: Path, key_file: Path) -> None:
 
     Raises
     ------
+    ReadError
+        If an original does not exist.
     UsageError
         If one lies inside another where it may not.
     """
@@ -48,6 +50,8 @@ def check_places(sources: Sequence[Path], out: Path, key_file: Path) -> None:
         hint = "who receives the images must not receive the key"
         raise UsageError("the key lies inside the output", where=str(key_file), hint=hint)
     for source in sources:
+        if not source.exists():
+            raise ReadError("no such file or folder", where=str(source))
         given = source.resolve()
         if given.is_relative_to(target) or (given.is_dir() and target.is_relative_to(given)):
             raise UsageError(

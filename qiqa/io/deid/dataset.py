@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from qiqa.core.pseudonyms import PseudonymKey, uid_pseudonym
@@ -12,6 +14,7 @@ from qiqa.io.deid.values import (
     NUMERIC,
     coded,
     each,
+    known_or_other,
     matches,
     moved,
     number,
@@ -23,7 +26,7 @@ from qiqa.io.deid.wording import clean_description, diffusion_comment, names_par
 if TYPE_CHECKING:
     from pydicom import DataElement, Dataset
 
-__all__ = ["Plan", "Tally", "clean_dataset", "identity_texts"]
+__all__ = ["Plan", "Tally", "clean_dataset", "identity_texts", "readable"]
 
 _DUMMY = "REMOVED"
 _DUMMIES = {"DA": "19000101", "DT": "19000101", "TM": "000000", "AS": "000Y", "UR": "urn:x"}
@@ -75,10 +78,18 @@ class Tally:
     pixels_cleaned: int = 0
 
 
+def readable(ds: Dataset) -> Iterator[DataElement]:
+    """Yield the elements of a data set whose values are what their representation says."""
+    for tag in sorted(ds.keys()):
+        # whatever a value's converter raises: it is no such value
+        with contextlib.suppress(Exception):
+            yield ds[tag]
+
+
 def identity_texts(ds: Dataset) -> list[str]:
     """Return the texts that name the participant, from all levels of a data set."""
     found = []
-    for element in ds:
+    for element in readable(ds):
         if element.VR == "SQ":
             found += [text for item in element.value for text in identity_texts(item)]
         elif element.tag in _IDENTIFYING:
@@ -91,12 +102,10 @@ def clean_dataset(ds: Dataset, plan: Plan, tally: Tally, depth: int = 0) -> Data
     from pydicom import Dataset
 
     made = Dataset()
-    for tag in sorted(ds.keys()):
-        try:
-            element = ds[tag]
-        except Exception:  # noqa: BLE001 - whatever a value's converter raises: it is no such value
-            tally.malformed += 1
-            continue
+    elements = list(readable(ds))
+    tally.malformed += len(ds) - len(elements)
+    for element in elements:
+        tag = element.tag
         if tag.group in (0x0000, 0x0002) or tag.element == 0 or tag == _CHARSET:
             continue
         if tag.is_private:
@@ -310,6 +319,8 @@ def _by_rule(
         return None
     if rule.form == "numbers":
         return _made(element, value) if number(value) else None
+    if rule.vr == "CS":
+        value = known_or_other(value, rule.pattern)
     named = any(names_participant(str(v), plan.identity) for v in each(value))
     if named or not matches(value, rule.pattern):
         tally.named_participant += named

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
+import logging
 import warnings
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from qiqa import __version__
+from qiqa.core.errors import QiqaError
 from qiqa.core.pseudonyms import (
     PseudonymKey,
     participant_pseudonym,
@@ -15,7 +19,7 @@ from qiqa.core.pseudonyms import (
     serial_pseudonym,
     shift_days,
 )
-from qiqa.core.scanner import Scanner
+from qiqa.core.scanner import Scanner, is_placeholder
 from qiqa.io.deid.acceptance import Refusal, check_object
 from qiqa.io.deid.dataset import Plan, Tally, clean_dataset, identity_texts
 from qiqa.io.deid.pixels import clean_pixels
@@ -79,24 +83,47 @@ def clean_file(data: bytes, where: str, key: PseudonymKey, options: DeidOptions)
     Refusal
         If it is no MR image that can be de-identified here; `code` says why.
     """
+    try:
+        with _quiet():
+            return _cleaned(data, where, key, options)
+    except QiqaError:
+        raise
+    except Exception as error:
+        # pydicom raises what it pleases on damaged bytes; its words may quote the header, and one
+        # file must not take the others down
+        raise Refusal("unreadable", where) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Let pydicom neither warn nor log: its messages quote values of the header."""
     from pydicom import config
 
-    # what a foreign file has wrong is dealt with value by value; pydicom need not tell of it
-    with warnings.catch_warnings(), config.disable_value_validation():
-        warnings.simplefilter("ignore")
-        source = _parsed(data, where)
-        check_object(source, where)
-        syntax = source.file_meta.get("TransferSyntaxUID", _EXPLICIT)
-        tally = Tally()
-        plan, scanner = _plan(source, where, key, options)
-        tally.pixels_cleaned = clean_pixels(
-            source, where, compressed=syntax.is_compressed, big_endian=syntax == _BIG_ENDIAN
-        )
-        made = clean_dataset(source, plan, tally)
-        if plan.age:
-            made.PatientAge = plan.age
-        codes = _mark(made, plan, options)
-        content = _written(made, str(syntax) if syntax.is_compressed else _EXPLICIT)
+    logger = logging.getLogger("pydicom")
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        with warnings.catch_warnings(), config.disable_value_validation():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = before
+
+
+def _cleaned(data: bytes, where: str, key: PseudonymKey, options: DeidOptions) -> Cleaned:
+    source = _parsed(data, where)
+    check_object(source, where)
+    syntax = source.file_meta.get("TransferSyntaxUID", _EXPLICIT)
+    tally = Tally()
+    plan, scanner = _plan(source, where, key, options)
+    tally.pixels_cleaned = clean_pixels(
+        source, where, compressed=syntax.is_compressed, big_endian=syntax == _BIG_ENDIAN
+    )
+    made = clean_dataset(source, plan, tally)
+    if plan.age:
+        made.PatientAge = plan.age
+    codes = _mark(made, plan, options)
+    content = _written(made, str(syntax) if syntax.is_compressed else _EXPLICIT)
     return Cleaned(
         content=content,
         participant=plan.participant,
@@ -116,16 +143,12 @@ def _parsed(data: bytes, where: str) -> Dataset:
     from pydicom import dcmread
     from pydicom.uid import UID
 
-    try:
-        ds = dcmread(io.BytesIO(data), force=True)
-        if "TransferSyntaxUID" not in ds.file_meta:
-            implicit, little = ds.original_encoding
-            syntax = "1.2.840.10008.1.2" if implicit else _EXPLICIT if little else _BIG_ENDIAN
-            ds.file_meta.TransferSyntaxUID = UID(syntax)
-        missing = [name for name in _NEEDED if not ds.get(name)]
-    except Exception as error:
-        # the parser raises what it pleases on damaged bytes; its words may quote the header
-        raise Refusal("unreadable", where) from error
+    ds = dcmread(io.BytesIO(data), force=True)
+    if "TransferSyntaxUID" not in ds.file_meta:
+        implicit, little = ds.original_encoding
+        syntax = "1.2.840.10008.1.2" if implicit else _EXPLICIT if little else _BIG_ENDIAN
+        ds.file_meta.TransferSyntaxUID = UID(syntax)
+    missing = [name for name in _NEEDED if not ds.get(name)]
     if missing:
         raise Refusal("unreadable", where, hint=f"{missing[0]} is missing")
     return ds
@@ -135,7 +158,8 @@ def _plan(
     ds: Dataset, where: str, key: PseudonymKey, options: DeidOptions
 ) -> tuple[Plan, str | None]:
     stated = (ds.get("PatientID"), ds.get("PatientName"), ds.get("StudyInstanceUID"))
-    who = next((str(text).strip() for text in stated if str(text or "").strip()), None)
+    # `ANONYMOUS` in every file must not make one participant of all
+    who = next((str(text).strip() for text in stated if not is_placeholder(str(text or ""))), None)
     if who is None:
         raise Refusal("no_identity", where)
     participant = participant_pseudonym(who, key)

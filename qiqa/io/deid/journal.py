@@ -73,6 +73,7 @@ class Journal:
         """Source -> what was written for it, or what it is a duplicate of."""
         self.outputs: dict[str, str] = {}
         """Output -> source."""
+        self._told: set[tuple[str, str]] = set()
         whole = self._read() if self.path.exists() else None
         with reported(str(self.path)):
             self._file: TextIO = self.path.open("a", encoding="utf-8", newline="")
@@ -89,7 +90,12 @@ class Journal:
         self._file.close()
 
     def add(self, entry: Entry) -> None:
-        """Write an entry, at once, so that an interruption loses none."""
+        """Write an entry, at once, so that an interruption loses none.
+
+        What an earlier run said of a file that was not written is not said again.
+        """
+        if entry.outcome in ("refused", "not_dicom") and (entry.source, entry.reason) in self._told:
+            return
         counts = dataclasses.asdict(entry.tally)
         values = [JOURNAL_SCHEMA, f"qiqa {__version__}", self.settings]
         values += [getattr(entry, name) for name in _FIELDS[3 : -len(_COUNTS)]]
@@ -102,6 +108,7 @@ class Journal:
             self._file.flush()
 
     def _remember(self, entry: Entry) -> None:
+        self._told.add((entry.source, entry.reason))
         if entry.outcome in ("written", "duplicate"):
             self.done[entry.source] = entry
         if entry.outcome == "written":
@@ -127,6 +134,7 @@ class Journal:
                 Entry(
                     source=row["source"],
                     outcome=row["outcome"],
+                    reason=row["reason"],
                     output=row["output"],
                     sha256=row["sha256"],
                 )

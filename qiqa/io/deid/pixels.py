@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.io.deid.acceptance import Refusal
+from qiqa.io.deid.dataset import readable
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -31,7 +32,8 @@ def clean_pixels(ds: Dataset, where: str, *, compressed: bool, big_endian: bool)
     """
     name = next(n for n in ("PixelData", *_BYTES) if n in ds)
     overlay = any(
-        0x6000 <= e.tag.group <= 0x601E and e.tag.element == 0x0102 and e.value for e in ds
+        0x6000 <= e.tag.group <= 0x601E and e.tag.element == 0x0102 and e.value
+        for e in readable(ds)
     )
     data = bytes(ds[name].value)
     if compressed:

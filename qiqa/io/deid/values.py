@@ -6,7 +6,18 @@ import datetime as dt
 import re
 from typing import Any
 
-__all__ = ["NUMERIC", "age", "coded", "each", "matches", "moved", "number", "plain_text", "time"]
+__all__ = [
+    "NUMERIC",
+    "age",
+    "coded",
+    "each",
+    "known_or_other",
+    "matches",
+    "moved",
+    "number",
+    "plain_text",
+    "time",
+]
 
 NUMERIC = frozenset(("DS", "IS", "FL", "FD", "SS", "US", "SL", "UL", "SV", "UV", "AT"))
 
@@ -24,7 +35,11 @@ _PATTERNS = {
         r"(?:T:)?[A-Z]{1,4}\d{0,2}(?:-\d{1,2})?(?:[;,][A-Z]{0,4}\d{0,2}(?:-\d{1,2})?)*\Z"
         r"|p\d(?: s\d)?\Z"
     ),
-    "image_type": re.compile(r"[A-Z0-9_]{1,16}\Z"),
+    "image_type": re.compile(
+        r"[A-Z0-9]{1,5}\Z|FIL\w{0,5}\Z|DR[BGS]_?\w{0,3}\Z"
+        r"|(?:ORIGINAL|DERIVED|PRIMARY|SECONDARY|DIFFUSION|PERFUSION|TRACEW|TENSOR|TENSOR_B0|COLFA"
+        r"|MAGNITUDE|IMAGINARY|MOSAIC|T2_STAR|MOCO)\Z"
+    ),
     "filter": re.compile(r"[a-z+]{1,3}\Z"),
 }
 """Names in kept.toml -> what a short text must look like."""
@@ -52,6 +67,11 @@ def coded(value: Any) -> bool:
 def matches(value: Any, pattern: str) -> bool:
     """Say whether all values look as a named pattern says."""
     return all(isinstance(v, str) and _PATTERNS[pattern].match(v.strip()) for v in each(value))
+
+
+def known_or_other(value: Any, pattern: str) -> list[str]:
+    """Return values, those that do not look as a named pattern says as `OTHER`: order matters."""
+    return [str(v) if matches(v, pattern) else "OTHER" for v in each(value)]
 
 
 def plain_text(value: Any, longest: int = 64) -> bool:
