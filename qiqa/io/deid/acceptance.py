@@ -35,6 +35,7 @@ REASONS = {
     "pixels_damaged": "it has fewer pixels than its header says",
     "overlay_in_pixels": "compressed pixels with an overlay in unused bits",
     "no_identity": "it states neither patient ID, name nor study: nothing to make a pseudonym of",
+    "person": "its header says that the subject is no phantom",
     "uid_conflict": "another file with the same SOP Instance UID but other content was written",
 }
 """Why a file is refused: code for the log -> words. Neither holds anything from a file."""

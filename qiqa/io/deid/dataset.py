@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,12 @@ __all__ = ["Plan", "Tally", "clean_dataset", "identity_texts", "readable"]
 
 _DUMMY = "REMOVED"
 _DUMMIES = {"DA": "19000101", "DT": "19000101", "TM": "000000", "AS": "000Y", "UR": "urn:x"}
+_GROUPS = frozenset((0x0008, 0x0018, 0x0020, 0x0028, 0x0040, 0x2050, 0x5200, 0x7FE0))
+"""What MR images are made of. Of patients, visits, trials, places and other objects nothing stays
+that has no rule of its own, numbers neither."""
+_QC_SUBJECT = 0x00100200
+_MOST_PRIVATE = 9
+"""Numbers in one private element; a b-matrix has six."""
 _DEEPEST = 16
 """Sequences in sequences; the deepest of a real object is 6."""
 _AGE, _BORN, _SEX, _NAME, _ID = 0x00101010, 0x00100030, 0x00100040, 0x00100010, 0x00100020
@@ -57,7 +64,7 @@ class Plan:
     serial: str | None
     """Pseudonym of the scanner's serial number; None where the header has none."""
     identity: frozenset[str]
-    """Words that name the participant; empty for a phantom."""
+    """Words that name the participant; for a phantom without MR terms."""
     age: str = ""
 
 
@@ -231,6 +238,9 @@ def _by_kind(element: DataElement, plan: Plan, tally: Tally, depth: int) -> Data
     """Treat an element that the table leaves alone, by what its representation can hold."""
     tag, vr, value = int(element.tag), element.VR, element.value
     rules = plan.rules
+    if tag >> 16 not in _GROUPS and tag != _QC_SUBJECT:
+        tally.removed += 1
+        return None
     if vr == "UI":
         return _uids(element, plan, tally)
     if vr == "SQ":
@@ -243,6 +253,8 @@ def _by_kind(element: DataElement, plan: Plan, tally: Tally, depth: int) -> Data
         or (tag in rules.texts and plain_text(value))
         or (tag in rules.creators and _known_creator(value))
     )
+    # numbers are bytes: more of them than the attribute has are something else, misread
+    good = good and (vr not in NUMERIC or len(each(value)) <= _most_values(tag))
     if good and tag == _SCHEME:
         good = str(value) in rules.coding_schemes
     if not good:
@@ -254,6 +266,14 @@ def _by_kind(element: DataElement, plan: Plan, tally: Tally, depth: int) -> Data
         tally.named_participant += 1
         return None
     return _made(element, value)
+
+
+def _most_values(tag: int) -> float:
+    """Return how many values an attribute may have (PS3.6); infinite where there is no bound."""
+    from pydicom.datadict import dictionary_VM
+
+    last = dictionary_VM(tag).rpartition("-")[2]
+    return int(last) if last.isdecimal() else math.inf
 
 
 def _known_creator(value: Any) -> bool:
@@ -318,7 +338,8 @@ def _by_rule(
     if not each(value):
         return None
     if rule.form == "numbers":
-        return _made(element, value) if number(value) else None
+        few = len(each(value)) <= _MOST_PRIVATE
+        return _made(element, value) if few and number(value) else None
     if rule.vr == "CS":
         value = known_or_other(value, rule.pattern)
     named = any(names_participant(str(v), plan.identity) for v in each(value))

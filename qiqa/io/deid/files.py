@@ -174,11 +174,16 @@ def _plan(
         days = shift_days(serial or participant, key)
     else:
         days = 0
-    identity = frozenset() if options.phantom else identity_words(identity_texts(ds))
+    rules = load_rules()
+    identity = identity_words(identity_texts(ds))
+    if options.phantom:
+        if _text(ds, "QualityControlSubject") == "NO":
+            raise Refusal("person", where, hint="leave out --phantom")
+        identity -= rules.words  # phantoms are called ACR and head
     dates = (_text(ds, f"{kind}Date") for kind in ("Study", "Series", "Acquisition", "Content"))
     examined = next((date for date in dates if date), "")
     plan = Plan(
-        rules=load_rules(),
+        rules=rules,
         key=key,
         participant=participant,
         days=days,
@@ -205,6 +210,8 @@ def _mark(made: Dataset, plan: Plan, options: DeidOptions) -> tuple[str, ...]:
         codes.append("113108")
     codes.append("113111")
     made.PatientIdentityRemoved = "YES"
+    if options.phantom:
+        made.QualityControlSubject = "YES"
     made.LongitudinalTemporalInformationModified = "UNMODIFIED" if kept_dates else "MODIFIED"
     made.DeidentificationMethod = [
         f"qiqa {__version__}"[:64],

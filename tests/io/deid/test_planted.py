@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pydicom
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +13,9 @@ from pydicom import DataElement, Dataset
 from pydicom.datadict import DicomDictionary, RepeatersDictionary
 
 from qiqa.core.pseudonyms import PseudonymKey
+from qiqa.io.deid.acceptance import Refusal
 from qiqa.io.deid.dataset import Plan, Tally, clean_dataset
+from qiqa.io.deid.files import DeidOptions, clean_file
 from qiqa.io.deid.rules import load_rules
 
 TEXT = frozenset(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"))
@@ -221,7 +224,9 @@ def test_private_blocks_hold_only_what_a_rule_knows(person, deidentified):
         creators = [*known, "ACME 1.1", "ZQCREATOR"]
         for block, creator in enumerate(creators, start=0x10):
             ds.add(DataElement((group << 16) | block, "LO", creator))
-            for offset in range(0x100):
+            for offset in sorted(
+                {o for _, g, o in RULES.private if g == group} | {*range(0, 256, 9)}
+            ):
                 tag = (group << 16) | (block << 8) | offset
                 vr = ("LO", "UN", "OB", "LT")[offset % 4]
                 value = "ZQPRIVATE1" if vr in FREE else b"ZQPRIVATE1"
@@ -230,7 +235,7 @@ def test_private_blocks_hold_only_what_a_rule_knows(person, deidentified):
     assert b"ZQ" not in cleaned.content
     private = [e for e in got if e.tag.is_private and not e.tag.is_private_creator]
     assert {str(e.value) for e in private} <= {"OTHER"}
-    assert cleaned.tally.private_removed > 5_000
+    assert cleaned.tally.private_removed > 800
 
 
 def test_private_rules_take_no_text_for_numbers_or_codes(person, deidentified):
@@ -266,7 +271,7 @@ def nested(draw, depth=3):
     return ds
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(nested(), st.booleans())
 def test_no_token_survives_anywhere_and_the_second_time_nothing_changes(ds, implicit):
     plan = Plan(
@@ -282,3 +287,49 @@ def test_no_token_survives_anywhere_and_the_second_time_nothing_changes(ds, impl
     pydicom.dcmwrite(target, made, implicit_vr=implicit, little_endian=True)
     assert b"ZQ" not in target.getvalue()
     assert clean_dataset(made, plan, Tally()) == made
+
+
+def test_a_damaged_file_is_refused_or_clean(person, encoded, key):
+    """Bytes changed, lost and put in: elements are misread as others, and still nothing leaks."""
+    ds = person(PatientName="ZQNAME^ZQGIVEN", PatientID="ZQID", DeviceSerialNumber="ZQSERIAL")
+    for element in list(everything())[::12]:
+        if element.tag not in ds:
+            ds.add(element)
+    item = Dataset()
+    item.PatientName = item.ImageComments = "ZQNESTED"
+    ds.SharedFunctionalGroupsSequence = [item]
+    data = encoded(ds)
+    rng = np.random.default_rng(4)
+    refused = 0
+    for _ in range(90):
+        damaged = bytearray(data)
+        for _ in range(rng.integers(1, 4)):
+            at, size = int(rng.integers(132, len(damaged))), int(rng.integers(1, 9))
+            if rng.random() < 0.6:
+                damaged[at] = int(rng.integers(256))
+            elif rng.random() < 0.5:
+                del damaged[at : at + size]
+            else:
+                damaged[at:at] = rng.bytes(size)
+        try:
+            cleaned = clean_file(bytes(damaged), "in.dcm", key, DeidOptions())
+        except Refusal:
+            refused += 1
+        else:
+            assert b"ZQ" not in cleaned.content
+    assert 10 < refused < 80  # both happen, else this tests nothing
+
+
+def test_numbers_are_kept_only_where_an_image_has_them_and_so_many(person, deidentified):
+    ds = person(
+        PatientBodyMassIndex="31.4", PatientWeight="104.5", EchoTime="20",
+        ImagePositionPatient=[1, 2, 3, 4711],
+    )  # fmt: skip
+    ds.add(DataElement(0x00190010, "LO", "SIEMENS MR HEADER"))
+    ds.add(DataElement(0x0019100E, "FD", [0.0, 0.0, 1.0]))
+    ds.add(DataElement(0x00191027, "FD", [1.0] * 10))
+    _, got = deidentified(ds)
+    assert got.EchoTime == 20
+    assert list(got[0x0019100E].value) == [0.0, 0.0, 1.0]
+    gone = ("PatientBodyMassIndex", "PatientWeight", "ImagePositionPatient", 0x00191027)
+    assert [name for name in gone if name in got] == []

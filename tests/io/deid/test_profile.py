@@ -15,6 +15,7 @@ from pydicom import DataElement, Dataset
 from pydicom.uid import MRImageStorage
 
 from qiqa.core.pseudonyms import PseudonymKey, pseudonym, uid_pseudonym, unshift
+from qiqa.io.deid.acceptance import Refusal
 from qiqa.io.deid.csa import cleaned_csa
 from qiqa.io.deid.rules import CODES, load_rules
 from qiqa.io.deid.values import age, moved
@@ -64,6 +65,18 @@ def test_visits_of_one_participant_keep_their_distance_and_others_move_elsewhere
     ]
     assert (days[1] - days[0]).days == 104
     assert days[2] != days[0]
+
+
+def test_what_a_phantom_is_called_stays_in_descriptions_and_a_person_is_no_phantom(
+    person, deidentified
+):
+    ds = person(PatientName="ACR phantom Hermine", SeriesDescription="ACR t1 Hermine")
+    _, got = deidentified(ds, phantom=True)
+    assert (got.SeriesDescription, got.QualityControlSubject) == ("ACR t1", "YES")
+    assert deidentified(ds)[1].SeriesDescription == "t1"
+    with pytest.raises(Refusal) as refused:
+        deidentified(person(QualityControlSubject="NO"), phantom=True)
+    assert refused.value.code == "person"
 
 
 def test_phantom_dates_stay_unless_asked(person, deidentified, key):
