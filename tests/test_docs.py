@@ -48,8 +48,10 @@ DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMANDS = (
     "qc", "map", "index", "demo", "drift", "drift baseline", "drift alarms", "drift acknowledge",
-    "drift design", "history", "history event", "simulate", "simulate history",
-    "simulate trial", "phantoms", "protocols", "warmup",
+    "drift design", "harmonize", "harmonize calibrate", "harmonize fit", "harmonize apply",
+    "harmonize diagnose", "history", "history event", "simulate", "simulate history",
+    "simulate trial", "phantoms", "protocols", "trial", "trial report", "trial change",
+    "trial deidentify", "warmup",
 )  # fmt: skip
 
 
