@@ -233,8 +233,9 @@ def predict(
             held_center[s] = center[s]
         held = held_weight[s] > 0.0
         if weight[s] > 0.0:
-            origin = held_center[s] if held else center[s]
-            slopes = _slopes(x[:, t] - origin, sxx, away)
+            slopes = 0
+            if c > 0:  # most series have no covariates: no array is made for nothing
+                slopes = _slopes(x[:, t] - (held_center[s] if held else center[s]), sxx, away)
             known = slopes == 0 or (slopes > 0 and _solve(sxx, sxy, c, slope))
             if known:
                 mean = held_level[s] if held else level[s]
