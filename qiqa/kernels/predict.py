@@ -233,9 +233,8 @@ def predict(
             held_center[s] = center[s]
         held = held_weight[s] > 0.0
         if weight[s] > 0.0:
-            slopes = 0
-            if c > 0:  # most series have no covariates: no array is made for nothing
-                slopes = _slopes(x[:, t] - (held_center[s] if held else center[s]), sxx, away)
+            origin = held_center[s] if held else center[s]
+            slopes = _slopes(x[:, t] - origin, sxx, away) if c > 0 else 0  # no array for nothing
             known = slopes == 0 or (slopes > 0 and _solve(sxx, sxy, c, slope))
             if known:
                 mean = held_level[s] if held else level[s]
