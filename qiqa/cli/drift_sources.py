@@ -27,6 +27,7 @@ def from_table(options: Options) -> Watched:
     """Look at the values of a table; it has no events, baselines or alarms."""
     from qiqa.io.history_table import read_history_table
     from qiqa.workflows.dating import last_before
+    from qiqa.workflows.sharing import processes_for
     from qiqa.workflows.watching import Records, watch
 
     if options.store is not None:
@@ -48,6 +49,7 @@ def from_table(options: Options) -> Watched:
             source=str(options.table),
             name=options.name,
             tell=tell,
+            processes=processes_for(sum(len(s) for s in series)),
         )
 
 
@@ -132,6 +134,7 @@ def from_store(options: Options) -> Watched:
     """Look at the history, raise alarms that are new, and show all with their state."""
     from qiqa.workflows.alarming import new_alarms
     from qiqa.workflows.explaining import explained
+    from qiqa.workflows.sharing import processes_for
     from qiqa.workflows.watching import marked, watch
 
     if options.column:
@@ -161,6 +164,7 @@ def from_store(options: Options) -> Watched:
                 source=store.url,
                 name=options.name,
                 tell=tell,
+                processes=processes_for(sum(len(s) for s in series)),
             )
         made = explained(made, series, store.payload)
         if options.read_only or _is_a_trial(options):
