@@ -57,16 +57,19 @@ class Estimates:
     variance: FloatArray
     """(b, p) 1 with means only."""
     count: FloatArray
-    """(b, p) values of the feature."""
+    """(b, p) values of the feature; one more than the degrees of freedom of `squares`."""
     squares: FloatArray
     """(b, p) about the batch's own level."""
     slope_part: FloatArray
     """(b, p) part of the variance of `shift` that comes from the slopes."""
+    inflation: FloatArray
+    """(b, p) what the variance of `shift` is multiplied by; 1 where rows are independent."""
 
     def shift_variance(self, variance: FloatArray, layout: Layout) -> FloatArray:
         """Return (b, p) sampling variance of `shift` where batches scatter by `variance`."""
         contrast = np.eye(len(layout.weight)) - layout.weight[None, :]
-        return np.asarray(contrast**2 @ (variance / self.count) + self.slope_part)
+        plain = contrast**2 @ (variance / self.count) + self.slope_part
+        return np.asarray(plain * self.inflation)
 
 
 def estimate(values: FloatArray, layout: Layout, features: Sequence[str]) -> Estimates:
@@ -86,9 +89,9 @@ def estimate(values: FloatArray, layout: Layout, features: Sequence[str]) -> Est
     FitError
         For a feature that has too few values in a batch, an infinite one, or no scatter.
     """
-    whole = _fit(values, layout, features)
-    if whole is not None:
-        return whole
+    complete = _fit(values, layout, features)
+    if complete is not None:
+        return complete
     refuse_infinite(values, features)
     missing = np.isnan(values)
     refuse_few(missing, layout, features)
@@ -101,14 +104,12 @@ def estimate(values: FloatArray, layout: Layout, features: Sequence[str]) -> Est
             raise FitError("values too large to be added up", where=few(names))
         found.append((places, fitted))
     order = np.argsort(np.concatenate([places for places, _ in found]))
-    return Estimates(
-        **{
-            field.name: np.concatenate([getattr(one, field.name) for _, one in found], axis=-1)[
-                ..., order
-            ]
-            for field in dataclasses.fields(Estimates)
-        }
-    )
+    whole = {}
+    for field in dataclasses.fields(Estimates):
+        parts = [getattr(one, field.name) for _, one in found]
+        # rows one after the other, as the compiled loops take them
+        whole[field.name] = np.ascontiguousarray(np.concatenate(parts, axis=-1)[..., order])
+    return Estimates(**whole)
 
 
 def patterns(missing: NDArray[np.bool_]) -> Iterator[tuple[Places, Places]]:
@@ -132,7 +133,8 @@ def _fit(values: FloatArray, layout: Layout, features: Sequence[str]) -> Estimat
     if not (np.isfinite(sums).all() and np.isfinite(cross).all()):
         return None
     mean_y = first + sums / rows[:, None]
-    slopes = solve_triangular(triangle, cross) if len(cross) else cross
+    # rows one after the other, as the compiled loops take them
+    slopes = np.ascontiguousarray(solve_triangular(triangle, cross)) if len(cross) else cross
     own = mean_y - mean_x @ slopes
     squares = squares_in_groups(values, layout.batch, own, layout.design, slopes)
     level = layout.weight @ own
@@ -154,6 +156,7 @@ def _fit(values: FloatArray, layout: Layout, features: Sequence[str]) -> Estimat
         count=rows[:, None] * every,
         squares=squares,
         slope_part=(along**2).sum(axis=0)[:, None] * every,
+        inflation=np.ones_like(squares),
     )
 
 

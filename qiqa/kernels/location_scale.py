@@ -145,7 +145,8 @@ def correct(
         for i in range(n):
             row, result = values[i, start:stop], out[i, start:stop]
             if group[i] < 0:
-                result[:] = row
+                for j in range(stop - start):
+                    result[j] = row[j]
                 continue
             off, factor = shift[group[i], start:stop], scale[group[i], start:stop]
             for j in range(stop - start):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import FitError
 
-__all__ = ["RandomIntercept", "random_intercept"]
+__all__ = ["RandomIntercept", "random_intercept", "residual_freedom"]
 
 FloatArray = NDArray[np.float64]
 
@@ -108,6 +108,37 @@ def random_intercept(
         spread=spread,
         level=level,
     )
+
+
+def residual_freedom(
+    fitted: RandomIntercept,
+    design: FloatArray,
+    subject: NDArray[np.int64],
+    group: NDArray[np.int64],
+) -> FloatArray:
+    """Return (g, p) degrees of freedom that residuals of each group of rows have.
+
+    Expected sum of squares of the residuals after predicted levels, over the residual variance:
+    the trace of inv(V) - inv(V) X inv(X' inv(V) X) X' inv(V) over the group's rows. With two rows a
+    subject it is half of the rows, since the predicted level takes up the other half.
+
+    Parameters
+    ----------
+    fitted
+        From the same `design` (n, k) and `subject` (n,).
+    group
+        (n,) numbers of the groups, from 0 on.
+    """
+    count = np.bincount(subject)
+    total = _totals(design, subject, len(count))
+    groups = int(group.max()) + 1
+    freedom = np.empty((groups, len(fitted.ratio)))
+    for j, ratio in enumerate(fitted.ratio):
+        weight = ratio / (1 + count * ratio)
+        half = design - (weight[:, None] * total)[subject]
+        held = np.einsum("ij,jk,ik->i", half, fitted.covariance[j], half)
+        freedom[:, j] = np.bincount(group, 1 - weight[subject] - held, groups)
+    return freedom
 
 
 def _constant(design: FloatArray) -> FloatArray:
