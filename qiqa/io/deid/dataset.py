@@ -262,7 +262,7 @@ def _by_kind(element: DataElement, plan: Plan, tally: Tally, depth: int) -> Data
         tally.emptied += tag in rules.emptied
         return _made(element, None) if tag in rules.emptied else None
     searched = vr == "CS" or tag in rules.texts - rules.equipment
-    if searched and any(names_participant(v, plan.identity) for v in each(value)):
+    if searched and any(names_participant(v, plan.identity, rules.words) for v in each(value)):
         tally.named_participant += 1
         return None
     return _made(element, value)
@@ -342,7 +342,7 @@ def _by_rule(
         return _made(element, value) if few and number(value) else None
     if rule.vr == "CS":
         value = known_or_other(value, rule.pattern)
-    named = any(names_participant(str(v), plan.identity) for v in each(value))
+    named = any(names_participant(str(v), plan.identity, plan.rules.words) for v in each(value))
     if named or not matches(value, rule.pattern):
         tally.named_participant += named
         return None

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Cleaned", "DeidOptions", "clean_file"]
 
 _IMPLEMENTATION_UID = "2.25.228463718273645102938475610293847561"
+"""Tells, in the meta group, which program wrote a file (PS3.7 D.3.3.2): a number of our own."""
 _NEEDED = ("SOPClassUID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 _EXPLICIT = "1.2.840.10008.1.2.1"

@@ -83,6 +83,9 @@ def identity_words(texts: Iterable[str]) -> frozenset[str]:
     )
 
 
-def names_participant(text: str, identity: frozenset[str]) -> bool:
-    """Say whether one of the words is among those that name the participant."""
-    return not identity.isdisjoint(identity_words([text]))
+def names_participant(text: str, identity: frozenset[str], words: frozenset[str]) -> bool:
+    """Say whether one of the words of a text names the participant and is no MR term.
+
+    NORM in Image Type is a filter, whoever Norm is; HEAD is a coil.
+    """
+    return any(word not in words for word in identity_words([text]) & identity)

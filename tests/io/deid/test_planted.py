@@ -160,6 +160,18 @@ def test_what_names_the_participant_goes_from_kept_texts_too(person, deidentifie
     assert cleaned.tally.named_participant == 3
 
 
+def test_a_name_that_is_an_mr_term_goes_from_descriptions_but_not_from_codes(person, deidentified):
+    ds = person(
+        PatientName="Norm^Head",
+        ImageType=["ORIGINAL", "PRIMARY", "M", "NORM", "DIS2D"],
+        ReceiveCoilName="HEAD 32",
+        SeriesDescription="t1 Norm Head sag",
+    )
+    _, got = deidentified(ds)
+    assert list(got.ImageType) == ["ORIGINAL", "PRIMARY", "M", "NORM", "DIS2D"]
+    assert (got.ReceiveCoilName, got.SeriesDescription) == ("HEAD 32", "t1 sag")
+
+
 @pytest.mark.parametrize(
     ("charset", "name"),
     [
