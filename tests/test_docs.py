@@ -601,7 +601,7 @@ def test_every_page_is_linked() -> None:
 
 def test_readme_holds_the_two_commands() -> None:
     lines = {line.strip() for line in _read(README).splitlines()}
-    assert {"pip install . && qiqa demo", "pip install '.[test]' && pytest"} <= lines
+    assert {"pip install . && qiqa demo", "pip install '.[test]' && pytest -n auto"} <= lines
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
