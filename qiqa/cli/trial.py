@@ -17,7 +17,13 @@ COMMANDS = {
 }
 """What there is: next word -> module, summary."""
 OPERANDS = "{" + " | ".join(COMMANDS) + "}"
-EPILOG = "commands:\n" + "\n".join(f"  {name:11}{text}" for name, (_, text) in COMMANDS.items())
+_EXAMPLES = """
+examples:
+  qiqa trial deidentify exams/ -o outgoing/ --key ~/trial.key
+
+commands:
+"""
+EPILOG = _EXAMPLES + "\n".join(f"  {name:11}{text}" for name, (_, text) in COMMANDS.items())
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
