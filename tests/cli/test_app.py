@@ -13,7 +13,7 @@ from qiqa.cli import app, status
 from qiqa.core.measurement import Verdict
 
 NAMES = sorted(app.COMMANDS)
-GROUPS = ("trial",)
+GROUPS = ("harmonize", "trial")
 """Do nothing themselves: the commands below them do."""
 
 
