@@ -212,7 +212,8 @@ def f_test(fit: MixedFit, contrasts: Sequence[Mapping[str, float]]) -> FTest:
     plain, adjusted, slope = _covariances(fit, ell)
     effect = ell.T @ fit.state.beta
     wald = float(effect @ np.linalg.solve(adjusted, effect))
-    return _kenward_roger(wald, rank, np.linalg.solve(plain, slope), fit.variance_covariance)
+    relative: FloatArray = np.linalg.solve(plain, slope).astype(np.float64)
+    return _kenward_roger(wald, rank, relative, fit.variance_covariance)
 
 
 def _covariances(fit: MixedFit, ell: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
