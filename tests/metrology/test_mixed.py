@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 from qiqa.core.errors import FitError, UsageError
 from qiqa.metrology.contrasts import estimate
 from qiqa.metrology.factors import KnownFactor, RandomFactor, nested
+from qiqa.metrology.layout import confounded_variances, lay_out
 from qiqa.metrology.mixed import fit_mixed
 
 
@@ -311,6 +312,24 @@ def test_variances_that_no_reading_tells_are_refused():
         mean_of(Y, [factor("each", np.arange(6))])
     with pytest.raises(FitError, match="tell apart the variances of: pair, again"):
         mean_of(Y, [factor("pair", PAIRS), factor("again", np.array(list("uuvvww")))])
+
+
+def test_which_variances_are_confounded_can_be_asked_before():
+    """One visit a scanner: visits are scanners, which are fixed; units and exams are the same."""
+    scanner = np.repeat(np.arange(4), 3)
+    unit = np.array([0, 0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0])
+    random = [
+        factor("visit", scanner),
+        factor("unit", unit),
+        factor("exam", np.where(unit == 0, "x", "y")),
+    ]
+    x, names = columns(scanner)
+    layout = lay_out(np.zeros(12), x, names, random, (), None, None)
+    assert confounded_variances(layout) == (("visit",), ("unit", "exam"))
+    fine = lay_out(np.zeros(12), x, names, random[1:2], (), None, None)
+    assert confounded_variances(fine) == ()
+    known = lay_out(np.zeros(12), x, names, (), (), np.ones(12), 0.0)
+    assert confounded_variances(known) == ()
 
 
 def test_readings_without_scatter_are_refused():
