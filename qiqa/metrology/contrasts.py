@@ -212,7 +212,7 @@ def f_test(fit: MixedFit, contrasts: Sequence[Mapping[str, float]]) -> FTest:
     plain, adjusted, slope = _covariances(fit, ell)
     effect = ell.T @ fit.state.beta
     wald = float(effect @ np.linalg.solve(adjusted, effect))
-    relative = np.asarray(np.linalg.solve(plain, slope), dtype=np.float64)
+    relative: FloatArray = np.linalg.solve(plain, slope).astype(np.float64)
     return _kenward_roger(wald, rank, relative, fit.variance_covariance)
 
 
