@@ -90,7 +90,7 @@ def fit(
     layout = lay_out(table, batches, draw, terms, raw)
     found = estimate(values, layout, table.features)
     drawn = draw_batches(found, layout, draw)
-    if np.isnan(values[0]).any() or len(np.unique(found.count.sum(axis=0))) > 1:
+    if found.count.sum(axis=0).min() < len(table):
         flags.extend(missing_values(table, values))
     return assemble(table, layout, draw, terms, raw.mean(axis=0), found, drawn, flags)
 
@@ -108,6 +108,9 @@ def usable_batches(table: FeatureTable, draw: Draw) -> tuple[str, ...]:
         raise UsageError(f"{draw.by!r} is not a way; there are {', '.join(WAYS)}", where="by")
     if not table.features:
         raise UsageError("the table has no features", where="features")
+    if len(set(table.features)) < len(table.features):
+        twice = [name for name in dict.fromkeys(table.features) if table.features.count(name) > 1]
+        raise UsageError(f"{few(twice)}: named more than once", where="features")
     names, rows = np.unique(table.batch, return_counts=True)
     if names.size and names[0] == "":
         unknown = table.row[table.batch == ""]

@@ -125,6 +125,13 @@ def test_a_feature_with_gaps_is_fitted_on_the_rows_that_have_it(make):
     assert np.ptp(between) < 1e-12
 
 
+def test_gaps_that_are_equally_many_everywhere_are_flagged_too(make):
+    values = make().table.values.copy()
+    values[np.arange(40, 60), np.arange(20)] = np.nan
+    model = fit(changed(make().table, values=values))
+    assert [flag.kind for flag in model.flags] == ["missing_values"]
+
+
 # refused --------------------------------------------------------------------------------------
 
 
@@ -264,6 +271,8 @@ def test_settings_that_do_not_exist(make):
     table = make().table
     refused(UsageError, ["'Z'", "A, B, C"], lambda: fit(table, reference="Z"))
     refused(UsageError, ["'bayes'", "parametric"], lambda: fit(table, by="bayes"))
+    double = changed(table, features=("f1", *table.features[1:]))
+    refused(UsageError, ["f1: named more than once"], lambda: fit(double))
     refused(UsageError, ["'sex'", "age"], lambda: fit(table, smooth=["sex"]))
 
 
