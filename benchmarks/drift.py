@@ -29,6 +29,7 @@ began = time.perf_counter()
 import datetime as dt
 from pathlib import Path
 from qiqa.store import open_store
+from qiqa.workflows.sharing import processes_for
 from qiqa.workflows.watching import Records, watch
 from qiqa.report.drift_pages import write_pages
 file, folder, scanner = sys.argv[1], Path(sys.argv[2]), sys.argv[3] or None
@@ -37,7 +38,8 @@ with open_store(file, create=False) as store:
     series = store.columns(scanner=scanner)
 read = time.perf_counter()
 now = dt.datetime.fromisoformat(sys.argv[4])
-seen = watch(series, Records(), now=now, detail=scanner is not None)
+processes = processes_for(sum(len(s) for s in series))
+seen = watch(series, Records(), now=now, detail=scanner is not None, processes=processes)
 watched = time.perf_counter()
 write_pages(seen.fleet, seen.scanners, folder, lambda _: None)
 ended = time.perf_counter()

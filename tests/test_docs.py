@@ -48,8 +48,10 @@ DOCS = ROOT / "docs"
 PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMANDS = (
     "qc", "map", "index", "demo", "drift", "drift baseline", "drift alarms", "drift acknowledge",
-    "drift design", "history", "history event", "simulate", "simulate history", "phantoms",
-    "protocols", "warmup",
+    "drift design", "harmonize", "harmonize calibrate", "harmonize fit", "harmonize apply",
+    "harmonize diagnose", "history", "history event", "simulate", "simulate history",
+    "simulate trial", "phantoms", "protocols", "trial", "trial report", "trial change",
+    "trial deidentify", "warmup",
 )  # fmt: skip
 
 
@@ -599,7 +601,7 @@ def test_every_page_is_linked() -> None:
 
 def test_readme_holds_the_two_commands() -> None:
     lines = {line.strip() for line in _read(README).splitlines()}
-    assert {"pip install . && qiqa demo", "pip install '.[test]' && pytest"} <= lines
+    assert {"pip install . && qiqa demo", "pip install '.[test]' && pytest -n auto"} <= lines
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

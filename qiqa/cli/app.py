@@ -24,6 +24,8 @@ COMMANDS = {
     "index": ("qiqa.cli.index", "List exams and series behind files, and what is wrong."),
     "demo": ("qiqa.cli.demo", "Simulate an exam and run the whole QC on it; needs no data."),
     "drift": ("qiqa.cli.drift", "Watch scanners: what changed, when, how sure, what next."),
+    "trial": ("qiqa.cli.trial", "One trial, many scanners: bias, claims, what changed."),
+    "harmonize": ("qiqa.cli.harmonize", "Make values of many scanners comparable, and judge it."),
     "history": ("qiqa.cli.history", "List, export and verify what was kept."),
     "simulate": ("qiqa.cli.simulate", "Simulate an exam of a phantom as DICOM."),
     "phantoms": ("qiqa.cli.phantoms", "List phantoms, check or show one, import a unit's values."),

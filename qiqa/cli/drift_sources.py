@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from qiqa.cli.columns import named_columns
 from qiqa.cli.console import progress, say, tell_findings
 from qiqa.cli.deliver import current_user
 from qiqa.cli.drift import Options, moment_of, policy_of
@@ -26,12 +27,13 @@ def from_table(options: Options) -> Watched:
     """Look at the values of a table; it has no events, baselines or alarms."""
     from qiqa.io.history_table import read_history_table
     from qiqa.workflows.dating import last_before
+    from qiqa.workflows.sharing import processes_for
     from qiqa.workflows.watching import Records, watch
 
     if options.store is not None:
         raise UsageError("not with --table", where="--store")
     assert options.table is not None  # noqa: S101 - the caller looked
-    read = read_history_table(options.table, _columns(options))
+    read = read_history_table(options.table, named_columns(options.column))
     tell_findings(read.findings, to_error=True)
     chosen(read.series, options.scanner, options.name)  # a wrong name is refused
     series = chosen(read.series, options.scanner, None)
@@ -47,20 +49,8 @@ def from_table(options: Options) -> Watched:
             source=str(options.table),
             name=options.name,
             tell=tell,
+            processes=processes_for(sum(len(s) for s in series)),
         )
-
-
-def _columns(options: Options) -> dict[str, str]:
-    """Return name of qiqa -> name in the file."""
-    made = {}
-    for text in options.column:
-        name, sign, column = text.partition("=")
-        if not sign or not name.strip() or not column.strip():
-            raise UsageError(
-                f"{text!r} is not NAME=COLUMN", where="--column", hint="for instance value=PSNR"
-            )
-        made[name.strip()] = column.strip()
-    return made
 
 
 def chosen(series: Sequence[TimeSeries], scanner: str | None, name: str | None) -> list[TimeSeries]:
@@ -144,6 +134,7 @@ def from_store(options: Options) -> Watched:
     """Look at the history, raise alarms that are new, and show all with their state."""
     from qiqa.workflows.alarming import new_alarms
     from qiqa.workflows.explaining import explained
+    from qiqa.workflows.sharing import processes_for
     from qiqa.workflows.watching import marked, watch
 
     if options.column:
@@ -173,6 +164,7 @@ def from_store(options: Options) -> Watched:
                 source=store.url,
                 name=options.name,
                 tell=tell,
+                processes=processes_for(sum(len(s) for s in series)),
             )
         made = explained(made, series, store.payload)
         if options.read_only or _is_a_trial(options):

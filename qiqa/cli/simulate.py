@@ -27,6 +27,10 @@ COMMANDS = {
         "qiqa.cli.simulate_history",
         "Simulate years of weekly exams of a fleet as a table, with faults whose truth is known.",
     ),
+    "trial": (
+        "qiqa.cli.simulate_trial",
+        "Simulate a multisite trial as tables: phantoms and participants, with the truth.",
+    ),
 }
 """What has options of its own: next word -> module, summary."""
 OPERANDS = "PHANTOM FOLDER"
@@ -37,6 +41,7 @@ examples:
   qiqa simulate acr_large out --style ge --snr 60 --thickness 5.6 --offset -3,2
 
 Years of weekly exams as a table: qiqa simulate history --help
+A multisite trial as tables: qiqa simulate trial --help
 """
 
 

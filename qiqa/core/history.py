@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -121,13 +120,3 @@ class History:
 
     def __len__(self) -> int:
         return len(self.value)
-
-    def where(self, mask: NDArray[np.bool_]) -> History:
-        """Return the values that `mask` (n,) selects."""
-        chosen = {f.name: getattr(self, f.name)[mask] for f in dataclasses.fields(self)}
-        return History(**chosen)
-
-    def by_series(self) -> Iterator[tuple[str, History]]:
-        """Yield each series key with its values; values without a key share no chart."""
-        for key in np.unique(self.series_key[self.series_key != ""]):
-            yield str(key), self.where(self.series_key == key)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import enum
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TRIAL_SCHEMA", "ClaimAnswer", "Flag", "Readings", "ScannerBias"]
+__all__ = [
+    "TRIAL_SCHEMA",
+    "BiasStudy",
+    "ClaimAnswer",
+    "Exchange",
+    "Flag",
+    "Readings",
+    "ScannerBias",
+    "VarianceComponent",
+    "VendorEffect",
+    "common_name",
+]
 
 TRIAL_SCHEMA = "qiqa.trial/1"
 
@@ -28,7 +40,7 @@ class Readings:
     unit: str
     scanner: TextArray
     site: TextArray
-    vendor: TextArray
+    manufacturer: TextArray
     epoch: TextArray
     """Changes whenever a setting changes that may change the number."""
     insert: TextArray
@@ -38,6 +50,8 @@ class Readings:
     row: TextArray
     """Name of each reading, for a person to find it."""
     at: NDArray[np.datetime64]
+    visit: FloatArray
+    """Number of the visit as planned (0, 1, ... or months), where a table states it."""
     value: FloatArray
     """In `unit`; NaN where nothing could be measured."""
     standard_uncertainty: FloatArray
@@ -45,6 +59,8 @@ class Readings:
     """In `unit`; NaN where the phantom has none for it."""
     reference_standard_uncertainty: FloatArray
     temperature_degc: FloatArray
+    distance_mm: FloatArray
+    """From isocenter; gradients are not the same everywhere."""
 
     def __len__(self) -> int:
         return len(self.value)
@@ -57,6 +73,16 @@ class Readings:
             if isinstance(getattr(self, field.name), np.ndarray)
         }
         return dataclasses.replace(self, **columns)
+
+
+def common_name(name: str, insert: str) -> str:
+    """Return the name of a measurement without the insert: what all inserts of a phantom share.
+
+    >>> common_name("adc_PVP0-center", "PVP0-center"), common_name("piu", "")
+    ('adc', 'piu')
+    """
+    shared = name.removesuffix(insert).rstrip("_ ") if insert else name
+    return shared or name
 
 
 class ClaimAnswer(enum.StrEnum):
@@ -80,24 +106,100 @@ class Flag:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerBias:
-    """Measured minus reference of one scanner in one epoch."""
+    """Measured minus reference of one scanner in one epoch, in the unit of its study."""
 
     scanner: str
     epoch: str
     site: str
-    vendor: str
-    name: str
-    quantity: str
-    unit: str
-    """Of bias and its interval; `%` where the bias is relative to the reference."""
+    manufacturer: str
+    first: dt.datetime
+    last: dt.datetime
+    """Exams that it rests on."""
     bias: float
+    """At the middle of the references."""
     standard_uncertainty: float
     degrees_of_freedom: float
     bias_interval: tuple[float, float]
     """95 % coverage."""
+    ends: tuple[float, float]
+    """Bias at the lowest and highest reference; equal to `bias` where there is no slope."""
+    ends_intervals: tuple[tuple[float, float], tuple[float, float]]
+    """95 % of each."""
+    reference_u: float
+    """Part of the uncertainty that comes from the references; NaN where none is stated."""
+    exam_sd: float
+    """From exam to exam."""
     n: int
     """Readings it rests on."""
     exams: int
-    claim: ClaimAnswer
+    phantom_units: tuple[str, ...]
+    claim: ClaimAnswer | None
+    """None where nothing is claimed."""
+    p_in: float
+    """Of two one-sided tests, that the bias is not within the claim; NaN without a claim."""
+    p_out: float
+    """That it is within the claim, adjusted for all scanners; NaN without a claim."""
     reason: str
     """Why the answer is what it is; what is missing where there is not enough data."""
+    current: bool
+    """Whether this is the scanner's latest epoch."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VarianceComponent:
+    """How much of the scatter comes from one source."""
+
+    name: str
+    sd: float
+    interval: tuple[float, float]
+    """95 % of the SD."""
+    degrees_of_freedom: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class VendorEffect:
+    """Whether scanners of one vendor differ from those of another more than among themselves."""
+
+    shown: bool | None
+    """None where it cannot be tested."""
+    p: float
+    f: float
+    degrees_of_freedom: tuple[float, float]
+    levels: tuple[tuple[str, float, tuple[float, float], int], ...]
+    """Vendor, mean bias, 95 % interval, scanners."""
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """A scan that would tell two groups of scanners from their phantoms."""
+
+    phantom_unit: str
+    scanner: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BiasStudy:
+    """One measurement on all scanners of a trial."""
+
+    name: str
+    quantity: str
+    unit: str
+    """Of all biases: `%` of the reference, or the unit of the measurement."""
+    basis: str
+    """`stated` references or `consensus` of the scanners."""
+    claim: float | None
+    """Largest bias that is allowed, in `unit`."""
+    range: tuple[float, float]
+    """Lowest and highest reference, in the unit of the measurement."""
+    measured_unit: str
+    scanners: tuple[ScannerBias, ...]
+    components: tuple[VarianceComponent, ...]
+    vendor: VendorEffect
+    groups: tuple[tuple[str, ...], ...]
+    """Scanners that phantom units connect; one group: scanner and phantom can be told apart."""
+    exchanges: tuple[Exchange, ...]
+    flags: tuple[Flag, ...]
+    readings: int
+    left_out: int

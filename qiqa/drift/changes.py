@@ -149,7 +149,9 @@ def _fit(
         # the ramp leaves the level at the exam before the first changed one and is 1 at the end
         length = np.maximum(time[-1] - time[begins - 1], 1e-12)
         per_size = 1.0 / length
-        column = np.maximum((time[None, :] - time[begins - 1][:, None]) / length[:, None], 0.0)
+        column = time[None, :] - time[begins - 1][:, None]
+        column /= length[:, None]  # in place: it is the largest array by far
+        np.maximum(column, 0.0, out=column)
         scc = (column * column) @ w - (column @ w) ** 2 / total
         scy = column @ about
     usable = scc > 1e-12

@@ -20,7 +20,7 @@ from qiqa.drift import outcome
 from qiqa.drift.changes import likeliest_change, one_ramp, rest
 from qiqa.drift.epochs import Epochs, epochs_of
 from qiqa.drift.laying import lay
-from qiqa.drift.levels import levels
+from qiqa.drift.levels import Levels, levels
 from qiqa.drift.outcome import Found, Outcome, Piece
 from qiqa.drift.policy import Policy, Share
 from qiqa.drift.preparing import Prepared, prepare
@@ -133,10 +133,23 @@ class _Watch:
         least = max(_FEWEST, policy.baseline_exams // 2)
         held = lay(self.walk, series, epochs, baseline, least)
         self.baseline = baseline if held else None
-        self.prediction = self.walk.predict()
-        self.held = self.walk.predict(held=True) if self.walk.holds else self.prediction
+        self._predict()
         self.found: list[Found] = []
         self.pieces: list[Piece] = []
+        self._told: dict[int, Found] = {}
+
+    def _predict(self) -> None:
+        """Predict every exam, with the segments as they are now."""
+        self.prediction = self.walk.predict()
+        self.held = self.walk.predict(held=True) if self.walk.holds else self.prediction
+        self._levels: Levels | None = None
+
+    @property
+    def levels(self) -> Levels:
+        """Levels from all exams that were learnt from; worked out once for a prediction."""
+        if self._levels is None:
+            self._levels = levels(self.walk, self.prediction.learned)
+        return self._levels
 
     def stretches(self) -> list[tuple[int, int]]:
         """Return [first, end) of exams between which no epoch begins for the first time."""
@@ -160,8 +173,7 @@ class _Watch:
                 continue
             self.found.append(change)
             self.walk.split(change.first, change.kind, fresh=change.kind == "variance")
-            self.prediction = self.walk.predict()
-            self.held = self.walk.predict(held=True) if self.walk.holds else self.prediction
+            self._predict()
             first, shown_from, after = change.first, shown_to, signal.at + 1
 
     def _charts(self, first: int, end: int) -> tuple[Chart, ...]:
@@ -179,7 +191,7 @@ class _Watch:
         used = self.walk.segment[first:end]
         if not self.prepared.covariates and not self.walk.ramps and len(self.walk.begun) == 1:
             return np.where(used >= 0, self.prepared.y[first:end], np.nan)  # one level: as it is
-        fit = levels(self.walk, self.prediction.learned)
+        fit = self.levels
         covariates = self.walk.covariates()[:, first:end]
         level = np.where(used >= 0, fit.level[used], np.nan)
         return np.asarray(
@@ -241,7 +253,7 @@ class _Watch:
 
     def flat(self, index: NDArray[np.int64], keep: tuple[int, ...] = ()) -> FloatArray:
         """Return exams at the covariates' means, without ramps but those of segments `keep`."""
-        slope = np.nan_to_num(levels(self.walk, self.prediction.learned).slope)
+        slope = np.nan_to_num(self.levels.slope)
         for j, (segment, _) in enumerate(self.walk.ramps, start=len(self.prepared.covariates)):
             slope[j] *= segment not in keep
         return np.asarray(self.prepared.y[index] - slope @ self.walk.covariates()[:, index])
@@ -268,7 +280,8 @@ class _Watch:
     def kinds_by_now(self) -> dict[int, str]:
         """Return signal -> kind of changes that all exams since then speak of otherwise."""
         asked = [f for f in self.found if f.change is not None and f.signal not in self._kinds]
-        told = ((f, self._told_anew(f, only=None)) for f in asked)
+        told = [(f, self._told_anew(f, only=None)) for f in asked]
+        self._told = {f.signal: new for f, new in told if new.kind == f.kind}
         kinds = {f.signal: new.kind for f, new in told if new.kind != f.kind}
         pieces = itertools.pairwise(self.found)
         return kinds | {
@@ -324,7 +337,6 @@ class _Watch:
             self.prepared.variance[index],
             self.walk.days[index],
             only=only,
-            intervals=only is not None,
         )
         if change is None:
             return found
@@ -345,10 +357,10 @@ class _Watch:
             walk=self.walk,
             prediction=self.prediction,
             held=self.held,
-            levels=levels(self.walk, self.prediction.learned),
+            levels=self.levels,
             ruling=self.ruling,
             baseline=self.baseline,
-            found=tuple(self._told_anew(found, found.kind) for found in self.found),
+            found=tuple(self._told.get(f.signal) or self._told_anew(f, f.kind) for f in self.found),
             pieces=tuple(self.pieces),
             policy=self.policy,
         )

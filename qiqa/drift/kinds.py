@@ -68,10 +68,13 @@ def resolution(value: FloatArray) -> float:
     if finite.size == 0:
         return 0.0
     size = float(np.abs(finite).max())
-    if abs(finite[-1] - round(float(finite[-1]), 6)) > 1e-9 * size:
+    last = float(finite[-1])
+    if abs(last - round(last, 6)) > 1e-9 * size:
         return 0.0  # as most measured values are
     for digits in range(7):
         step = 10.0**-digits
+        if abs(last - round(last, digits)) > 2e-9 * max(size, step):
+            continue  # nor can all of them be
         if np.all(np.abs(finite - np.round(finite, digits)) <= 1e-9 * max(size, step)):
             return step if size < 1e6 * step else 0.0
     return 0.0

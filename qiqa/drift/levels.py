@@ -124,6 +124,8 @@ def _one_level(walk: Walk, learned: NDArray[np.bool_]) -> Levels:
 
 def _moves(x: FloatArray, dummies: FloatArray) -> NDArray[np.bool_]:
     """Say which covariates (c, n) vary within segments: the slope of another cannot be told."""
+    if not x.size:
+        return np.zeros(x.shape[0], np.bool_)
     count = np.maximum(dummies.sum(axis=0), 1.0)
     about = x - (x @ dummies / count) @ dummies.T
     size = np.maximum(np.abs(x).max(axis=1, initial=0.0), 1e-300)

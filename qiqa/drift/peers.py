@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from qiqa.core.drift import DriftFinding, Kind, Segment, SeriesState, TimeSeries
+from qiqa.core.drift import DriftFinding, Kind, Segment, SeriesState
 from qiqa.metrology.outliers import extreme_deviates
 
 __all__ = ["FEWEST", "Level", "biased", "level_of"]
@@ -24,11 +24,18 @@ CHANCE = 0.01
 """Of naming a scanner of a fleet without bias, for one measurement."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """Where one series stands now."""
+    """Where one series stands now, without its values."""
 
-    series: TimeSeries
+    scanner: str
+    name: str
+    quantity: str
+    insert: str
+    slice: int
+    role: str
+    unit: str
+    series_key: str
     value: float
     since: dt.datetime
     until: dt.datetime
@@ -38,8 +45,7 @@ class Level:
     @property
     def key(self) -> tuple[str, str, int, str, str]:
         """What must be the same for two levels to be compared."""
-        s = self.series
-        return s.name, s.insert, s.slice, s.role, s.unit
+        return self.name, self.insert, self.slice, self.role, self.unit
 
 
 def level_of(state: SeriesState) -> Level | None:
@@ -52,13 +58,20 @@ def level_of(state: SeriesState) -> Level | None:
     if not known:
         return None
     segment = max(known, key=lambda s: s.last)
-    at = state.series.at
+    s = state.series
     return Level(
-        state.series,
-        segment.level,
-        at[segment.first].astype("datetime64[us]").astype(dt.datetime),
-        at[segment.last].astype("datetime64[us]").astype(dt.datetime),
-        tuple((name, slope, center) for name, slope, _, center in state.adjusted_for),
+        scanner=s.scanner,
+        name=s.name,
+        quantity=s.quantity,
+        insert=s.insert,
+        slice=s.slice,
+        role=s.role,
+        unit=s.unit,
+        series_key=s.series_key,
+        value=segment.level,
+        since=s.at[segment.first].astype("datetime64[us]").astype(dt.datetime),
+        until=s.at[segment.last].astype("datetime64[us]").astype(dt.datetime),
+        slopes=tuple((name, slope, center) for name, slope, _, center in state.adjusted_for),
     )
 
 
@@ -80,8 +93,8 @@ def biased(levels: Sequence[Level]) -> tuple[DriftFinding, ...]:
     for level in levels:
         own = groups.setdefault(level.key, {})
         # of several charts of one scanner (phantom units, coils) the latest
-        if level.series.scanner not in own or own[level.series.scanner].until < level.until:
-            own[level.series.scanner] = level
+        if level.scanner not in own or own[level.scanner].until < level.until:
+            own[level.scanner] = level
     made: list[DriftFinding] = []
     for group in groups.values():
         if len(group) >= FEWEST:
@@ -98,15 +111,14 @@ def _unlike(group: list[Level]) -> list[DriftFinding]:
     made = []
     for place in out:
         level, size = group[place], float(values[place]) - mean
-        s = level.series
         made.append(
             DriftFinding(
-                scanner=s.scanner,
-                name=s.name,
-                quantity=s.quantity,
-                insert=s.insert,
-                slice=s.slice,
-                role=s.role,
+                scanner=level.scanner,
+                name=level.name,
+                quantity=level.quantity,
+                insert=level.insert,
+                slice=level.slice,
+                role=level.role,
                 kind=Kind.BIAS,
                 rule="peers",
                 date=level.since,
@@ -114,11 +126,11 @@ def _unlike(group: list[Level]) -> list[DriftFinding]:
                 signalled=level.until,
                 size=size,
                 size_interval=(size - reach, size + reach),
-                unit=s.unit,
+                unit=level.unit,
                 verdict="tolerance",
                 hint=f"unlike {count} other scanners: scan another's phantom unit before judging",
                 score=size / (sd * math.sqrt(1.0 + 1.0 / count)),
-                series_key=s.series_key,
+                series_key=level.series_key,
             )
         )
     return made

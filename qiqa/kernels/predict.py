@@ -234,7 +234,7 @@ def predict(
         held = held_weight[s] > 0.0
         if weight[s] > 0.0:
             origin = held_center[s] if held else center[s]
-            slopes = _slopes(x[:, t] - origin, sxx, away)
+            slopes = _slopes(x[:, t] - origin, sxx, away) if c > 0 else 0  # no array for nothing
             known = slopes == 0 or (slopes > 0 and _solve(sxx, sxy, c, slope))
             if known:
                 mean = held_level[s] if held else level[s]

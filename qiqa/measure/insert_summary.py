@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from qiqa.core.errors import NotMeasurable
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.measurement import BudgetLine, Interval, Measurement
 from qiqa.core.pose import InsertPosition
@@ -14,8 +15,8 @@ from qiqa.measure._anchored import reference_of
 from qiqa.measure.insert_values import insert_means, measured_t1, too_short
 from qiqa.measure.insert_view import InsertView
 from qiqa.measure.outcome import Outcome, finish, not_measured
-from qiqa.metrology.linearity import weighted_line
-from qiqa.metrology.repeatability import Repeatability, repeatability
+from qiqa.metrology.polynomial import fit_polynomial
+from qiqa.metrology.precision import WithinSubjectSd, within_subject_sd
 
 __all__ = ["ALGORITHM", "KIND", "NAMES", "measure"]
 
@@ -102,20 +103,22 @@ def _slopes(view: InsertView, siblings: tuple[InsertView, ...]) -> list[Measurem
             continue
         x, y = np.array(pairs).T
         # equal weights: departures come from the method, not from noise
-        line = weighted_line(x, y, np.ones(x.size))
-        if line is None:
+        try:
+            line = fit_polynomial(x, y)
+        except NotMeasurable:
             continue
+        slope, slope_u = line.coefficient(1)
         budget = (
             BudgetLine(
                 name="scatter about the line",
-                standard_uncertainty=line.slope_u,
-                degrees_of_freedom=float(line.degrees_of_freedom),
+                standard_uncertainty=slope_u,
+                degrees_of_freedom=line.degrees_of_freedom,
                 evaluation="A",
                 note=f"{x.size} inserts, ln(measured) on ln(certified); R² {line.r_squared:.5f}",
             ),
         )
         plain = finish(
-            view, f"linearity_slope_{view.quantity}_{name}", "linearity_slope", "1", line.slope,
+            view, f"linearity_slope_{view.quantity}_{name}", "linearity_slope", "1", slope,
             budget, algorithm=ALGORITHM,
         )  # fmt: skip
         found.append(dataclasses.replace(plain, reference=None))
@@ -128,42 +131,41 @@ def _repeats(view: InsertView, repeats: list[InsertView]) -> list[Measurement]:
     found: list[Measurement] = []
     for insert in view.pose.inserts:
         values = [m[insert.label][0] for m in means if insert.label in m]
-        scatter = repeatability(values)
-        if scatter is None:
-            found.append(_none(view, insert))
-            continue
-        found.append(_scatter(view, insert, scatter))
+        try:
+            found.append(_scatter(view, insert, within_subject_sd(values)))
+        except NotMeasurable as error:
+            found.append(_none(view, insert, error.message))
     return found
 
 
-def _scatter(view: InsertView, insert: InsertPosition, scatter: Repeatability) -> Measurement:
+def _scatter(view: InsertView, insert: InsertPosition, scatter: WithinSubjectSd) -> Measurement:
     """Return wCV; the repeatability coefficient, 2.77 wSD, stands in the budget's note."""
     assert view.maps is not None  # noqa: S101
     factor, unit = (1e6, "µm²/s") if view.maps.parameters[0].unit == "mm²/s" else (1.0, "ms")
     repeats = scatter.degrees_of_freedom + 1
-    low, high = (100 * end / abs(scatter.mean) for end in scatter.wsd_interval)
+    percent = 100 / abs(scatter.mean) if scatter.mean else math.nan
+    wcv = percent * scatter.wsd
+    ends = scatter.interval
     plain = finish(
-        view, f"repeatability_wcv_{insert.label}", "repeatability_wcv", "%", scatter.wcv_percent,
+        view, f"repeatability_wcv_{insert.label}", "repeatability_wcv", "%", wcv,
         (
             BudgetLine(
                 name="number of repeats",
                 # standard uncertainty of a standard deviation of normal values
-                standard_uncertainty=scatter.wcv_percent
-                / math.sqrt(2 * scatter.degrees_of_freedom),
+                standard_uncertainty=wcv / math.sqrt(2 * scatter.degrees_of_freedom),
                 degrees_of_freedom=float(scatter.degrees_of_freedom),
                 evaluation="A",
                 note=f"{repeats} repeats, mean {scatter.mean * factor:.5g} {unit}, RC "
-                f"{scatter.repeatability_coefficient * factor:.2g} {unit}",
+                f"{scatter.rc * factor:.2g} {unit}",
             ),
         ),
-        interval=Interval(low=low, high=high, kind="scatter"), algorithm=ALGORITHM,
+        interval=Interval(low=percent * ends.low, high=percent * ends.high, kind="scatter"),
+        algorithm=ALGORITHM,
     )  # fmt: skip
     return dataclasses.replace(plain, insert=insert.label, reference=None)
 
 
-def _none(view: InsertView, insert: InsertPosition) -> Measurement:
-    plain = not_measured(
-        view, f"repeatability_wcv_{insert.label}", "repeatability_wcv", "%",
-        "fewer than two repeats have a value",
-    )  # fmt: skip
+def _none(view: InsertView, insert: InsertPosition, reason: str) -> Measurement:
+    name = f"repeatability_wcv_{insert.label}"
+    plain = not_measured(view, name, "repeatability_wcv", "%", reason)
     return dataclasses.replace(plain, insert=insert.label)

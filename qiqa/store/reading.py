@@ -17,11 +17,12 @@ from qiqa.core.history import History, PastValue
 from qiqa.core.rows import COLUMNS
 from qiqa.store import schema
 
-__all__ = ["Filter", "exams", "history", "payload", "previous", "rows"]
+__all__ = ["Filter", "exams", "history", "newer", "payload", "previous", "restrict", "rows"]
 
 _exam = schema.exam
 _value = schema.measurement
-_newer = schema.exam.alias("newer")
+newer = schema.exam.alias("newer")
+"""The exam that supersedes another: what has one does not count."""
 
 _EXAM_FIELDS = tuple(
     _exam.c[name]
@@ -51,9 +52,10 @@ class Filter:
     exam: int | None = None
 
 
-def _restrict(query: Select[Any], chosen: Filter) -> Select[Any]:
+def restrict(query: Select[Any], chosen: Filter) -> Select[Any]:
+    """Return a query of exams and measurements, outer joined with `newer`, with its conditions."""
     if not chosen.include_superseded:
-        query = query.where(_newer.c.id.is_(None))
+        query = query.where(newer.c.id.is_(None))
     if chosen.scanner is not None:
         query = query.where(_exam.c.scanner == chosen.scanner)
     if chosen.since is not None:
@@ -84,13 +86,13 @@ def exams(engine: Engine, chosen: Filter) -> list[dict[str, Any]]:
             _exam.c.input_identity,
             _exam.c.supersedes,
             _exam.c.supersede_reason,
-            _newer.c.id.label("superseded_by"),
+            newer.c.id.label("superseded_by"),
         )
-        .outerjoin(_newer, _newer.c.supersedes == _exam.c.id)
+        .outerjoin(newer, newer.c.supersedes == _exam.c.id)
         .order_by(_exam.c.acquired_at, _exam.c.id)
     )
     with engine.connect() as connection:
-        found = connection.execute(_restrict(query, chosen)).mappings()
+        found = connection.execute(restrict(query, chosen)).mappings()
         return [_utc(dict(row)) for row in found]
 
 
@@ -110,18 +112,18 @@ def rows(engine: Engine, chosen: Filter) -> list[dict[str, Any]]:
         select(
             _exam.c.id.label("exam_id"),
             *_EXAM_FIELDS,
-            _newer.c.id.label("superseded_by"),
+            newer.c.id.label("superseded_by"),
             _value.c.epoch,
             schema.exam_values.c.temperature_degc,
             *(_value.c[column.name] for column in COLUMNS),
         )
         .join(_value, _value.c.exam_id == _exam.c.id)
         .outerjoin(schema.exam_values, schema.exam_values.c.exam_id == _exam.c.id)
-        .outerjoin(_newer, _newer.c.supersedes == _exam.c.id)
+        .outerjoin(newer, newer.c.supersedes == _exam.c.id)
         .order_by(_exam.c.acquired_at, _exam.c.id, _value.c.position)
     )
     with engine.connect() as connection:
-        found = connection.execute(_restrict(query, chosen)).mappings()
+        found = connection.execute(restrict(query, chosen)).mappings()
         return [_utc(dict(row)) for row in found]
 
 
@@ -135,12 +137,12 @@ def previous(engine: Engine, series_key: str, before: dt.datetime, n: int) -> tu
             _value.c.standard_uncertainty,
             _value.c.verdict,
         )
-        .outerjoin(_newer, _newer.c.supersedes == _value.c.exam_id)
+        .outerjoin(newer, newer.c.supersedes == _value.c.exam_id)
         .where(
             _value.c.series_key == series_key,
             _value.c.acquired_at < before.replace(tzinfo=None),
             _value.c.value.is_not(None),
-            _newer.c.id.is_(None),
+            newer.c.id.is_(None),
         )
         .order_by(_value.c.acquired_at.desc(), _value.c.exam_id.desc())
         .limit(n)
@@ -164,12 +166,12 @@ def history(engine: Engine, chosen: Filter) -> History:
     query = (
         select(_value)
         .join(_exam, _value.c.exam_id == _exam.c.id)
-        .outerjoin(_newer, _newer.c.supersedes == _exam.c.id)
+        .outerjoin(newer, newer.c.supersedes == _exam.c.id)
         .where(_value.c.value.is_not(None), _value.c.acquired_at.is_not(None))
         .order_by(_value.c.acquired_at, _value.c.exam_id, _value.c.position)
     )
     with engine.connect() as connection:
-        found = connection.execute(_restrict(query, chosen)).all()
+        found = connection.execute(restrict(query, chosen)).all()
     columns: dict[str, Any] = {name: _texts(found, name) for name in _TEXTS}
     for name in _NUMBERS:
         columns[name] = _numbers([_number(getattr(row, name)) for row in found])

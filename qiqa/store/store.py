@@ -18,8 +18,10 @@ from qiqa.core.drift import (
 from qiqa.core.finding import Finding
 from qiqa.core.history import History, PastValue
 from qiqa.core.result import QcResult
+from qiqa.core.trial import Readings
 from qiqa.store import columns as columns_of
 from qiqa.store import reading, records, verifying, writing
+from qiqa.store import readings as readings_of
 from qiqa.store.faults import guard
 from qiqa.store.writing import Saved
 
@@ -216,6 +218,22 @@ class Store:
         chosen = reading.Filter(scanner=scanner, name=name, since=since, until=until)
         with guard(self.url):
             return columns_of.columns(self.engine, chosen)
+
+    def readings(
+        self, since: dt.datetime | None = None, until: dt.datetime | None = None
+    ) -> tuple[Readings, ...]:
+        """Return every value that has a reference, of all scanners, one table a measurement.
+
+        Superseded exams are left out, and exams without a scanner or a time. Names lose their
+        insert: all inserts of a phantom share a measurement.
+
+        Parameters
+        ----------
+        since, until
+            First and last time of acquisition, both included.
+        """
+        with guard(self.url):
+            return readings_of.readings(self.engine, reading.Filter(since=since, until=until))
 
     def previous(
         self, series_key: str | None, before: dt.datetime | None, n: int = 12

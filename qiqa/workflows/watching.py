@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -30,6 +31,7 @@ from qiqa.drift.policy import Policy, Share
 from qiqa.drift.together import moved_together
 from qiqa.workflows.alarming import with_alarms
 from qiqa.workflows.dating import clock_notes, up_to
+from qiqa.workflows.sharing import shared
 
 __all__ = ["Records", "Watched", "marked", "states_of", "watch", "worst_first"]
 
@@ -59,9 +61,8 @@ class Watched:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class _One:
-    """One scanner on the way."""
+    """One scanner on the way; light enough to be handed over by another process."""
 
-    series: tuple[TimeSeries, ...]
     states: tuple[SeriesState, ...]
     levels: tuple[Level, ...]
     findings: list[DriftFinding]
@@ -81,6 +82,7 @@ def watch(
     source: str = "",
     name: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
+    processes: int = 1,
 ) -> Watched:
     """Chart every series, find missed exams and biased scanners, and hold findings against alarms.
 
@@ -103,19 +105,29 @@ def watch(
         One measurement to chart, with the limits that it has among all of its scanner; None: all.
     tell
         Told the name of each scanner as it is worked on.
+    processes
+        How many share the scanners (see `qiqa.workflows.sharing`): the same comes of it with any
+        number. With details one does it all, as these would have to be handed over.
     """
     policy = policy or Policy()
     series, ahead = up_to(series, now)
     by_scanner: dict[str, list[TimeSeries]] = {}
     for one in series:
         by_scanner.setdefault(one.scanner, []).append(one)
-    done: dict[str, _One] = {}
-    for scanner in sorted(by_scanner):
-        tell(scanner)
-        done[scanner] = _one(by_scanner[scanner], records, policy, now, name, detail=detail)
+    names = sorted(by_scanner)
+    work = functools.partial(
+        _one, records=records, policy=policy, now=now, name=name, detail=detail
+    )
+    ones = shared(
+        work,
+        [by_scanner[scanner] for scanner in names],
+        1 if detail else processes,
+        lambda place: tell(names[place]),
+    )
+    done = dict(zip(names, ones, strict=True))
     for finding in biased([level for one in done.values() for level in one.levels]):
         done[finding.scanner].findings.append(finding)
-    states = tuple(_state(name, one, records) for name, one in done.items())
+    states = tuple(_state(by_scanner[name], one, records) for name, one in done.items())
     fleet = FleetState(
         now=now,
         scanners=tuple(_summary(state, done[state.scanner], now) for state in states),
@@ -144,11 +156,11 @@ def marked(watched: Watched, alarms: Sequence[Alarm]) -> Watched:
 
 def _one(
     series: Sequence[TimeSeries],
+    *,
     records: Records,
     policy: Policy,
     now: dt.datetime,
     name: str | None,
-    *,
     detail: bool,
 ) -> _One:
     """Chart all series of one scanner."""
@@ -176,7 +188,6 @@ def _one(
     findings += missed(scanner, calendar, policy, now)
     findings += [f for f in stopped(series) if name in (None, f.name)]
     return _One(
-        series=tuple(series),
         states=tuple(states),
         levels=tuple(levels),
         findings=findings,
@@ -274,8 +285,8 @@ def _baseline_of(
     return max(last.values(), key=lambda b: (b.first, bool(b.name)), default=None)
 
 
-def _state(scanner: str, one: _One, records: Records) -> ScannerState:
-    days = one.calendar.days
+def _state(series: Sequence[TimeSeries], one: _One, records: Records) -> ScannerState:
+    days, scanner = one.calendar.days, series[0].scanner
     return ScannerState(
         scanner=scanner,
         label=records.labels.get(scanner, ""),
@@ -284,10 +295,10 @@ def _state(scanner: str, one: _One, records: Records) -> ScannerState:
         events=tuple(e for e in records.events if e.scanner in (scanner, "*")),
         alarms=tuple(a for a in records.alarms if a.finding.scanner == scanner),
         exams=int(days.size),
-        first_exam=_moment(min(s.at[0] for s in one.series)),
-        last_exam=_moment(max(s.at[-1] for s in one.series)),
+        first_exam=_moment(min(s.at[0] for s in series)),
+        last_exam=_moment(max(s.at[-1] for s in series)),
         every_days=one.calendar.every_days,
-        notes=(*clock_notes(one.series), *_waiting_notes(one.waiting)),
+        notes=(*clock_notes(series), *_waiting_notes(one.waiting)),
         verdict=_verdict(one.findings, one.charted),
     )
 

@@ -1,6 +1,7 @@
 """Many scanners watched: missed exams, values gone, bias, impossible dates, what comes first."""
 
 import datetime as dt
+import threading
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
 from qiqa.core.errors import UsageError
 from qiqa.drift.policy import Policy
-from qiqa.workflows import watching
+from qiqa.workflows import sharing, watching
 from qiqa.workflows.dating import last_before
 from qiqa.workflows.watching import Records, watch, worst_first
 
@@ -342,6 +343,30 @@ def test_findings_are_the_same_with_and_without_details():
     assert repr(findings(full)) == repr(findings(short))
     assert repr(full.fleet) == repr(short.fleet)
     assert short.scanners[0].series == ()
+
+
+def test_the_same_comes_of_it_however_many_processes_share_it(monkeypatch):
+    step = np.where(np.arange(40) < 25, 0.0, -8.0)
+    many = [series(noise(40, seed=i) + step * (i % 2), scanner=f"S{i}") for i in range(12)]
+    alone = watch(many, Records(), now=now(40), detail=False)
+    own, came, received = [], threading.Semaphore(0), sharing._receive
+
+    def receive(pipe):
+        what = received(pipe)
+        came.release()
+        return what
+
+    def wait(scanner):
+        own.append(scanner)
+        if len(own) == 1:  # until the other process has said that it is up, and done one scanner
+            assert came.acquire(timeout=120)
+            assert came.acquire(timeout=120)
+
+    monkeypatch.setattr(sharing, "_receive", receive)
+    both = watch(many, Records(), now=now(40), detail=False, processes=2, tell=wait)
+    assert 0 < len(own) < len(many)
+    assert {f.scanner for f in findings(both, Kind.STEP)} >= {f"S{i}" for i in range(1, 12, 2)}
+    assert repr(both) == repr(alone)
 
 
 def test_one_measurement_has_the_limits_that_it_has_among_all():

@@ -1,0 +1,153 @@
+"""`qiqa harmonize apply`: correct a table or a map by what was learned."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qiqa.cli import status
+from qiqa.cli.arguments import Parser, finite, moment
+from qiqa.cli.console import say, tell_findings
+from qiqa.cli.feature_options import tell_flags
+from qiqa.core.calibration import CALIBRATION_SCHEMA
+from qiqa.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from qiqa.core.calibration import CalibrationSet
+
+__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
+
+OPERANDS = "MODEL TABLE -o OUT"
+EPILOG = """
+examples:
+  qiqa harmonize apply model.json new.csv -o harmonized.csv
+  qiqa harmonize apply calibration.json participants.csv -o calibrated.csv
+  qiqa harmonize apply calibration.json adc.nii.gz --scanner "SIEMENS 1" --settings VA30 \\
+      --date 2026-03-02 -o adc_calibrated.nii.gz
+
+A table for a calibration has one row a value: scanner, acquired_at, name, value, unit,
+distance_mm (from isocenter), and the columns of settings (software, coil, ...) that the phantom's
+table had. What a calibration does not reach stays empty, with the reason in column `refused`.
+
+Exit status: 0 all values were corrected, 3 some were refused, 5 all were, 1 it could not be done.
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    model: Path
+    table: Path
+    covariates_at_mean: bool = False
+    at_isocenter: bool = False
+    scanner: str | None = None
+    settings: str = ""
+    date: str | None = None
+    name: str | None = None
+    u: float = math.nan
+    output: Path
+
+
+def arguments(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("model", type=Path, metavar="MODEL", help="of qiqa harmonize")
+    parser.add_argument("table", type=Path, metavar="TABLE", help="CSV, Parquet, or a NIfTI map")
+    combat = parser.add_argument_group("for a model of ComBat")
+    combat.add_argument(
+        "--covariates-at-mean",
+        action="store_true",
+        help="covariates are unknown: take their training mean (changes the numbers)",
+    )
+    phantom = parser.add_argument_group("for a calibration by phantoms")
+    phantom.add_argument(
+        "--at-isocenter", action="store_true", help="values were measured at isocenter"
+    )
+    phantom.add_argument("--scanner", metavar="NAME", help="of a map")
+    phantom.add_argument("--settings", default="", metavar="TEXT", help="of a map: its epoch")
+    phantom.add_argument("--date", metavar="YYYY-MM-DD", help="of a map")
+    phantom.add_argument("--name", metavar="NAME", help="of a map, for instance adc")
+    phantom.add_argument(
+        "--u",
+        type=finite,
+        default=math.nan,
+        metavar="PERCENT",
+        help="of a map: standard uncertainty of its voxels; default: not known",
+    )
+    out = parser.add_argument_group("what to write")
+    out.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+
+
+def command(options: Options) -> int:
+    """Correct what was given by whatever kind of model it is."""
+    from qiqa.io.calibration_file import calibrations_of, read_json
+
+    content = read_json(options.model)
+    if content["schema"] != CALIBRATION_SCHEMA:
+        return _combat(content, options)
+    calibrations = calibrations_of(content, str(options.model))
+    if options.table.name.lower().endswith((".nii", ".nii.gz")):
+        return _map(calibrations, options)
+    return _values(calibrations, options)
+
+
+def _combat(content: dict[str, Any], options: Options) -> int:
+    from qiqa.harmonize.combat import apply
+    from qiqa.harmonize.saving import from_payload
+    from qiqa.io.feature_table import Roles, read_features, write_features
+
+    model = from_payload(content)
+    keep = () if options.covariates_at_mean else tuple(term.name for term in model.terms)
+    subject = "" if model.subjects is None else content.get("subject_column", "")
+    roles = Roles(batch=model.batch_name, keep=keep, subject=subject, features=model.features)
+    read = read_features(options.table, roles)
+    tell_findings(read.findings, to_error=True)
+    done, flags = apply(model, read.table, covariates_at_mean=options.covariates_at_mean)
+    write_features(options.output, done, read.others)
+    tell_flags(flags)
+    say(f"{len(done)} rows, {len(done.features)} features: {options.output.resolve()}")
+    return status.PASS
+
+
+def _values(calibrations: CalibrationSet, options: Options) -> int:
+    from qiqa.workflows.calibrating import calibrate_table
+
+    done = calibrate_table(
+        calibrations, options.table, options.output, at_isocenter=options.at_isocenter
+    )
+    tell_findings(done.findings, to_error=True)
+    for reason, count in done.refused.most_common(10):
+        say(f"!  {count} refused: {reason}")
+    refused = sum(done.refused.values())
+    say(f"{done.corrected} values corrected, {refused} refused: {options.output.resolve()}")
+    return _code(done.corrected, refused)
+
+
+def _map(calibrations: CalibrationSet, options: Options) -> int:
+    from qiqa.workflows.calibrating import calibrate_map
+
+    at = moment(options.date, "--date")
+    if options.scanner is None or at is None or options.name is None:
+        raise UsageError("a map needs --scanner, --date and --name", where=str(options.table))
+    assert isinstance(at, dt.datetime)  # noqa: S101 - moment returns one
+    corrected, refused = calibrate_map(
+        calibrations,
+        options.table,
+        options.output,
+        scanner=options.scanner,
+        epoch=options.settings,
+        name=options.name,
+        at=at,
+        u_percent=options.u,
+    )
+    say(f"{corrected} voxels corrected, {refused} out of reach (NaN): {options.output.resolve()}")
+    return _code(corrected, refused)
+
+
+def _code(corrected: int, refused: int) -> int:
+    if corrected == 0:
+        return 5
+    return 3 if refused else status.PASS

@@ -1,0 +1,107 @@
+"""`qiqa harmonize fit`: learn the shift and scale of each batch from a table of features."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from qiqa.cli import status
+from qiqa.cli.arguments import Parser, json_option
+from qiqa.cli.console import say, tell_findings, write_json
+from qiqa.cli.feature_options import (
+    FeatureOptions,
+    fitter,
+    model_options,
+    role_options,
+    roles,
+    tell_flags,
+)
+from qiqa.core.features import FeatureTable
+from qiqa.core.trial import Flag
+
+__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
+
+OPERANDS = "TABLE --batch COLUMN -o MODEL"
+EPILOG = """
+TABLE has one row a scan: a column for the batch (scanner, site), columns of features, covariates.
+
+examples:
+  qiqa harmonize fit features.csv --batch site --keep age --keep sex -o model.json
+  qiqa harmonize fit features.csv --batch site --smooth age --write harmonized.csv -o model.json
+  qiqa harmonize fit visits.csv --batch site --method longitudinal --subject id -o model.json
+
+What was learned is applied to other rows with: qiqa harmonize apply. Never fit on rows that a model
+is tested on: use held-out rows, and qiqa harmonize diagnose, which refits in every fold.
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options(FeatureOptions):
+    """What was asked for on the command line."""
+
+    output: Path
+    write: Path | None = None
+    json: str | None = None
+
+
+def arguments(parser: Parser) -> None:
+    """Declare the options."""
+    from qiqa.harmonize.saving import HARMONIZATION_SCHEMA
+
+    parser.add_argument("table", type=Path, metavar="TABLE", help="CSV or Parquet, a row a scan")
+    role_options(parser.add_argument_group("what the columns are"))
+    model_options(parser.add_argument_group("how"))
+    out = parser.add_argument_group("what to write")
+    out.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MODEL", help="what was learned (JSON)"
+    )
+    out.add_argument(
+        "--write", type=Path, metavar="FILE", help="also the table itself, corrected (CSV, Parquet)"
+    )
+    json_option(out, HARMONIZATION_SCHEMA)
+
+
+def command(options: Options) -> int:
+    """Learn, write the model, and the corrected table where asked for."""
+    from qiqa.harmonize.combat import apply
+    from qiqa.harmonize.saving import to_payload
+    from qiqa.io.feature_table import read_features, write_features
+
+    learn = fitter(options)
+    read = read_features(options.table, roles(options))
+    tell_findings(read.findings, to_error=True)
+    model = learn(read.table)
+    to_error = options.json == "-"
+    # which column says who is not of the model, but whoever applies it must know
+    payload = {**to_payload(model), "subject_column": options.subject}
+    write_json(payload, str(options.output))
+    if options.json is not None:
+        write_json(payload, options.json)
+    flags: tuple[Flag, ...] = model.flags
+    corrected, more = apply(model, read.table)
+    flags = (*flags, *(flag for flag in more if flag not in flags))
+    if options.write is not None:
+        write_features(options.write, corrected, read.others)
+    tell_flags(flags, to_error=to_error)
+    _tell(read.table, corrected, to_error=to_error)
+    say(f"model: {options.output.resolve()}", to_error=to_error)
+    if options.write is not None:
+        say(f"corrected table: {options.write.resolve()}", to_error=to_error)
+    return status.PASS
+
+
+def _tell(before: FeatureTable, after: FeatureTable, *, to_error: bool) -> None:
+    """Say how much of the variance of features was between batches, before and after."""
+    import numpy as np
+
+    from qiqa.harmonize.removed import between_share
+
+    shares = [float(np.nanmedian(between_share(t))) for t in (before, after)]
+    count = np.unique(before.batch).size
+    say(
+        f"{len(before)} rows, {len(before.features)} features, {count} values of "
+        f"{before.batch_name}; variance between them, median over features: "
+        f"{100 * shares[0]:.1f} % before, {100 * shares[1]:.1f} % after",
+        to_error=to_error,
+    )
+    say("whether they can still be told apart says: qiqa harmonize diagnose", to_error=to_error)

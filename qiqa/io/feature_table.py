@@ -1,0 +1,197 @@
+"""Features of many scans from a table with one row a scan, and back with everything else in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.errors import ReadError, UsageError
+from qiqa.core.features import FeatureTable
+from qiqa.core.finding import Finding, Severity
+from qiqa.io._table_cells import numbers_of, text_of
+from qiqa.io._table_file import Cells, cells_of_file
+from qiqa.io.columns import columns_to_csv, columns_to_parquet
+
+__all__ = ["Roles", "WideTable", "read_features", "write_features"]
+
+_WIDE = frozenset(("name", "value"))
+"""Columns of a table with one row a value; one with a row a scan has a column a feature."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """What the columns of a table are."""
+
+    batch: str
+    """Scanner or site: what features may differ by without anything being different."""
+    keep: tuple[str, ...] = ()
+    """Covariates whose effects are kept."""
+    subject: str = ""
+    """Who; rows of one subject belong together."""
+    row: str = ""
+    """Name of each scan; empty: its line."""
+    features: tuple[str, ...] = ()
+    """Empty: all other columns of numbers."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WideTable:
+    """What a file holds."""
+
+    table: FeatureTable
+    findings: tuple[Finding, ...]
+    others: Mapping[str, NDArray[Any]]
+    """All columns of the file, in its order, as they stand: for writing them out again."""
+
+
+def read_features(path: Path, roles: Roles) -> WideTable:
+    """Read one row a scan.
+
+    Parameters
+    ----------
+    path
+        `.csv` (comma, semicolon or tab; UTF-8) or `.parquet`.
+    roles
+        Which column is what. Numbers in a covariate make it continuous, anything else a category.
+
+    Raises
+    ------
+    ReadError
+        If the file cannot be read, or holds no feature.
+    UsageError
+        If a column is missing; names what there is.
+    """
+    cells = cells_of_file(path)
+    _check(cells, roles, path)
+    findings: list[Finding] = []
+    if cells.too_long:
+        findings.append(
+            _warn(path, "too_many_cells", f"{len(cells.too_long)} rows have more cells than names")
+        )
+    lines = cells.lines or range(2, cells.rows + 2)
+    row = _texts(cells, roles.row) if roles.row else np.array([f"line {i}" for i in lines])
+    names, columns = _features(cells, roles, path, findings)
+    table = FeatureTable(
+        features=tuple(names),
+        values=np.column_stack(columns),
+        batch=_texts(cells, roles.batch),
+        row=row,
+        subject=_texts(cells, roles.subject) if roles.subject else row,
+        covariates={name: _covariate(cells, name) for name in roles.keep},
+        batch_name=roles.batch,
+    )
+    others = {name: np.array(list(column), dtype=object) for name, column in cells.columns.items()}
+    return WideTable(table=table, findings=tuple(findings), others=others)
+
+
+def _check(cells: Cells, roles: Roles, path: Path) -> None:
+    if cells.columns.keys() >= _WIDE and roles.batch not in cells.columns:
+        raise UsageError(
+            "has one row a value, not one a scan",
+            where=str(path),
+            hint="write a column for each feature, and one for the batch",
+        )
+    named = (roles.batch, *roles.keep, roles.subject, roles.row, *roles.features)
+    for name in filter(None, named):
+        if name not in cells.columns:
+            shown = ", ".join(list(cells.columns)[:20])
+            raise UsageError(f"there is no column {name!r}; there are {shown}", where=str(path))
+    both = {roles.batch} & {*roles.keep, *roles.features}
+    if both:
+        raise UsageError(
+            f"{both.pop()!r} cannot be the batch and something else too", where=str(path)
+        )
+
+
+def _texts(cells: Cells, name: str) -> NDArray[np.str_]:
+    return np.array([text_of(cell) for cell in cells.columns[name]], dtype=np.str_)
+
+
+def _covariate(cells: Cells, name: str) -> NDArray[np.float64] | NDArray[np.str_]:
+    numbers, wrong, _ = numbers_of(cells.columns[name], comma=cells.comma)
+    return _texts(cells, name) if wrong else numbers
+
+
+def _features(
+    cells: Cells, roles: Roles, path: Path, findings: list[Finding]
+) -> tuple[list[str], list[NDArray[np.float64]]]:
+    """Return names and columns of features; columns that hold texts are named."""
+    taken = {roles.batch, roles.subject, roles.row, *roles.keep}
+    names, columns, texts = list[str](), list[NDArray[np.float64]](), list[str]()
+    for name in roles.features or [n for n in cells.columns if n not in taken]:
+        values, wrong, _ = numbers_of(cells.columns[name], comma=cells.comma)
+        if not wrong and np.isfinite(values).any():
+            names.append(name)
+            columns.append(values)
+        elif name in roles.features:
+            at, text = wrong[0] if wrong else (0, "empty")
+            raise UsageError(
+                f"{name!r} is no column of numbers: {text!r} in row {at + 1}", where=str(path)
+            )
+        else:
+            texts.append(name)
+    if not names:
+        raise ReadError(
+            "holds no column of numbers besides batch and covariates",
+            where=str(path),
+            hint="name the features with --features",
+        )
+    if texts:
+        findings.append(_note(path, f"columns that are no features: {', '.join(texts)}"))
+    return names, columns
+
+
+def _warn(path: Path, code: str, message: str) -> Finding:
+    return Finding(
+        code=code,
+        severity=Severity.WARNING,
+        message=message,
+        where=str(path),
+        hint="is it a comma in a number? write a point; these rows are left out",
+    )
+
+
+def _note(path: Path, message: str) -> Finding:
+    return Finding(
+        code="columns_not_used", severity=Severity.INFO, message=message, where=str(path)
+    )
+
+
+def write_features(
+    path: Path, table: FeatureTable, others: Mapping[str, NDArray[Any]], also: Sequence[str] = ()
+) -> None:
+    """Write a table with its features changed and every other column as it was.
+
+    Parameters
+    ----------
+    path
+        `.csv` or `.parquet`.
+    table
+        (n, p) features.
+    others
+        All columns of the file that it came from, n cells each.
+    also
+        Features that `others` has no column of: written behind all others.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; nothing half written is left behind.
+    UsageError
+        If the name says another kind of file.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise UsageError(f"{suffix or 'no suffix'!r} is not .csv or .parquet", where=str(path))
+    place = {name: i for i, name in enumerate(table.features)}
+    block: dict[str, NDArray[Any]] = {
+        name: table.values[:, place[name]] if name in place else column
+        for name, column in others.items()
+    }
+    block.update({name: table.values[:, place[name]] for name in also})
+    (columns_to_parquet if suffix == ".parquet" else columns_to_csv)([block], path)

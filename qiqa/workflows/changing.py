@@ -1,0 +1,87 @@
+"""What phantoms say of a scanner on one day, from the trial's readings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import numpy as np
+
+from qiqa.core.change import DatedValue, ScannerOnTheDay
+from qiqa.core.errors import UsageError
+from qiqa.core.trial import BiasStudy, Readings, ScannerBias
+
+__all__ = ["state_on_the_day"]
+
+
+def state_on_the_day(study: BiasStudy, readings: Readings, value: DatedValue) -> ScannerOnTheDay:
+    """Return what is known of a scanner on the day of a value, and of its bias at that value.
+
+    The epoch is that of the nearest phantom exam. A scanner whose exams are dated wrongly, that
+    scatters unlike others, or that moved around that day is in trouble and says so.
+
+    Raises
+    ------
+    UsageError
+        If no phantom was ever read on the scanner; says which scanners there are.
+    """
+    scanner, at = value.scanner, value.at
+    own = [one for one in study.scanners if one.scanner == scanner]
+    if not own:
+        there = ", ".join(sorted({one.scanner for one in study.scanners})[:20])
+        raise UsageError(f"no phantom was read on {scanner!r}; there is {there}", where=scanner)
+    chosen = _epoch(own, at)
+    rows = (readings.scanner == scanner) & _in_epoch(readings, chosen)
+    days = np.abs((readings.at[rows] - np.datetime64(at, "us")) / np.timedelta64(1, "D"))
+    sd = chosen.exam_sd
+    return ScannerOnTheDay(
+        scanner=scanner,
+        epoch=chosen.epoch,
+        bias_percent=_bias_at(study, chosen, value.value),
+        bias_u_percent=chosen.standard_uncertainty,
+        bias_df=max(chosen.degrees_of_freedom, 1.0),
+        reference_u_percent=0.0 if math.isnan(chosen.reference_u) else chosen.reference_u,
+        phantom_units=frozenset(chosen.phantom_units),
+        exam_sd_percent=sd,
+        exam_df=max(float(chosen.exams - 1), 1.0),
+        covers=study.range[0] <= value.value <= study.range[1],
+        days_to_phantom=float(days.min()) if days.size else math.inf,
+        trouble=_trouble(study, scanner, at),
+    )
+
+
+def _epoch(own: list[ScannerBias], at: dt.datetime) -> ScannerBias:
+    """Return the epoch whose exams are nearest to a day; between two, that which had begun."""
+
+    def away(one: ScannerBias) -> tuple[float, float]:
+        outside = max((one.first - at).total_seconds(), (at - one.last).total_seconds(), 0.0)
+        return outside, -one.first.timestamp()
+
+    return min(own, key=away)
+
+
+def _bias_at(study: BiasStudy, one: ScannerBias, value: float) -> float:
+    """Return the bias at a value, along the line between the ends of the references."""
+    low, high = study.range
+    if not low < high:
+        return one.bias
+    share = (min(max(value, low), high) - low) / (high - low)
+    return one.ends[0] + share * (one.ends[1] - one.ends[0])
+
+
+def _in_epoch(readings: Readings, one: ScannerBias) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    first, last = np.datetime64(one.first, "us"), np.datetime64(one.last, "us")
+    return np.asarray((readings.at >= first) & (readings.at <= last), dtype=np.bool_)
+
+
+def _trouble(study: BiasStudy, scanner: str, at: dt.datetime) -> str:
+    """Return an error of labeling of this scanner's dates, or a scatter unlike others'."""
+    for flag in study.flags:
+        own = flag.where == scanner or flag.where.startswith(f"{scanner},")
+        if own and flag.kind in ("dates_out_of_order", "unstable"):
+            return f"{flag.kind.replace('_', ' ')}: {flag.reason}"
+        if own and flag.kind == "moved":
+            between = [dt.date.fromisoformat(t) for t in flag.reason.split() if t[:2] == "20"]
+            if len(between) == 2 and between[0] < at.date() < between[1]:
+                return f"it {flag.reason.partition(',')[0]}"
+    return ""

@@ -1,0 +1,140 @@
+"""The walk of a trial: readings of every scanner to biases, answers and flags."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from qiqa.core.errors import NotMeasurable, UsageError
+from qiqa.core.programme import Certificate, ProgrammePolicy, RoundScore, TrialState
+from qiqa.core.trial import BiasStudy, Flag, Readings
+from qiqa.harmonize.bias import study_bias
+from qiqa.harmonize.preparing import prepare
+from qiqa.harmonize.programme import certificates, round_scores
+
+__all__ = ["DEFAULT_CLAIMS", "Claim", "chosen", "claim_of", "last_day", "look_at_trial"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Largest bias that a trial allows."""
+
+    value: float
+    percent: bool
+    source: str
+
+
+DEFAULT_CLAIMS = {
+    "adc": Claim(
+        value=3.6,
+        percent=True,
+        source="QIBA diffusion profile: phantom at 0 °C, 40 µm²/s of 1100 µm²/s",
+    )
+}
+"""Quantity -> claim where none is given."""
+
+
+def look_at_trial(
+    readings: Sequence[Readings],
+    *,
+    now: dt.datetime,
+    source: str,
+    title: str,
+    claims: dict[str, Claim],
+    policy: ProgrammePolicy | None = None,
+    keep_flagged: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> TrialState:
+    """Study every measurement of a trial.
+
+    Parameters
+    ----------
+    readings
+        One table for each measurement.
+    now
+        The time it is; exams of later days are flagged.
+    source, title
+        Where the readings come from, and what the trial is called.
+    claims
+        Name or quantity of a measurement -> claim; "" for all others.
+    policy
+        What qualifies a scanner; None: as `ProgrammePolicy` says.
+    keep_flagged
+        Whether exams with errors of labeling stay in the model.
+    tell
+        Progress.
+
+    Returns
+    -------
+    TrialState
+        A measurement that cannot be studied is a flag; the others stand.
+    """
+    asked = policy or ProgrammePolicy()
+    studies: list[BiasStudy] = []
+    papers: list[Certificate] = []
+    rounds: dict[str, tuple[RoundScore, ...]] = {}
+    flags: list[Flag] = []
+    for one in readings:
+        tell(one.name)
+        claim = claim_of(one, claims)
+        try:
+            prepared = prepare(
+                one,
+                today=now.date(),
+                percent=None if claim is None else claim.percent,
+                keep_flagged=keep_flagged,
+            )
+        except NotMeasurable as error:
+            flags.append(Flag(kind="not_studied", where=one.name, reason=str(error)))
+            continue
+        study = study_bias(prepared, None if claim is None else claim.value)
+        studies.append(study)
+        papers += certificates(study, prepared.found, asked, now.date())
+        rounds[study.name] = round_scores(study, prepared.found)
+    return TrialState(
+        title=title,
+        source=source,
+        as_of=now,
+        studies=tuple(studies),
+        certificates=tuple(papers),
+        rounds=rounds,
+        flags=tuple(flags),
+    )
+
+
+def claim_of(readings: Readings, claims: dict[str, Claim]) -> Claim | None:
+    """Return what is claimed of a measurement: by name, by quantity, for all, by default."""
+    for key in (readings.name, readings.quantity, ""):
+        if key in claims:
+            return claims[key]
+    return DEFAULT_CLAIMS.get(readings.quantity)
+
+
+def chosen(readings: Sequence[Readings], names: Sequence[str]) -> tuple[Readings, ...]:
+    """Return the measurements that were asked for, all where none was.
+
+    Raises
+    ------
+    UsageError
+        If there is none of a name; says which there are.
+    """
+    there = [one.name for one in readings]
+    for name in names:
+        if name not in there:
+            shown = ", ".join(there[:20])
+            raise UsageError(f"there is no measurement {name!r}; there is {shown}", where="--name")
+    return tuple(one for one in readings if not names or one.name in names)
+
+
+def last_day(readings: Sequence[Readings], now: dt.datetime) -> dt.datetime:
+    """Return the time of the last exam of all that is not dated after `now`; `now` without one.
+
+    What a trial is worth is judged for the day that its readings reach to: a table of a trial that
+    ended years ago is not expired as a whole.
+    """
+    end = np.datetime64(now, "us")
+    newest = [one.at[one.at <= end].max() for one in readings if (one.at <= end).any()]
+    return max(newest).astype("datetime64[us]").astype(dt.datetime) if newest else now
