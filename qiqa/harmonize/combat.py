@@ -90,7 +90,8 @@ def fit(
     layout = lay_out(table, batches, draw, terms, raw)
     found = estimate(values, layout, table.features)
     drawn = draw_batches(found, layout, draw)
-    if np.isnan(values[0]).any() or len(np.unique(found.count.sum(axis=0))) > 1:
+    flags.extend(half_drawn(draw, drawn))
+    if found.count.sum(axis=0).min() < len(table):
         flags.extend(missing_values(table, values))
     return assemble(table, layout, draw, terms, raw.mean(axis=0), found, drawn, flags)
 
@@ -108,6 +109,9 @@ def usable_batches(table: FeatureTable, draw: Draw) -> tuple[str, ...]:
         raise UsageError(f"{draw.by!r} is not a way; there are {', '.join(WAYS)}", where="by")
     if not table.features:
         raise UsageError("the table has no features", where="features")
+    if len(set(table.features)) < len(table.features):
+        twice = [name for name in dict.fromkeys(table.features) if table.features.count(name) > 1]
+        raise UsageError(f"{few(twice)}: named more than once", where="features")
     names, rows = np.unique(table.batch, return_counts=True)
     if names.size and names[0] == "":
         unknown = table.row[table.batch == ""]
@@ -166,6 +170,23 @@ def batch_flags(
         hint = f"at least {FEW_FEATURES} features, or no empirical Bayes"
         flags.append(Flag(kind="few_features", where="features", reason=reason, hint=hint))
     return flags
+
+
+def half_drawn(draw: Draw, drawn: Drawn) -> list[Flag]:
+    """Return a flag that says how much of the shifts is left where means only are drawn.
+
+    The original draws them as if a batch had one row, however many it has.
+    """
+    if not draw.mean_only or draw.by != "parametric":
+        return []
+    spread = drawn.prior[:, 1]
+    left = 1 / (1 + spread[np.isfinite(spread)])
+    reason = (
+        f"{left.min():.0%} to {left.max():.0%} of what a feature shifts beyond the mean of all"
+        " features is left: the original draws means as if a batch had one row"
+    )
+    hint = 'by="none" takes off the whole shift'
+    return [Flag(kind="half_drawn", where="mean_only", reason=reason, hint=hint)]
 
 
 def missing_values(table: FeatureTable, values: FloatArray) -> list[Flag]:

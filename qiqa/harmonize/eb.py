@@ -83,8 +83,21 @@ def draw_batches(
     return drawn
 
 
+def _scatter(found: Estimates, draw: Draw, variance: FloatArray) -> FloatArray:
+    """Return (b, p) variances of the batches for errors of shifts.
+
+    With means only all are 1 in units of a spread that was divided by all rows; what the fit took
+    of them is put back.
+    """
+    if not draw.mean_only:
+        return variance
+    rows = found.count.sum(axis=0)
+    taken = found.count.shape[0] + found.slopes.shape[0]
+    return np.asarray(variance * rows / np.maximum(rows - taken, 1))
+
+
 def _alone(found: Estimates, layout: Layout, draw: Draw) -> Drawn:
-    error = np.sqrt(found.shift_variance(found.variance, layout))
+    error = np.sqrt(found.shift_variance(_scatter(found, draw, found.variance), layout))
     with np.errstate(divide="ignore"):
         scale = 1 / np.sqrt(2 * (found.count - 1))
     return Drawn(
@@ -123,23 +136,28 @@ def _parametric(found: Estimates, layout: Layout, draw: Draw, tolerance: float) 
     spread = prior[:, 1:2]
     noise = 1.0 if draw.mean_only else variance / found.count
     weight = spread / (spread + noise)
-    sampling = found.shift_variance(variance, layout)
-    error = np.sqrt(weight**2 * sampling + (1 - weight) ** 2 * spread)
+    sampling = found.shift_variance(_scatter(found, draw, variance), layout)
+    # what shifts scatter over features holds the scatter of their estimates
+    true = np.maximum(spread - sampling.mean(axis=1, keepdims=True), 0.0)
+    error = np.sqrt(weight**2 * sampling + (1 - weight) ** 2 * true)
     return Drawn(shift=shift, variance=variance, shift_error=error, scale_error=scale, prior=prior)
 
 
 def _nonparametric(found: Estimates, layout: Layout, draw: Draw) -> Drawn:
     shift, variance = np.zeros_like(found.shift), np.ones_like(found.shift)
-    uncertain, scale = np.zeros_like(found.shift), np.full_like(found.shift, np.nan)
+    scale = np.full_like(found.shift, np.nan)
     for b in range(len(layout.batches)):
         if b != layout.reference:
             own = (found.shift[b], found.variance[b], found.count[b])
             drawn = draw_by_likelihood(*own, found.shift[b], found.squares[b])
-            shift[b], variance[b], uncertain[b] = drawn
+            shift[b], variance[b] = drawn
+    # The posterior is a sum over the other features: with many rows one of them holds all of it,
+    # and its variance would be none. That of the feature's own estimate is an upper bound.
+    sampling = found.shift_variance(_scatter(found, draw, found.variance), layout)
     return Drawn(
         shift=shift,
         variance=variance,
-        shift_error=np.sqrt(uncertain),
+        shift_error=np.sqrt(sampling),
         scale_error=np.zeros_like(scale) if draw.mean_only else scale,
         prior=np.full((len(layout.batches), 4), np.nan),
     )

@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from qiqa.core.errors import FitError, UsageError
 from qiqa.core.features import FeatureTable
 from qiqa.core.trial import Flag
-from qiqa.harmonize.combat import assemble, batch_flags, lay_out, missing_values, usable_batches
+from qiqa.harmonize.combat import (
+    assemble,
+    batch_flags,
+    half_drawn,
+    lay_out,
+    missing_values,
+    usable_batches,
+)
 from qiqa.harmonize.design import (
     batch_numbers,
     columns,
@@ -95,6 +102,7 @@ def fit_longitudinal(
         *nearly(terms, raw, table, batch, len(batches)),
         *missing_values(table, values),
         *_nested(table, batch, subject),
+        *half_drawn(draw, drawn),
     ]
     if as_published:
         reason = "differences within subjects come out too large, by up to 41 % with two rows each"

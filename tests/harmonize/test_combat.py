@@ -125,6 +125,13 @@ def test_a_feature_with_gaps_is_fitted_on_the_rows_that_have_it(make):
     assert np.ptp(between) < 1e-12
 
 
+def test_gaps_that_are_equally_many_everywhere_are_flagged_too(make):
+    values = make().table.values.copy()
+    values[np.arange(40, 60), np.arange(20)] = np.nan
+    model = fit(changed(make().table, values=values))
+    assert [flag.kind for flag in model.flags] == ["missing_values"]
+
+
 # refused --------------------------------------------------------------------------------------
 
 
@@ -264,6 +271,8 @@ def test_settings_that_do_not_exist(make):
     table = make().table
     refused(UsageError, ["'Z'", "A, B, C"], lambda: fit(table, reference="Z"))
     refused(UsageError, ["'bayes'", "parametric"], lambda: fit(table, by="bayes"))
+    double = changed(table, features=("f1", *table.features[1:]))
+    refused(UsageError, ["f1: named more than once"], lambda: fit(double))
     refused(UsageError, ["'sex'", "age"], lambda: fit(table, smooth=["sex"]))
 
 
@@ -304,6 +313,27 @@ def test_thin_batches_and_few_features_are_flagged(make):
 
 
 # standard errors ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shift", [0.3, 1.0])
+@pytest.mark.parametrize("rows", [(30, 60, 25, 90), (12, 12, 12, 12)])
+@pytest.mark.parametrize("mean_only", [False, True])
+@pytest.mark.parametrize("by", WAYS)
+def test_standard_errors_are_neither_too_small_nor_useless(make, by, mean_only, rows, shift):
+    made = make(rows=rows, p=500, seed=9, shift=shift)
+    model = fit(made.table, by=by, mean_only=mean_only)
+    z = (model.shift_in_units() - made.shift) / model.shift_error_in_units()
+    # an upper bound where nonparametric draws help
+    assert (0.6 if by == "nonparametric" else 0.85) < z.std() < 1.2
+
+
+def test_means_alone_are_drawn_half_way_as_the_original_does_and_flagged(make):
+    made = make(rows=(60, 60, 60), p=300, seed=2)
+    half, whole = (fit(made.table, mean_only=True, by=by) for by in ("parametric", "none"))
+    assert [flag.kind for flag in half.flags] == ["half_drawn"]
+    assert "is left" in half.flags[0].reason
+    off = [np.sqrt(np.mean((m.shift_in_units() - made.shift) ** 2)) for m in (half, whole)]
+    assert off[0] > 2 * off[1]
 
 
 @pytest.mark.parametrize("by", ["parametric", "none"])
