@@ -142,6 +142,13 @@ def _missing(
             )
         )
     for one in known:
+        if math.isnan(one.p):
+            found.append(
+                (
+                    f"{one.model}: no p: the harmonization refuses tables with permuted batches",
+                    "find what it refuses there, and leave that feature or batch out",
+                )
+            )
         if not one.interval[1] < NEGLIGIBLE_AUC:
             need = one.subjects * (1.96 * one.standard_error / (NEGLIGIBLE_AUC - 0.5)) ** 2
             told = f"{one.model}: AUC {_range(one)}, so {NEGLIGIBLE_AUC:.2f} is not ruled out"

@@ -68,6 +68,7 @@ def test_seen_without_refitting_stands():
         ([told("linear")], BATCHES, "not tried: quadratic, trees"),
         (three(), (("A", 60), ("B", 9)), "fewer than 10 subjects: B (9)"),
         (three(trees=told("trees", 0.55, 0.09)), BATCHES, "0.60 is not ruled out"),
+        (three(trees=told("trees", p=math.nan)), BATCHES, "no p"),
         ([told("linear", math.nan, reason="too few batches")], BATCHES, "too few batches"),
     ],
 )
