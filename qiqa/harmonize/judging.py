@@ -155,7 +155,7 @@ def _missing(
             found.append(
                 (
                     told,
-                    f"about {_rounded_up(max(need, one.subjects * 1.2))} subjects in all",
+                    f"about {_rounded_up(max(need, one.subjects * 1.2))} subjects in all (now {one.subjects})",
                 )
             )
     return found
