@@ -200,7 +200,9 @@ def placebo(
 
 
 def _moved(before: FeatureTable, after: FeatureTable) -> float:
-    """Return the RMS change over the SD within batches, less what is one change for all rows.
+    """Return the RMS change over SD within batches, less what is one change for all rows.
+
+    It is the median over features: one with a heavy tail would stand for all.
 
     A new unit or origin of a feature, the same in all batches, corrects no batch: the straight line
     of values after on values before is taken out first, and its slope brings back the unit.
@@ -216,7 +218,6 @@ def _moved(before: FeatureTable, after: FeatureTable) -> float:
         b = y[known] - y[known].mean()
         slope = float(a @ b) / float(a @ a)
         if abs(slope) > 1e-12:
-            parts.append((b - slope * a) / (slope * scatter[j]))
-    if not parts:
-        return math.nan
-    return float(np.sqrt(np.mean(np.concatenate(parts) ** 2)))
+            rest = (b - slope * a) / (slope * scatter[j])
+            parts.append(math.sqrt(float(rest @ rest) / rest.size))
+    return float(np.median(parts)) if parts else math.nan

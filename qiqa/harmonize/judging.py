@@ -142,13 +142,20 @@ def _missing(
             )
         )
     for one in known:
+        if math.isnan(one.p):
+            found.append(
+                (
+                    f"{one.model}: no p: the harmonization refuses tables with permuted batches",
+                    "find what it refuses there, and leave that feature or batch out",
+                )
+            )
         if not one.interval[1] < NEGLIGIBLE_AUC:
             need = one.subjects * (1.96 * one.standard_error / (NEGLIGIBLE_AUC - 0.5)) ** 2
             told = f"{one.model}: AUC {_range(one)}, so {NEGLIGIBLE_AUC:.2f} is not ruled out"
             found.append(
                 (
                     told,
-                    f"about {_rounded_up(max(need, one.subjects * 1.2))} subjects in all",
+                    f"about {_rounded_up(max(need, one.subjects * 1.2))} subjects in all (now {one.subjects})",
                 )
             )
     return found
