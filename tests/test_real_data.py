@@ -19,7 +19,7 @@ import pytest
 
 HERE = Path(__file__).parent
 SCRIPT = HERE / "fetch_real_data.py"
-LICENSES = {"Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT"}
+LICENSES = {"Apache-2.0", "Artistic-2.0", "BSD-2-Clause", "BSD-3-Clause", "MIT"}
 FILES = {
     "scans/A/1.dcm": b"first",
     "scans/A/2 with blank.dcm": b"second",
