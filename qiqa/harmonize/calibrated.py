@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,9 @@ from qiqa.core.calibration import Calibrated, CalibrationSet, ScannerCalibration
 __all__ = ["Use", "apply", "correct", "find"]
 
 FloatArray = NDArray[np.float64]
+
+_MOVED = re.compile(r"(?:^|; )moved \d{4}-\d\d-\d\d$")
+"""What `moves` adds to the name of an epoch: whoever measures a person states it without."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,17 +34,27 @@ class Use:
 
 
 def find(calibrations: CalibrationSet, use: Use) -> ScannerCalibration | str:
-    """Return the calibration that holds for a value, or why there is none."""
+    """Return the calibration that holds for a value, or why there is none.
+
+    Where a scanner moved within an epoch, that of the value's side of the move holds.
+    """
     own = [c for c in calibrations.calibrations if c.scanner == use.scanner and c.name == use.name]
     if not own:
         return f"no phantom was measured on {use.scanner} for {use.name}"
-    epoch = [c for c in own if c.epoch == use.epoch]
+    epoch = sorted((c for c in own if _stated(c.epoch) == use.epoch), key=lambda c: c.first)
     if not epoch:
         return (
             f"no phantom of {use.scanner} since its settings are {use.epoch or 'not stated'!r}; "
             f"there are calibrations for {', '.join(repr(c.epoch) for c in own)}"
         )
-    chosen = epoch[0]
+    begun = [c for c in epoch if c.first <= use.at]
+    chosen = begun[-1] if begun else epoch[0]
+    later = epoch[len(begun) :] if begun else []
+    if later and use.at > chosen.last:
+        return (
+            f"{use.scanner} moved between {chosen.last:%Y-%m-%d} and {later[0].first:%Y-%m-%d}, "
+            "and it is not known on which day"
+        )
     if chosen.unit != use.unit:
         return f"the value is in {use.unit!r}, the calibration in {chosen.unit!r}"
     days = calibrations.valid_days
@@ -58,6 +72,11 @@ def find(calibrations: CalibrationSet, use: Use) -> ScannerCalibration | str:
             f"{reach:.0f} mm: gradients differ there"
         )
     return chosen
+
+
+def _stated(epoch: str) -> str:
+    """Return the epoch as it was stated, without the move that was found in it."""
+    return _MOVED.sub("", epoch)
 
 
 def apply(
