@@ -33,7 +33,10 @@ class Use:
 
 
 def find(calibrations: CalibrationSet, use: Use) -> ScannerCalibration | str:
-    """Return the calibration that holds for a value, or why there is none."""
+    """Return the calibration that holds for a value, or why there is none.
+
+    Where a scanner moved within an epoch, that of the value's side of the move holds.
+    """
     scanner = [c for c in calibrations.calibrations if c.scanner == use.scanner]
     # a tumor's ADC is corrected by the phantom's: by name, else by kind of quantity
     own = [c for c in scanner if c.name == use.name] or [
@@ -41,15 +44,20 @@ def find(calibrations: CalibrationSet, use: Use) -> ScannerCalibration | str:
     ]
     if not own:
         return f"no phantom was measured on {use.scanner} for {use.name}"
-    epoch = [c for c in own if stated_epoch(c.epoch) == use.epoch]
+    epoch = sorted((c for c in own if stated_epoch(c.epoch) == use.epoch), key=lambda c: c.first)
     if not epoch:
         return (
             f"no phantom of {use.scanner} since its settings are {use.epoch or 'not stated'!r}; "
             f"there are calibrations for {', '.join(repr(c.epoch) for c in own)}"
         )
-    # where the scanner moved, that of the exams before a value, or else the first
     begun = [c for c in epoch if c.first <= use.at]
-    chosen = max(begun, key=lambda c: c.first) if begun else min(epoch, key=lambda c: c.first)
+    chosen = begun[-1] if begun else epoch[0]
+    later = epoch[len(begun) :] if begun else []
+    if later and use.at > chosen.last:
+        return (
+            f"{use.scanner} moved between {chosen.last:%Y-%m-%d} and {later[0].first:%Y-%m-%d}, "
+            "and it is not known on which day"
+        )
     if chosen.unit != use.unit:
         return f"the value is in {use.unit!r}, the calibration in {chosen.unit!r}"
     days = calibrations.valid_days

@@ -84,7 +84,7 @@ def _wrong(numbers: list[float], days: list[float], pace: float) -> tuple[int, .
     if all(a <= b for a, b in itertools.pairwise(days)):
         return ()
     if count > _MOST_VISITS:
-        return tuple(i for i in range(1, count) if days[i] < max(days[:i]))
+        return _wrong_of_many(numbers, days, pace)
     for size in range(1, count):
         choices = []
         for out in itertools.combinations(range(count), size):
@@ -99,6 +99,25 @@ def _wrong(numbers: list[float], days: list[float], pace: float) -> tuple[int, .
         if choices:
             return min(choices)[1]
     return ()
+
+
+def _wrong_of_many(numbers: list[float], days: list[float], pace: float) -> tuple[int, ...]:
+    """Return the visits that are not in the longest row in order, that of the usual pace."""
+    best: list[tuple[int, float]] = []  # visits in the row that ends here, minus how odd it is
+    back: list[int] = []
+    for i, day in enumerate(days):
+        chosen, last = (1, 0.0), -1
+        for j in range(i):
+            if days[j] <= day:
+                odd = abs(day - days[j] - pace * (numbers[i] - numbers[j]))
+                chosen, last = max((chosen, last), ((best[j][0] + 1, best[j][1] - odd), j))
+        best.append(chosen)
+        back.append(last)
+    kept, at = set[int](), max(range(len(days)), key=lambda i: best[i])
+    while at >= 0:
+        kept.add(at)
+        at = back[at]
+    return tuple(i for i in range(len(days)) if i not in kept)
 
 
 def _contradicted(numbers: list[float], days: list[float], wrong: int) -> int:

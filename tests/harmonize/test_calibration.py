@@ -109,6 +109,26 @@ def test_no_value_outside_the_phantom(rounds, rng, value):
     assert "outside what the phantom covers" in found.refused
 
 
+def test_a_value_takes_the_calibration_of_its_side_of_a_move(rounds, rng):
+    readings = rounds(rng, references=INSERTS, visits=12, noise=0.002, exam_sd=0.001)
+    later = (readings.scanner == "S03") & (readings.visit >= 6)
+    value = np.where(later, 0.94 * readings.value, readings.value)
+    prepared = prepare(dataclasses.replace(readings, value=value), today=dt.date(2030, 1, 1))
+    assert [flag.kind for flag in prepared.flags] == ["moved"]
+    calibrations = dataclasses.replace(
+        made(readings), calibrations=calibrate(prepared.found)[0], valid_days=400.0
+    )
+    days = readings.at[later].astype("datetime64[us]")
+    since = days.min().astype(dt.datetime)
+    before = readings.at[(readings.scanner == "S03") & ~later].max().astype("datetime64[us]")
+    found = apply(calibrations, use("S03", at=since + dt.timedelta(days=5)), 0.94 * 1.2, 0.01)
+    assert found.value == pytest.approx(1.2, rel=0.005)
+    earlier = use("S03", at=before.astype(dt.datetime) - dt.timedelta(days=5))
+    assert apply(calibrations, earlier, 1.2, 0.01).value == pytest.approx(1.2, rel=0.005)
+    between = apply(calibrations, use("S03", at=since - dt.timedelta(days=5)), 1.2, 0.01)
+    assert "moved between" in between.refused
+
+
 def test_a_map_keeps_its_shape_and_loses_what_lies_outside(rounds, rng):
     one = made(rounds(rng, references=INSERTS, bias={3: 0.05})).calibrations[3]
     value, u = correct(one, np.array([[0.1, 1.0], [2.0, 9.0]]), np.full((2, 2), 0.01))

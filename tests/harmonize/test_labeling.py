@@ -104,6 +104,15 @@ def test_another_unit_of_the_phantom(rounds, rng):
     assert "U06" in found.flags[0].reason
 
 
+@pytest.mark.parametrize("days", [365, -365])
+def test_one_wrong_year_among_many_visits_names_no_other(rounds, rng, days):
+    clean = rounds(rng, scanners=4, visits=30)
+    at = clean.at.copy()
+    at[clean.exam == "S02 visit 15"] += np.timedelta64(days, "D")
+    found = labeling_errors(differences(changed(clean, at=at)), dt.date(2040, 1, 1))
+    assert [f.where for f in found.flags] == ["S02, exam S02 visit 15"]
+
+
 def test_a_visit_dated_after_the_next(clean):
     at = clean.at.copy()
     own = clean.exam == "S04 visit 0"
