@@ -215,12 +215,12 @@ def page(out: list[dict[str, Any]], about: dict[str, Any]) -> list[str]:
         ", ".join(f"{key} {value}" for key, value in about.items()),
         "",
         (
-            "Percent of 95 % intervals that hold what is true, ± SE over trials; in bold below 93 and "
-            "above 98 %. 12 sites, one year; scanners have offsets and slopes, units are off by 1 % "
-            "and vials by 0.5 %, thermometers by 0.5 °C, and say so. `bias`: at the middle and the "
-            "ends of the references; `line`: against what a line through the inserts is there. "
-            "`wCV`: of repeated exams of pure water on one scanner, on all as subjects, and of all "
-            "inserts taken for subjects of their own. `calibrated`: values ± 1.96 u."
+            "Percent of 95 % intervals that hold what is true, ± SE over trials; in bold below 93 "
+            "and above 98 %. 12 sites, one year; scanners have offsets and slopes, units are off "
+            "by 1 % and vials by 0.5 %, thermometers by 0.5 °C, and say so. `bias`: at the middle "
+            "and the ends of the references; `line`: against what a line through the inserts is "
+            "there. `wCV`: of repeated exams of pure water on one scanner, on all as subjects, and"
+            " of all inserts taken for subjects of their own. `calibrated`: values ± 1.96 u."
         ),
         "",
         *table(["trial", *WHATS], body),

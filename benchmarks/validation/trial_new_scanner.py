@@ -197,11 +197,12 @@ def page(out: list[dict[str, Any]], rows: list[dict[str, Any]], about: dict[str,
         ", ".join(f"{key} {value}" for key, value in about.items()),
         "",
         (
-            f"{out[0]['scanners']} scanners that were new, 15 sites, 480 participants. Doses: 1 is a "
-            "unit error of 1 % and a thermometer off by 0.5 °C; participants that do not get 20 % "
-            "of the phantom's bias and 0.5 % that phantoms do not show. The phantom is scanned "
-            f"{PHANTOM_EXAMS} times. `ComBat, k`: fitted again with the first k participants of the "
-            "new scanner, all their visits, arm by visit and age kept, of the logarithm of the ADC."
+            f"{out[0]['scanners']} scanners that were new, 15 sites, 480 participants. Doses: 1 is"
+            " a unit error of 1 % and a thermometer off by 0.5 °C; participants that do not get "
+            "20 % of the phantom's bias and 0.5 % that phantoms do not show. The phantom is "
+            f"scanned {PHANTOM_EXAMS} times. `ComBat, k`: fitted again with the first k "
+            "participants of the new scanner, all their visits, arm by visit and age kept, of the"
+            " logarithm of the ADC."
         ),
         "",
         "## What is read out of it",
@@ -215,8 +216,8 @@ def page(out: list[dict[str, Any]], rows: list[dict[str, Any]], about: dict[str,
         "## Error that all values of the new scanner share, RMS over scanners [%]",
         "",
         (
-            "In participants after the first twenty, noise of the values apart. Relative SE of each: "
-            f"{100 / math.sqrt(2 * out[0]['scanners']):.0f} %."
+            "In participants after the first twenty, noise of the values apart. Relative SE of "
+            f"each: {100 / math.sqrt(2 * out[0]['scanners']):.0f} %."
         ),
         "",
         *table([*first, *heads], lines("shift")),

@@ -56,23 +56,31 @@ WORDS = (
             ],
             [
                 "Odense, EFP: z 10.4",
-                "one exam of three is off by 51 %: another phantom, or another protocol. It is left "
-                "out, and without it Odense is -1.4 % (-2.9 to 0.1): not a biased scanner",
+                (
+                    "one exam of three is off by 51 %: another phantom, or another protocol. It is "
+                    "left out, and without it Odense is -1.4 % (-2.9 to 0.1): not a biased scanner"
+                ),
             ],
             [
                 "Aarhus: 2.2 % RMS CV in QC1, the worst; z 3.4 in EFP",
-                "unstable in QC1 (section 4: SD 16.3 from exam to exam, others 1.95); +5.0 % "
-                "(3.5 to 6.6) in EFP. Its mean in QC1 is not off: -1.4 (-7.7 to 4.9)",
+                (
+                    "unstable in QC1 (section 4: SD 16.3 from exam to exam, others 1.95); +5.0 % "
+                    "(3.5 to 6.6) in EFP. Its mean in QC1 is not off: -1.4 (-7.7 to 4.9)"
+                ),
             ],
             [
                 "Southampton (`Southamptom` in the table): slope 0.975 in QC1",
-                "+8.3 (3.4 to 13.3) in the middle, -0.1 at the lowest and +16.8 at the highest "
-                "section: a slope of 2.1 % of 792",
+                (
+                    "+8.3 (3.4 to 13.3) in the middle, -0.1 at the lowest and +16.8 at the highest "
+                    "section: a slope of 2.1 % of 792"
+                ),
             ],
             [
                 "P0009: upgrade between 2023-07-10 and 2023-07-19",
-                "without the column of the software: moved by 2.3 % between these two days; with it: "
-                "two epochs, and nothing moved",
+                (
+                    "without the column of the software: moved by 2.3 % between these two days; "
+                    "with it: two epochs, and nothing moved"
+                ),
             ],
             ["P0027: z -4.6", "-10.0 % (-11.5 to -8.5), z -4.6"],
         ],
@@ -85,15 +93,15 @@ WORDS = (
     ),
     "",
     (
-        "T1 and T2 at 64 mT have stated references, and P0004 agrees with them to the last digit at "
-        "every insert: the references are its own readings. This is P0009 against P0004, and no "
+        "T1 and T2 at 64 mT have stated references, and P0004 agrees with them to the last digit "
+        "at every insert: the references are its own readings. This is P0009 against P0004, and no "
         "accuracy of either; with one exam of each there is no interval, and none is made up. The "
         "program does not notice that a reference is the reading itself: a person has to."
     ),
     "",
     (
-        "No column says which unit of QC1 and EFP lay in which scanner (`phantom` is the type). Read "
-        "as one unit, what differs between units is part of the bias of the sites."
+        "No column says which unit of QC1 and EFP lay in which scanner (`phantom` is the type). "
+        "Read as one unit, what differs between units is part of the bias of the sites."
     ),
 )
 """What a person reads out of the tables of the last run."""
