@@ -23,21 +23,22 @@ _POOLS: dict[str, Callable[[str], bool]] = {
 }
 _ABOUT = {
     "effects": (
-        "Treated minus control at visit 2, true effect 7.70 % (100 ln 1.08), or null; by Welch's t. "
-        "`change`: of the logarithm from baseline; `cross-section`: of the logarithm at visit 2. "
-        "The phantom is scanned each quarter; its calibration is applied wherever the tumor lies, "
-        "as somebody who insists would do (qiqa refuses beyond the phantom's reach, which is nearly "
-        "always in the breast). ComBat: batch scanner, visit and age kept, of the logarithm of the "
-        "ADC alone (without empirical Bayes) or together with 20 textures (with it); scanners with "
-        "one row are left out, as it refuses them."
+        "Treated minus control at visit 2, true effect 7.70 % (100 ln 1.08), or null; by Welch's "
+        "t. `change`: of the logarithm from baseline; `cross-section`: of the logarithm at visit "
+        "2. The phantom is scanned each quarter; its calibration is applied wherever the tumor "
+        "lies, as somebody who insists would do (qiqa refuses beyond the phantom's reach, which is"
+        " nearly always in the breast). ComBat: batch scanner, visit and age kept, of the "
+        "logarithm of the ADC alone (without empirical Bayes) or together with 20 textures (with "
+        "it); scanners with one row are left out, as it refuses them."
     ),
     "left": (
-        "What is left of the scanner in single values, noise apart, mean ± SD over values [%]. What "
-        "ComBat adds is here too: it takes differences between persons and noise for the scanner's."
+        "What is left of the scanner in single values, noise apart, mean ± SD over values [%]. "
+        "What ComBat adds is here too: it takes differences between persons for the scanner's."
     ),
     "bias": (
-        "Bias of the effect [%] in parentheses of its Monte Carlo SE. Column `none` is against the "
-        "truth; the others are against `none` in the same trials, which tells them apart far better."
+        "Bias of the effect [%] with its Monte Carlo SE in parentheses. Column `none` is against "
+        "the truth; the others are against `none` in the same trials, which tells them apart "
+        "far better."
     ),
     "pool": (
         "`SD`: of the estimates about the truth; `stated`: mean standard error; `cover`: 95 % "
@@ -220,8 +221,10 @@ def page(
         "",
         ", ".join(f"{key} {value}" for key, value in about.items()),
         "",
-        "60 sites, 3 vendors, 5 years, 480 participants if all sites were open all the time; the "
-        "faults and their sizes are those of `TrialDesign`.",
+        (
+            "60 sites, 3 vendors, 5 years, 480 participants if all sites were open all the time; "
+            "the faults and their sizes are those of `TrialDesign`."
+        ),
         "",
         "## What is read out of it",
         "",
@@ -229,8 +232,10 @@ def page(
         "",
         "## Errors of labeling",
         "",
-        "Five of each in each trial, a phantom each month. False: flags of labeling at exams with "
-        "nothing planted, of all exams.",
+        (
+            "Five of each in each trial, a phantom each month. False: flags of labeling at exams "
+            "with nothing planted, of all exams."
+        ),
         "",
         *table(
             ["trial", "swapped", "unit", "date", "wrong phantom", "false"],
@@ -239,15 +244,19 @@ def page(
         "",
         "## Scanners that moved",
         "",
-        "One scanner of about 70 fails after 2.5 years, all other faults on. Days from the begin "
-        "to the first exam that is called after it: median (range).",
+        (
+            "One scanner of about 70 fails after 2.5 years, all other faults on. Days from the "
+            "begin to the first exam that is called after it: median (range)."
+        ),
         "",
         *table(["failure", "phantom each", "named", "days", "false"], _move_rows(named["moves"])),
         "",
         "## Answers against the claim",
         "",
-        "Claim 3.6 %; true bias the same over the whole range; unit errors of 1 %, thermometers "
-        "0.5 °C, both stated rightly. Percent of answers.",
+        (
+            "Claim 3.6 %; true bias the same over the whole range; unit errors of 1 %, "
+            "thermometers 0.5 °C, both stated rightly. Percent of answers."
+        ),
         "",
         *table(
             ["bath", "exams", "bias / claim", "in", "not enough data", "out", "scanners"],

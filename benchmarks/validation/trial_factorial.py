@@ -57,9 +57,9 @@ def effects(run: int) -> list[dict[str, Any]]:
 def named(runs: int, keep: Path | None) -> dict[str, list[dict[str, Any]]]:
     """Return what is named: labels, moves and answers, in some runs each."""
     return {
-        "labels": runs_of(lambda k: labels([SEED, 2, k], k < 3), max(runs // 2, 3), keep, "labels"),
-        "moves": runs_of(lambda k: moves([SEED, 3, k]), max(runs // 2, 3), keep, "moves"),
-        "answers": runs_of(lambda k: answers([SEED, 4, k]), max(runs // 2, 3), keep, "answers"),
+        "labels": runs_of(lambda k: labels([SEED, 2, k], k < 3), max(runs // 3, 3), keep, "labels"),
+        "moves": runs_of(lambda k: moves([SEED, 3, k]), max(runs // 3, 3), keep, "moves"),
+        "answers": runs_of(lambda k: answers([SEED, 4, k]), max(runs // 3, 3), keep, "answers"),
     }
 
 
