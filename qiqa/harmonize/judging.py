@@ -155,7 +155,8 @@ def _missing(
             found.append(
                 (
                     told,
-                    f"about {_rounded_up(max(need, one.subjects * 1.2))} subjects in all (now {one.subjects})",
+                    f"about {_rounded_up(max(need, one.subjects * 1.2))} subjects in all "
+                    f"(now {one.subjects})",
                 )
             )
     return found

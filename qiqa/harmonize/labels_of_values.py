@@ -53,7 +53,7 @@ def values_and_labels(found: Differences) -> tuple[tuple[Flag, ...], set[str]]:
     flags, names = list[Flag](), set[str]()
     usual = _usual(exams)
     for e, exam in enumerate(exams.names):
-        flag = _judge(exams, usual, e, found.readings)
+        flag = _judge(exams, usual, e, found.readings, found.basis)
         if flag is not None:
             flags.append(flag)
             names.add(exam)
@@ -104,10 +104,21 @@ def _usual(exams: _Exams) -> tuple[FloatArray, FloatArray]:
 
 
 def _judge(
-    exams: _Exams, usual: tuple[FloatArray, FloatArray], e: int, readings: Readings
+    exams: _Exams,
+    usual: tuple[FloatArray, FloatArray],
+    e: int,
+    readings: Readings,
+    basis: str,
 ) -> Flag | None:
     there = np.flatnonzero(np.isfinite(exams.value[e]))
     value, reference = exams.value[e, there], exams.reference[e, there]
+    if basis == "stated" and there.size >= _FEWEST_INSERTS and (value == reference).all():
+        return Flag(
+            kind="reference_is_reading",
+            where=f"{readings.scanner[exams.first[e]]}, exam {exams.names[e]}",
+            reason="every value is its reference to the last digit: the reference is this reading",
+            hint="state references that come from elsewhere; the exam is left out",
+        )
     expected, scatter = reference + usual[0][e, there], usual[1][e, there]
     scatter = np.where(scatter > 0, scatter, np.finfo(float).tiny)
     off = np.abs(value - expected) / scatter

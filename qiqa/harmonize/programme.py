@@ -39,7 +39,8 @@ def certificates(
     """Return the certificate of each scanner in its present epoch.
 
     Qualified: enough challenges within the time, bias in claim, scatter within its claim where one
-    is stated, no error of labeling open. Bias and precision are answers of their own.
+    is stated, the protocol kept, no error of labeling open. Bias and precision are answers of their
+    own.
 
     Parameters
     ----------
@@ -69,7 +70,11 @@ def _certificate(
     wcv, lower, upper = _long_term(found.take(recent))
     precision = _precise(lower, upper, policy)
     against = [flag for flag in study.flags if flag.kind in _AGAINST and _is_about(flag, one)]
-    reasons, state = _judge(one, days, precision, against, policy, expires < today)
+    newest = r.exam[own][np.argmax(r.at[own])]
+    deviations = r.deviations.get(str(newest))
+    reasons, state = _judge(
+        one, days, precision, deviations, against, policy, expired=expires < today
+    )
     return Certificate(
         state=state,
         scanner=one.scanner,
@@ -91,6 +96,7 @@ def _certificate(
         wcv=wcv,
         wcv_upper=upper,
         precision_answer=precision,
+        deviations=deviations,
         reasons=tuple(reasons),
         renewal=RENEWAL,
     )
@@ -100,8 +106,10 @@ def _judge(
     one: ScannerBias,
     days: int,
     precision: ClaimAnswer | None,
+    deviations: tuple[str, ...] | None,
     against: Sequence[Flag],
     policy: ProgrammePolicy,
+    *,
     expired: bool,
 ) -> tuple[list[str], CertificateState]:
     wrong = [f"{flag.kind.replace('_', ' ')}: {flag.where}: {flag.reason}" for flag in against]
@@ -109,9 +117,12 @@ def _judge(
         wrong.append(f"bias out of claim: {one.reason}")
     if precision is ClaimAnswer.OUT:
         wrong.append("scatter from exam to exam is beyond its claim")
+    wrong += [f"the latest exam differs from the protocol: {words}" for words in deviations or ()]
     if wrong:
         return wrong, CertificateState.NOT_QUALIFIED
     missing = []
+    if deviations is None:
+        missing.append("it is not known whether the latest exam kept to the protocol")
     if days < policy.challenges:
         missing.append(f"{days} of {policy.challenges} exams within {policy.months} months")
     if one.claim is None:

@@ -191,11 +191,18 @@ def _paper(one: Certificate) -> dict[str, object]:
             ("Expires", f"{one.expires:%Y-%m-%d}"),
             ("Bias", ANSWERS[one.bias_answer]),
             ("Precision", ANSWERS[one.precision_answer]),
+            ("Protocol", _protocol(one)),
             ("Long-term wCV of an insert", "not known" if math.isnan(one.wcv) else wcv),
         ],
         "reasons": one.reasons,
         "renewal": one.renewal,
     }
+
+
+def _protocol(one: Certificate) -> str:
+    if one.deviations is None:
+        return "not known whether kept"
+    return "deviates" if one.deviations else "kept"
 
 
 def _score(one: RoundScore) -> dict[str, str]:

@@ -172,3 +172,10 @@ def test_a_unit_that_travels_is_not_odd(rounds, rng):
     clean = rounds(rng, own_units=True, visits=6)
     unit = np.where(clean.visit == 3, "T", clean.phantom_unit)
     assert look(changed(clean, phantom_unit=unit)).flags == ()
+
+
+def test_a_reference_that_is_the_reading(clean):
+    own = clean.scanner == "S02"
+    found = look(changed(clean, value=np.where(own, clean.reference, clean.value)))
+    assert {f.kind for f in found.flags} == {"reference_is_reading"}
+    assert set(clean.scanner[found.suspect]) == {"S02"}
