@@ -5,15 +5,19 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qiqa.core.errors import UsageError
+from qiqa.core.trial import Flag
 from qiqa.harmonize.combat import apply, fit
 from qiqa.harmonize.covbat import fit_covbat
 from qiqa.harmonize.longitudinal import fit_longitudinal
-from qiqa.harmonize.saving import from_payload, to_payload
+from qiqa.harmonize.model import CombatModel, Draw, Scores, SmoothBasis, Subjects, Term
+from qiqa.harmonize.saving import HARMONIZATION_SCHEMA, from_payload, to_payload
 
 
 def twice(table):
@@ -64,3 +68,36 @@ def test_what_is_not_a_model_is_refused_by_name(make, change, words):
         from_payload(payload)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_the_page_of_schemas_names_every_key():
+    text = (Path(__file__).parents[2] / "docs" / "schemas.md").read_text(encoding="utf-8")
+    section = text.split(f"{HARMONIZATION_SCHEMA}\n")[1].split("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
+    listed = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    assert list(listed) == [field.name for field in dataclasses.fields(CombatModel)]
+    inner = {"draw": Draw, "flags": Flag, "subjects": Subjects, "scores": Scores}
+    for name, noun in inner.items():
+        named = set(re.findall(r"`(\w+)`", listed[name]))
+        assert {field.name for field in dataclasses.fields(noun)} <= named
+    named = set(re.findall(r"`(\w+)`", listed["terms"]))
+    assert {
+        field.name for noun in (Term, SmoothBasis) for field in dataclasses.fields(noun)
+    } <= named
+
+
+def test_the_formula_of_the_page_of_schemas(make):
+    table = make().table
+    payload = to_payload(fit(table))["model"]
+    arrays = {
+        key: np.array(value["values"]).reshape(value["shape"])
+        for key, value in payload.items()
+        if isinstance(value, dict) and "shape" in value
+    }
+    columns = np.array([table.covariates["age"][40], table.covariates["sex"][40] == "M"], float)
+    expected = arrays["level"] + (columns - arrays["center"]) @ arrays["slopes"]
+    i = payload["batches"].index(table.batch[40])
+    off = table.values[40] - expected - arrays["shift"][i] * arrays["spread"]
+    found = off / np.sqrt(arrays["variance"][i]) + expected
+    got = apply(fit(table), table)[0].values[40]
+    assert np.allclose(found, got, rtol=1e-14)
