@@ -175,7 +175,7 @@ def test_a_unit_that_travels_is_not_odd(rounds, rng):
 
 
 def test_a_reference_that_is_the_reading(clean):
-    own = clean.scanner == "S02"
+    own = clean.exam == "S02 visit 1"
     found = look(changed(clean, value=np.where(own, clean.reference, clean.value)))
-    assert {f.kind for f in found.flags} == {"reference_is_reading"}
-    assert set(clean.scanner[found.suspect]) == {"S02"}
+    assert [f.kind for f in found.flags] == ["reference_is_reading"]
+    assert set(clean.exam[found.suspect]) == {"S02 visit 1"}
