@@ -151,9 +151,14 @@ def _missing(
             )
         if not one.interval[1] < NEGLIGIBLE_AUC:
             need = one.subjects * (1.96 * one.standard_error / (NEGLIGIBLE_AUC - 0.5)) ** 2
-            told = f"{one.model}: AUC {_range(one)}, so {NEGLIGIBLE_AUC:.2f} is not ruled out"
             wanted = _rounded_up(max(need, one.subjects * 1.2))
-            found.append((told, f"about {wanted} subjects in all (now {one.subjects})"))
+            told = f"{one.model}: AUC {_range(one)}, so {NEGLIGIBLE_AUC:.2f} is not ruled out"
+            found.append(
+                (
+                    told,
+                    f"about {wanted} subjects in all (now {one.subjects})",
+                )
+            )
     return found
 
 
