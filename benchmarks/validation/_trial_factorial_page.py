@@ -13,14 +13,14 @@ from _trial_effects import CORRECTIONS, OUTCOMES
 __all__ = ["numbers_of_effects", "page"]
 
 Rows = Sequence[dict[str, Any]]
-_POOLS: dict[str, Callable[[str], bool]] = {
-    "none, or one fault at a time": lambda c: not c.startswith("all"),
-    "all, or all but one": lambda c: c == "all" or c.startswith("all but"),
-    "all, ice water": lambda c: c == "all, ice water",
-    "all, 2 circulating units": lambda c: c == "all, 2 circulating units",
-    "all, 480 participants at 15 sites": lambda c: c == "all, 480 participants at 15 sites",
-    "all, arm follows vendor": lambda c: c.startswith("all, arm follows"),
-}
+_SHOWN = (
+    "none",
+    "all",
+    "all, ice water",
+    "all, 480 participants at 15 sites",
+    "all, arm follows vendor (80/20/50 %)",
+)
+"""Conditions whose coverage and power are shown."""
 _ABOUT = {
     "effects": (
         "Treated minus control at visit 2, true effect 7.70 % (100 ln 1.08), or null; by Welch's "
@@ -40,7 +40,7 @@ _ABOUT = {
         "the truth; the others are against `none` in the same trials, which tells them apart "
         "far better."
     ),
-    "pool": (
+    "power": (
         "`SD`: of the estimates about the truth; `stated`: mean standard error; `cover`: 95 % "
         "intervals that hold the truth, with and without an effect; `type 1`: null effects called "
         "real at 5 %; `power` at 5 %; `n`: participants that are left."
@@ -57,11 +57,11 @@ def _mean_se(x: Sequence[float]) -> tuple[float, float]:
 
 
 def numbers_of_effects(rows: Rows) -> dict[str, Any]:
-    """Return bias by condition, and what is pooled over conditions, from the rows of all runs."""
+    """Return bias by condition, and coverage and power of some, from the rows of all runs."""
     groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["condition"], row["correction"], row["outcome"]), []).append(row)
-    out: dict[str, Any] = {"by_condition": [], "pooled": []}
+    out: dict[str, Any] = {"by_condition": [], "power": []}
     for (condition, correction, outcome), own in groups.items():
         real = [r for r in own if r["dose"]]
         base = [r for r in groups[condition, "none", outcome] if r["dose"]]
@@ -80,22 +80,16 @@ def numbers_of_effects(rows: Rows) -> dict[str, Any]:
                 "n": _mean_se([r["n"] for r in real])[0],
             }
         )
-    for title, belongs in _POOLS.items():
+    for condition in _SHOWN:
         for outcome in OUTCOMES:
             for correction in CORRECTIONS:
-                own = [
-                    r
-                    for (c, k, o), found in groups.items()
-                    if belongs(c) and k == correction and o == outcome
-                    for r in found
-                ]
-                out["pooled"].append(
-                    {"trials": title, "outcome": outcome, "correction": correction, **_pooled(own)}
-                )
+                own = groups[condition, correction, outcome]
+                about = {"faults": condition, "outcome": outcome, "correction": correction}
+                out["power"].append({**about, **_power(own)})
     return out
 
 
-def _pooled(own: Rows) -> dict[str, float]:
+def _power(own: Rows) -> dict[str, float]:
     known = [r for r in own if r["effect"] is not None and math.isfinite(r["effect"])]
     real, null = [r for r in known if r["dose"]], [r for r in known if not r["dose"]]
     if not real or not null:
@@ -130,10 +124,10 @@ def _bias(row: dict[str, Any]) -> str:
     return "" if math.isnan(row["bias"]) else f"{row['bias']:+.2f} ({row['se']:.2f})"
 
 
-def _pool_rows(rows: Rows) -> list[list[str]]:
+def _power_rows(rows: Rows) -> list[list[str]]:
     return [
         [
-            r["trials"],
+            r["faults"],
             r["outcome"],
             r["correction"],
             *(cell(r.get(key, math.nan), ".2f") for key in ("sd", "stated")),
@@ -214,7 +208,7 @@ def page(
 ) -> list[str]:
     """Return the page; ``words`` is what a person reads out of the tables."""
     by = effects["by_condition"]
-    pooled = ["trials", "outcome", "correction", "SD", "stated", "cover", "type 1", "power", "n"]
+    heads = ["faults", "outcome", "correction", "SD", "stated", "cover", "type 1", "power", "n"]
     answers = ["in", "out", "not enough data", "truly out", "wrong `in`", "wrong `out`"]
     return [
         "# Simulated trials: what is named, and what corrections do to a treatment effect",
@@ -271,9 +265,9 @@ def page(
         "",
         _ABOUT["effects"],
         "",
-        _ABOUT["pool"],
+        _ABOUT["power"],
         "",
-        *table([*pooled, "estimates"], _pool_rows(effects["pooled"])),
+        *table([*heads, "estimates"], _power_rows(effects["power"])),
         "",
         "### Error left in values",
         "",

@@ -105,26 +105,26 @@ def _labels(trial: SimulatedTrial, prepared: Prepared) -> dict[str, Any]:
 def true_places(trial: SimulatedTrial, found: Readings, reference: FloatArray) -> dict[Any, Any]:
     """Return (scanner, epoch) -> bias without noise [%] at the middle, lowest, highest reference.
 
-    A line through what the inserts are off by in the middle of the exams: what study_bias asks for,
-    with positions, upgrades and failures as they were.
+    Read off between what contents are off by in the middle of the exams, with positions, upgrades
+    and failures as they were: in percent no straight line where a scanner has an offset.
     """
     whole = trial.readings[0]
     place = {row: i for i, row in enumerate(whole.row.tolist())}
     index = np.array([place[row] for row in found.row.tolist()])
     off = 100.0 * trial.truth.reading_bias[index] / trial.truth.reading_true_value[index]
-    low, high = float(reference.min()), float(reference.max())
-    z = (2.0 * reference - low - high) / (high - low)
-    made = {}
+    places = float(reference.min()), float(reference.max())
+    places = (0.5 * sum(places), *places)
+    content = np.array([name.partition("-")[0] for name in found.insert.tolist()])
     key = np.char.add(np.char.add(found.scanner, "|"), found.epoch)
     order = np.argsort(key, kind="stable")
+    made = {}
     for rows in np.split(order, np.flatnonzero(key[order][1:] != key[order][:-1]) + 1):
-        inserts = np.unique(found.insert[rows])
-        here = [rows[found.insert[rows] == one] for one in inserts]
+        here = [rows[content[rows] == one] for one in np.unique(content[rows])]
+        x = np.array([np.mean(reference[r]) for r in here])
         y = np.array([np.median(off[r]) for r in here])
-        x = np.array([np.mean(z[r]) for r in here])
-        slope, level = np.polyfit(x, y, 1)
+        rising = np.argsort(x)
         name = (str(found.scanner[rows[0]]), str(found.epoch[rows[0]]))
-        made[name] = (float(level), float(level - slope), float(level + slope))
+        made[name] = tuple(np.interp(places, x[rising], y[rising]).tolist())
     return made
 
 

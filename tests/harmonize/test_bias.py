@@ -242,3 +242,15 @@ def test_order_of_rows_does_not_matter(rounds, rng):
     one, other = study(readings), study(mixed)
     assert [s.scanner for s in one.scanners] == [s.scanner for s in other.scanners]
     assert [s.bias for s in one.scanners] == pytest.approx([s.bias for s in other.scanners])
+
+
+def test_an_exam_with_a_wrong_date_counts_for_no_date(rounds, rng):
+    readings = rounds(rng, visits=4)
+    own = readings.scanner == "S02"
+    at = readings.at.copy()
+    at[own & (readings.visit == 2)] -= np.timedelta64(3650, "D")
+    found = study(dataclasses.replace(readings, at=at))
+    assert "dates_out_of_order" in kinds(found)
+    right = of(study(readings), "S02")
+    assert of(found, "S02").first == right.first
+    assert of(found, "S02").exams == right.exams == 4
