@@ -173,7 +173,8 @@ def one_trial(stratum: Stratum, seed: list[int]) -> dict[str, Any]:
     scatter(trial, prepared.found.readings, rows)
     calibrated(trial, prepared, np.random.default_rng([*seed, 1]), rows)
     counts = {what: [len(held), sum(held)] for what, held in rows.items()}
-    return {"stratum": stratum.title, "counts": counts}
+    moved = [f.where == trial.truth.scanner[0] for f in prepared.flags if f.kind == "moved"]
+    return {"stratum": stratum.title, "counts": counts, "failure_named": any(moved)}
 
 
 def one_run(run: int) -> list[dict[str, Any]]:

@@ -28,8 +28,8 @@ def split_at_moves(found: Differences) -> tuple[Differences, tuple[Flag, ...]]:
     """Return differences with a new epoch where a scanner moved, and what moved.
 
     The mean of an exam is compared before and after every exam of its epoch; the scatter comes
-    from successive exams, which a step does not widen (moving range). The limit of t allows for all
-    exams of all scanners (Bonferroni). The halves are looked at again.
+    from successive exams (moving range) but for those across the step, which would widen it. The
+    limit of t allows for all exams of all scanners (Bonferroni). The halves are looked at again.
 
     This is for telling since when a scanner is where it is; what happened is for `qiqa drift`.
     """
@@ -78,17 +78,19 @@ def _steps(x: FloatArray, chance: float) -> set[int]:
     n = x.size
     if n < 2 * _FEWEST:
         return set()
-    # mean moving range over d2: what successive exams differ by
-    sd = float(np.abs(np.diff(x)).mean()) / 1.128379
-    if sd == 0.0:
+    ranges = np.abs(np.diff(x))
+    if ranges.sum() == 0.0:
         return set()
     k = np.arange(_FEWEST, n - _FEWEST + 1)
+    # mean moving range over d2: what successive exams differ by, but for those across the step
+    sd = (ranges.sum() - ranges[k - 1]) / (n - 2) / 1.128379
+    sd = np.maximum(sd, 1e-9 * ranges.max())
     total = np.cumsum(x)
     before, after = total[k - 1] / k, (total[-1] - total[k - 1]) / (n - k)
     t = np.abs(after - before) / (sd * np.sqrt(1.0 / k + 1.0 / (n - k)))
     best = int(np.argmax(t))
-    # the moving range knows a little less than two thirds of what n - 1 degrees of freedom do
-    if t[best] <= float(special.stdtrit(0.62 * (n - 1), 1.0 - chance / 2)):
+    # the moving range knows a little less than two thirds of what n - 2 degrees of freedom do
+    if t[best] <= float(special.stdtrit(0.62 * (n - 2), 1.0 - chance / 2)):
         return set()
     place = int(k[best])
     return {

@@ -12,6 +12,8 @@ import pytest
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.trial import BiasStudy, ClaimAnswer, Readings
 from qiqa.harmonize.bias import study_bias
+from qiqa.harmonize.differences import differences
+from qiqa.harmonize.moves import split_at_moves
 from qiqa.harmonize.preparing import prepare
 
 TODAY = dt.date(2036, 1, 1)
@@ -254,3 +256,15 @@ def test_an_exam_with_a_wrong_date_counts_for_no_date(rounds, rng):
     right = of(study(readings), "S02")
     assert of(found, "S02").first == right.first
     assert of(found, "S02").exams == right.exams == 4
+
+
+def test_a_step_does_not_hide_itself_among_few_exams(rounds):
+    named = []
+    for seed in range(20):
+        readings = rounds(np.random.default_rng(seed), visits=10, exam_sd=0.01)
+        later = (readings.scanner == "S03") & (readings.visit >= 5)
+        value = np.where(later, 0.94 * readings.value, readings.value)
+        found = differences(dataclasses.replace(readings, value=value))
+        named += [flag.where for flag in split_at_moves(found)[1]]
+    assert set(named) == {"S03"}
+    assert len(named) >= 10
