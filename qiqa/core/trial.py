@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ __all__ = [
     "VarianceComponent",
     "VendorEffect",
     "common_name",
+    "numbered",
 ]
 
 TRIAL_SCHEMA = "qiqa.trial/1"
@@ -83,6 +85,20 @@ def common_name(name: str, insert: str) -> str:
     """
     shared = name.removesuffix(insert).rstrip("_ ") if insert else name
     return shared or name
+
+
+def numbered(texts: Sequence[str] | TextArray) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the texts that there are, sorted, and the place of each of n texts among them (n,).
+
+    Numbers are compared many times faster than texts are.
+
+    >>> numbered(["b", "a", "b"])
+    (['a', 'b'], array([1, 0, 1]))
+    """
+    listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+    names = sorted(set(listed))
+    place = {name: i for i, name in enumerate(names)}
+    return names, np.array([place[text] for text in listed], dtype=np.intp)
 
 
 class ClaimAnswer(enum.StrEnum):
