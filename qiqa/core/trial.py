@@ -119,6 +119,10 @@ class Flag:
     reason: str
     hint: str = ""
 
+    def is_about(self, scanner: str) -> bool:
+        """Say whether this is of one scanner, or of one of its exams."""
+        return self.where == scanner or self.where.startswith(f"{scanner}, exam ")
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ScannerBias:
