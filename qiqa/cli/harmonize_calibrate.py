@@ -86,7 +86,7 @@ def command(options: Options) -> int:
         tell_flags((*prepared.flags, *flags))
         found += made
     if not found:
-        raise UsageError("nothing could be calibrated", where=source)
+        raise NotMeasurable("nothing could be calibrated", where=source)
     made_at = dt.datetime.now(dt.UTC)
     content = CalibrationSet(
         schema=CALIBRATION_SCHEMA,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "VarianceComponent",
     "VendorEffect",
     "common_name",
+    "numbered",
 ]
 
 TRIAL_SCHEMA = "qiqa.trial/1"
@@ -89,6 +90,20 @@ def common_name(name: str, insert: str) -> str:
     return shared or name
 
 
+def numbered(texts: Sequence[str] | TextArray) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the texts that there are, sorted, and the place of each of n texts among them (n,).
+
+    Numbers are compared many times faster than texts are.
+
+    >>> numbered(["b", "a", "b"])
+    (['a', 'b'], array([1, 0, 1]))
+    """
+    listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+    names = sorted(set(listed))
+    place = {name: i for i, name in enumerate(names)}
+    return names, np.array([place[text] for text in listed], dtype=np.intp)
+
+
 class ClaimAnswer(enum.StrEnum):
     """Whether a scanner's bias is within what the trial claims. Three answers, never two."""
 
@@ -106,6 +121,10 @@ class Flag:
     """Scanner, exam, insert, column: what a person has to look at."""
     reason: str
     hint: str = ""
+
+    def is_about(self, scanner: str) -> bool:
+        """Say whether this is of one scanner, or of one of its exams."""
+        return self.where == scanner or self.where.startswith(f"{scanner}, exam ")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.trial import numbered
 from qiqa.harmonize.differences import Differences
 from qiqa.harmonize.stability import ExamScatter, cell_of, exam_scatter
 from qiqa.metrology.moderated import moderated_variances
@@ -64,9 +65,9 @@ def cells_of(found: Differences) -> Cells:
     r = found.readings
     names, cell = cell_of(found)
     exam = _index(zip(r.exam.tolist(), cell.tolist(), strict=True))
-    insert_names, insert = np.unique(r.insert, return_inverse=True)
-    unit_names, unit = np.unique(r.phantom_unit, return_inverse=True)
-    key = (cell * insert_names.size + insert) * unit_names.size + unit
+    insert_names, insert = numbered(r.insert)
+    unit_names, unit = numbered(r.phantom_unit)
+    key = (cell * len(insert_names) + insert) * len(unit_names) + unit
     # first repeats within an exam, then exams
     in_exam = _index(zip(exam.tolist(), key.tolist(), strict=True))
     first = _first(in_exam)
@@ -80,14 +81,14 @@ def cells_of(found: Differences) -> Cells:
     noise_variance = float(np.sum(left**2)) / df if df > 0 else np.nan
     by_cell = _by_cell(left, cell[first], len(names), df)
     scaled = left / np.sqrt(by_cell[cell[first]])
-    by_insert = _by_insert(scaled, insert[first], insert_names.size, df)
+    by_insert = _by_insert(scaled, insert[first], len(insert_names), df)
     own = by_cell[cell[start]] * by_insert[insert[start]]
     return Cells(
         names=names,
         of_reading=cell,
         cell=cell[start],
-        insert=insert_names[insert[start]],
-        unit=unit_names[unit[start]],
+        insert=np.array(insert_names)[insert[start]],
+        unit=np.array(unit_names)[unit[start]],
         mean=mean,
         reference=reference,
         noise_variance=own / count,

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from qiqa.core.trial import Flag, Readings
+from qiqa.core.trial import Flag, Readings, numbered
 
 __all__ = ["copied", "odd_units", "out_of_order", "two_places"]
 
@@ -60,11 +60,14 @@ def _visits(readings: Readings) -> Visits:
     """Return scanner -> numbers of its visits, rising, and the day of each."""
     made: Visits = {}
     day = readings.at.astype("datetime64[D]").astype(np.float64)
-    for scanner in np.unique(readings.scanner):
-        own = (readings.scanner == scanner) & np.isfinite(readings.visit)
-        numbers = np.unique(readings.visit[own])
-        days = [float(np.median(day[own & (readings.visit == v)])) for v in numbers]
-        made[str(scanner)] = ([float(v) for v in numbers], days)
+    names, scanner = numbered(readings.scanner)
+    stated = np.isfinite(readings.visit)
+    for i, name in enumerate(names):
+        own = np.flatnonzero((scanner == i) & stated)
+        visit, date = readings.visit[own], day[own]
+        numbers = np.unique(visit)
+        days = [float(np.median(date[visit == v])) for v in numbers]
+        made[name] = ([float(v) for v in numbers], days)
     return made
 
 
@@ -143,17 +146,17 @@ def _where(readings: Readings, rows: np.ndarray[tuple[int], np.dtype[np.bool_]])
 
 def copied(readings: Readings) -> tuple[tuple[Flag, ...], set[str]]:
     """Return exams that repeat another's values to the last digit, and their names."""
-    names, exam = np.unique(readings.exam, return_inverse=True)
-    inserts, insert = np.unique(readings.insert, return_inverse=True)
-    chance = [_chance(readings.value[insert == i]) for i in range(inserts.size)]
-    pairs = names.size * (names.size - 1) / 2
+    names, exam = numbered(readings.exam)
+    inserts, insert = numbered(readings.insert)
+    chance = [_chance(readings.value[insert == i]) for i in range(len(inserts))]
+    pairs = len(names) * (len(names) - 1) / 2
     seen: dict[bytes, int] = {}
     flags, again = list[Flag](), set[str]()
     order = np.lexsort((readings.value, insert, exam))
-    ends = np.searchsorted(exam[order], np.arange(names.size + 1))
-    blocks = [order[ends[e] : ends[e + 1]] for e in range(names.size)]
+    ends = np.searchsorted(exam[order], np.arange(len(names) + 1))
+    blocks = [order[ends[e] : ends[e + 1]] for e in range(len(names))]
     # the first in time is the original
-    for e in sorted(range(names.size), key=lambda e: readings.at[blocks[e]].min()):
+    for e in sorted(range(len(names)), key=lambda e: readings.at[blocks[e]].min()):
         rows = blocks[e]
         if pairs * math.prod(chance[i] for i in np.unique(insert[rows])) > _CHANCE_OF_COPY:
             continue
@@ -188,23 +191,28 @@ def _chance(value: np.ndarray[tuple[int], np.dtype[np.float64]]) -> float:
 
 def two_places(readings: Readings) -> tuple[Flag, ...]:
     """Return phantom units that were read at two sites on one day."""
-    site = np.where(readings.site == "", readings.scanner, readings.site)
-    day = readings.at.astype("datetime64[D]")
-    flags = []
-    for unit in np.unique(readings.phantom_unit[readings.phantom_unit != ""]):
-        own = readings.phantom_unit == unit
-        for date in np.unique(day[own]):
-            sites = np.unique(site[own & (day == date)])
-            if sites.size > 1:
-                flags.append(
-                    Flag(
-                        kind="unit_in_two_places",
-                        where=f"phantom unit {unit}",
-                        reason=f"is read at {' and '.join(sites)} on {date}",
-                        hint="which serial number stands on each phantom?",
-                    )
-                )
-    return tuple(flags)
+    site = _homes(readings)
+    days = readings.at.astype("datetime64[D]")
+    stated = zip(readings.phantom_unit.tolist(), days.tolist(), site.tolist(), strict=True)
+    seen: dict[tuple[str, dt.date], set[str]] = {}
+    for unit, day, place in sorted({*stated}):
+        if unit:
+            seen.setdefault((unit, day), set()).add(place)
+    return tuple(
+        Flag(
+            kind="unit_in_two_places",
+            where=f"phantom unit {unit}",
+            reason=f"is read at {' and '.join(sorted(places))} on {day}",
+            hint="which serial number stands on each phantom?",
+        )
+        for (unit, day), places in seen.items()
+        if len(places) > 1
+    )
+
+
+def _homes(readings: Readings) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
+    """Return the site of each reading; its scanner, where no site is stated."""
+    return np.where(readings.site == "", readings.scanner, readings.site)
 
 
 def odd_units(readings: Readings) -> tuple[Flag, ...]:
@@ -213,25 +221,29 @@ def odd_units(readings: Readings) -> tuple[Flag, ...]:
     The scanner reads this unit in no other exam, and it is read at one other site only, once within
     45 days: a unit that travels is read at several.
     """
-    site = np.where(readings.site == "", readings.scanner, readings.site)
-    _, first = np.unique(readings.exam, return_index=True)
-    scanner, home = readings.scanner[first], site[first]
-    unit, at = readings.phantom_unit[first], readings.at[first]
+    site = _homes(readings)
+    _, first = np.unique(numbered(readings.exam)[1], return_index=True)
+    sites, home = numbered(site[first])
+    units, unit = numbered(readings.phantom_unit[first])
+    scanner, at = numbered(readings.scanner[first])[1], readings.at[first]
+    stated = readings.phantom_unit[first] != ""
     flags = []
-    for place in np.flatnonzero(unit != ""):
+    for place in np.flatnonzero(stated):
         own = unit[scanner == scanner[place]]
         away = (unit == unit[place]) & (home != home[place])
         if own.size < _FEWEST_TO_KNOW or (own == unit[place]).sum() > 1:
             continue
         if np.unique(home[away]).size != 1 or np.abs(at[away] - at[place]).min() > _TRAVEL:
             continue
-        names, count = np.unique(own[own != ""], return_counts=True)
+        names, count = np.unique(unit[stated & (scanner == scanner[place])], return_counts=True)
+        exam = first[place]
         flags.append(
             Flag(
                 kind="odd_phantom_unit",
-                where=f"{scanner[place]}, exam {readings.exam[first[place]]}",
-                reason=f"states unit {unit[place]}, which is read at {home[away][0]} around then; "
-                f"this scanner reads {names[np.argmax(count)]} else",
+                where=f"{readings.scanner[exam]}, exam {readings.exam[exam]}",
+                reason=f"states unit {units[unit[place]]}, which is read at "
+                f"{sites[home[away][0]]} around then; "
+                f"this scanner reads {units[names[np.argmax(count)]]} else",
                 hint="look at the serial number on the phantom",
             )
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from qiqa.core.trial import Flag, Readings
+from qiqa.core.trial import Flag, Readings, numbered
 from qiqa.harmonize.differences import Differences
 
 __all__ = ["values_and_labels"]
@@ -62,20 +62,20 @@ def values_and_labels(found: Differences) -> tuple[tuple[Flag, ...], set[str]]:
 
 def _exams(found: Differences) -> _Exams:
     r = found.readings
-    names, first, of_exam = np.unique(r.exam, return_index=True, return_inverse=True)
-    inserts, of_insert = np.unique(r.insert, return_inverse=True)
-    shape = (names.size, inserts.size)
-    place = of_exam * inserts.size + of_insert
-    count = np.bincount(place, minlength=names.size * inserts.size)
+    names, of_exam = numbered(r.exam)
+    inserts, of_insert = numbered(r.insert)
+    shape = (len(names), len(inserts))
+    place = of_exam * len(inserts) + of_insert
+    count = np.bincount(place, minlength=len(names) * len(inserts))
     with np.errstate(invalid="ignore"):
         value, reference = (
             (np.bincount(place, weights=x, minlength=count.size) / count).reshape(shape)
             for x in (r.value, found.reference)
         )
     return _Exams(
-        names=names.tolist(),
-        inserts=inserts.tolist(),
-        first=first,
+        names=names,
+        inserts=inserts,
+        first=np.unique(of_exam, return_index=True)[1],
         value=value,
         reference=reference,
     )

@@ -68,8 +68,10 @@ def _certificate(
     recent = own & (r.at.astype("datetime64[D]") >= since)
     days = np.unique(r.at[recent].astype("datetime64[D]")).size
     wcv, lower, upper = _long_term(found.take(recent))
-    precision = _precise(lower, upper, policy)
-    against = [flag for flag in study.flags if flag.kind in _AGAINST and _is_about(flag, one)]
+    # the claim is a percentage: of a bias in another unit it says nothing
+    claim = policy.precision_claim_percent if study.unit == "%" else None
+    precision = _precise(lower, upper, claim)
+    against = [flag for flag in study.flags if flag.kind in _AGAINST and flag.is_about(one.scanner)]
     newest = r.exam[own][np.argmax(r.at[own])]
     deviations = r.deviations.get(str(newest))
     reasons, state = _judge(
@@ -129,15 +131,13 @@ def _judge(
         missing.append("no claim for the bias is stated")
     elif one.claim is ClaimAnswer.NOT_ENOUGH_DATA:
         missing.append(f"bias: {one.reason}")
+    if precision is None and policy.precision_claim_percent is not None:
+        missing.append("precision is claimed in percent, and this is not measured in percent")
     if precision is ClaimAnswer.NOT_ENOUGH_DATA:
         missing.append("scatter from exam to exam: too few exams to show it is within its claim")
     if expired:
         return ["no exam since it expired", *missing], CertificateState.EXPIRED
     return missing, CertificateState.PROVISIONAL if missing else CertificateState.QUALIFIED
-
-
-def _is_about(flag: Flag, one: ScannerBias) -> bool:
-    return flag.where == one.scanner or flag.where.startswith(f"{one.scanner},")
 
 
 def _long_term(own: Differences) -> tuple[float, float, float]:
@@ -163,8 +163,7 @@ def _long_term(own: Differences) -> tuple[float, float, float]:
     return wcv, lower, upper
 
 
-def _precise(lower: float, upper: float, policy: ProgrammePolicy) -> ClaimAnswer | None:
-    claim = policy.precision_claim_percent
+def _precise(lower: float, upper: float, claim: float | None) -> ClaimAnswer | None:
     if claim is None:
         return None
     if upper <= claim:

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from qiqa.core.trial import Flag
+from qiqa.core.trial import Flag, numbered
 from qiqa.harmonize.differences import Differences
 from qiqa.metrology.moderated import moderated_variances
 
 __all__ = ["ExamScatter", "cell_of", "exam_means", "exam_scatter", "unstable_scanners"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 _FEWEST_SCANNERS = 5
 _CHANCE = 0.01
@@ -73,7 +74,7 @@ def exam_means(
     Over what its inserts differ by from their own means, so that an exam without some insert is
     not off for that.
     """
-    _, insert = np.unique(found.readings.insert, return_inverse=True)
+    _, insert = numbered(found.readings.insert)
     place = cell * (int(insert.max()) + 1) + insert
     mean = np.bincount(place, weights=found.value) / np.maximum(np.bincount(place), 1)
     keys = list(zip(found.readings.exam.tolist(), cell.tolist(), strict=True))
@@ -94,10 +95,13 @@ def unstable_scanners(found: Differences) -> tuple[Flag, ...]:
     chi-square), Holm over scanners and inserts, 1 %. Fewer than five scanners name none.
     """
     r = found.readings
+    cells, cell = cell_of(found)
+    exam = numbered(r.exam)[1]
+    inserts, of_insert = numbered(r.insert)
     tests: list[tuple[float, str, str, float, float]] = []
-    for insert in np.unique(r.insert):
-        rows = r.insert == insert
-        variance, df, names = _by_scanner(found, rows)
+    for k, insert in enumerate(inserts):
+        rows = of_insert == k
+        variance, df, names = _by_scanner(cells, cell[rows], exam[rows], found.value[rows])
         if len(names) < _FEWEST_SCANNERS:
             continue
         scaled = variance * df / special.chdtri(df, 0.5)
@@ -127,23 +131,17 @@ def unstable_scanners(found: Differences) -> tuple[Flag, ...]:
 
 
 def _by_scanner(
-    found: Differences, rows: NDArray[np.bool_]
+    cells: list[tuple[str, str]], cell: IntArray, exam: IntArray, value: FloatArray
 ) -> tuple[FloatArray, FloatArray, list[str]]:
     """Return the variance of the means of exams within epochs, by scanner, and its freedom."""
-    r = found.readings
-    sums: dict[tuple[str, str, str], list[float]] = {}
-    keys = zip(r.scanner[rows], r.epoch[rows], r.exam[rows], found.value[rows], strict=True)
-    for scanner, epoch, exam, value in keys:
-        sums.setdefault((str(scanner), str(epoch), str(exam)), []).append(float(value))
-    cells: dict[tuple[str, str], list[float]] = {}
-    for (scanner, epoch, _), values in sums.items():
-        cells.setdefault((scanner, epoch), []).append(float(np.mean(values)))
-    square: dict[str, list[float]] = {}
-    for (scanner, _), means in cells.items():
-        if len(means) > 1:
-            total = square.setdefault(scanner, [0.0, 0.0])
-            total[0] += float(np.var(means, ddof=1)) * (len(means) - 1)
-            total[1] += len(means) - 1
-    names = sorted(square)
-    df = np.array([square[name][1] for name in names])
-    return np.array([square[name][0] for name in names]) / df, df, names
+    visits, visit = np.unique(exam * len(cells) + cell, return_inverse=True)
+    mean = np.bincount(visit, weights=value) / np.bincount(visit)
+    own = visits % len(cells)  # cell of each visit
+    count = np.bincount(own, minlength=len(cells))
+    center = np.bincount(own, weights=mean, minlength=len(cells)) / np.maximum(count, 1)
+    square = np.bincount(own, weights=(mean - center[own]) ** 2, minlength=len(cells))
+    names, scanner = numbered([name for name, _ in cells])
+    df = np.asarray(np.bincount(scanner, weights=np.maximum(count - 1, 0)), dtype=np.float64)
+    total = np.bincount(scanner, weights=square)
+    several = np.flatnonzero(df > 0)
+    return total[several] / df[several], df[several], [names[i] for i in several]

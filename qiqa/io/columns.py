@@ -89,7 +89,9 @@ def columns_to_parquet(blocks: Iterable[Block], target: Path) -> int:
             return pa.array(column, from_pandas=True)  # NaN: no value
         if name in _WHOLE:
             return pa.array(column.tolist(), type=pa.int64())
-        return pa.array(column.tolist(), type=pa.string()).dictionary_encode()
+        if all(isinstance(value, str | None) for value in column):
+            return pa.array(column.tolist(), type=pa.string()).dictionary_encode()
+        return pa.array(column.tolist())  # as they were read: whole numbers, times
 
     def write(file: BinaryIO) -> None:
         writer = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -105,14 +106,21 @@ def _fields(table: Columns, at: NDArray[np.datetime64]) -> dict[str, NDArray[np.
     day = np.datetime_as_string(at, unit="D")
     own = zip(stated, fields["scanner"], fields["phantom_unit"], day, strict=True)
     fields["exam"] = np.array([text or " ".join(filter(None, rest)) for text, *rest in own])
-    if len({*zip(stated, fields["scanner"], strict=True)}) > len({*stated}):
-        # "visit 1" of every scanner is not one exam
-        pairs = zip(fields["scanner"], fields["exam"], strict=True)
-        fields["exam"] = np.array([e if e.startswith(s) else f"{s} {e}" for s, e in pairs])
+    fields["exam"] = _of_one_scanner(fields["exam"], fields["scanner"])
     if table.has("deviations"):
         fields["deviations"] = np.array(table.texts("deviations"))
     fields["row"] = np.array([f"line {table.line(i)}" for i in range(table.rows)])
     return fields
+
+
+def _of_one_scanner(exam: NDArray[np.str_], scanner: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return exams with the scanner in the name of those that several scanners have.
+
+    "visit 1" of every scanner is not one exam.
+    """
+    pairs = list(zip(exam.tolist(), scanner.tolist(), strict=True))
+    count = collections.Counter(name for name, _ in {*pairs})
+    return np.array([f"{s} {e}".strip() if count[e] > 1 else e for e, s in pairs])
 
 
 def _with_slice(insert: NDArray[np.str_], slices: list[str]) -> NDArray[np.str_]:

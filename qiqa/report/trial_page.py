@@ -121,12 +121,7 @@ def render_card(state: TrialState, scanner: str) -> str:
         for one in study.scanners
         if one.scanner == scanner and not one.current
     ]
-    flags = [
-        flag
-        for study in state.studies
-        for flag in study.flags
-        if flag.where == scanner or flag.where.startswith(f"{scanner},")
-    ]
+    flags = [f for study in state.studies for f in study.flags if f.is_about(scanner)]
     answers = [one.claim for _, one in rows]
     worst = next((a for a in _ORDER if a in answers), None)
     first = rows[0][1] if rows else past[0][1]
@@ -217,6 +212,10 @@ def _overall(state: TrialState) -> str:
 
 def _words(state: TrialState, out: int) -> str:
     scanners = len({one.scanner for s in state.studies for one in s.scanners})
+    if not state.studies:
+        return "Nothing could be studied"
+    if all(study.claim is None for study in state.studies):
+        return f"No claim is stated: {scanners} scanners, none is judged"
     if out:
         return f"{out} of {scanners} scanners {'is' if out == 1 else 'are'} out of claim"
     return f"No scanner of {scanners} is shown to be out of claim"
