@@ -39,7 +39,7 @@ def qiqa_curve(held: Held) -> np.ndarray:
 def qiqa_covbat(held: Held) -> np.ndarray:
     """Return the values corrected by this package, components as well."""
     from qiqa.harmonize.combat import apply
-    from qiqa.harmonize.covbat import fit_covbat
+    from qiqa.harmonize.combat.covbat import fit_covbat
 
     table = _table(held)
     return apply(fit_covbat(table), table)[0].values
@@ -48,7 +48,7 @@ def qiqa_covbat(held: Held) -> np.ndarray:
 def qiqa_longitudinal(held: Held) -> np.ndarray:
     """Return the values corrected by this package, subjects' own levels kept."""
     from qiqa.harmonize.combat import apply
-    from qiqa.harmonize.longitudinal import fit_longitudinal
+    from qiqa.harmonize.combat.longitudinal import fit_longitudinal
 
     table = _table(held)
     return apply(fit_longitudinal(table, as_published=True), table)[0].values

@@ -17,10 +17,10 @@ from qiqa.core.errors import QiqaError
 from qiqa.core.features import FeatureTable
 from qiqa.core.participants import ParticipantValues
 from qiqa.core.trial import Readings
-from qiqa.harmonize.calibrated import correct
-from qiqa.harmonize.calibrating import calibrate
 from qiqa.harmonize.combat import apply, fit
-from qiqa.harmonize.preparing import prepare
+from qiqa.harmonize.phantom.calibrated import correct
+from qiqa.harmonize.phantom.calibrating import calibrate
+from qiqa.harmonize.scanners.preparing import prepare
 from qiqa.simulate.trial import SimulatedTrial, TrialDesign, simulate_trial
 
 __all__ = ["CORRECTIONS", "OUTCOMES", "calibrated_logs", "calibrations_of", "one_trial"]

@@ -13,8 +13,8 @@ from _trial_conditions import ALWAYS, every_third_month
 from numpy.typing import NDArray
 
 from qiqa.core.trial import BiasStudy, ClaimAnswer, Flag, Readings
-from qiqa.harmonize.bias import study_bias
-from qiqa.harmonize.preparing import Prepared, prepare
+from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.preparing import Prepared, prepare
 from qiqa.simulate.trial import SimulatedTrial, TrialDesign, simulate_trial
 from qiqa.simulate.trial_design import Circulating
 from qiqa.simulate.trial_faults import (

@@ -32,8 +32,8 @@ from _harmonizers import METHODS, Refit
 from qiqa.core.diagnosis import HarmonizationDiagnosis, Predictability, diagnosis_payload
 from qiqa.core.errors import QiqaError
 from qiqa.core.features import FeatureTable
-from qiqa.harmonize.diagnosing import diagnose
-from qiqa.harmonize.injecting import halved, injected_effect, placebo, scatter_within
+from qiqa.harmonize.diagnosis.diagnosing import diagnose
+from qiqa.harmonize.diagnosis.injecting import halved, injected_effect, placebo, scatter_within
 from qiqa.metrology.batch_effects import batch_tests, rank_kept
 from qiqa.metrology.learners import MODELS
 from qiqa.metrology.predictability import predictability

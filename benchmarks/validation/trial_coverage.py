@@ -36,10 +36,10 @@ from _trial_keeping import runs_of
 from _trial_strata import Stratum, seen, strata
 
 from qiqa.core.trial import Readings, ScannerBias
-from qiqa.harmonize.bias import study_bias
-from qiqa.harmonize.calibrated import correct
-from qiqa.harmonize.calibrating import calibrate
-from qiqa.harmonize.preparing import Prepared, prepare
+from qiqa.harmonize.phantom.calibrated import correct
+from qiqa.harmonize.phantom.calibrating import calibrate
+from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.preparing import Prepared, prepare
 from qiqa.metrology.precision import within_subject_cv
 from qiqa.simulate.trial import SimulatedTrial, simulate_trial
 

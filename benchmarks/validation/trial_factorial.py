@@ -36,7 +36,7 @@ from _trial_factorial_page import numbers_of_effects, page
 from _trial_keeping import runs_of
 from _trial_naming import answers, labels, moves
 
-from qiqa.harmonize.preparing import prepare
+from qiqa.harmonize.scanners.preparing import prepare
 from qiqa.simulate.trial import TrialDesign, simulate_trial
 
 SEED = 20261128

@@ -39,10 +39,10 @@ from _trial_keeping import runs_of
 
 from qiqa.core.errors import UsageError
 from qiqa.core.features import FeatureTable
-from qiqa.harmonize.calibrated import correct
-from qiqa.harmonize.calibrating import calibrate
 from qiqa.harmonize.combat import apply, fit
-from qiqa.harmonize.preparing import prepare
+from qiqa.harmonize.phantom.calibrated import correct
+from qiqa.harmonize.phantom.calibrating import calibrate
+from qiqa.harmonize.scanners.preparing import prepare
 from qiqa.simulate.trial import SimulatedTrial, TrialDesign, simulate_trial
 
 SEED = 20261128

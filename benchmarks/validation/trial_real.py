@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from _evidence import stamp, table, write
 
 from qiqa.core.trial import BiasStudy, Readings
-from qiqa.harmonize.bias import study_bias
-from qiqa.harmonize.preparing import prepare
+from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.preparing import prepare
 from qiqa.io.readings_table import read_readings
 
 TODAY = dt.date(2026, 1, 1)

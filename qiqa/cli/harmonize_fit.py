@@ -49,7 +49,7 @@ class Options(FeatureOptions):
 
 def arguments(parser: Parser) -> None:
     """Declare the options."""
-    from qiqa.harmonize.saving import HARMONIZATION_SCHEMA
+    from qiqa.harmonize.combat.saving import HARMONIZATION_SCHEMA
 
     parser.add_argument("table", type=Path, metavar="TABLE", help="CSV or Parquet, a row a scan")
     role_options(parser.add_argument_group("what the columns are"))
@@ -73,7 +73,7 @@ def arguments(parser: Parser) -> None:
 def command(options: Options) -> int:
     """Learn, write the model, and the corrected table where asked for."""
     from qiqa.harmonize.combat import apply
-    from qiqa.harmonize.saving import to_payload
+    from qiqa.harmonize.combat.saving import to_payload
     from qiqa.io.feature_table import read_features, write_features
 
     learn = fitter(options)
@@ -114,7 +114,7 @@ def _tell(steps: Sequence[tuple[str, FeatureTable]], *, to_error: bool) -> None:
     """Say how much of the variance of features was between batches, step by step."""
     import numpy as np
 
-    from qiqa.harmonize.removed import between_share
+    from qiqa.harmonize.combat.removed import between_share
 
     first = steps[0][1]
     count = np.unique(first.batch).size

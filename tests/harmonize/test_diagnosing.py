@@ -13,7 +13,7 @@ import pytest
 
 from qiqa.core.diagnosis import DIAGNOSIS_SCHEMA, SiteAnswer, diagnosis_payload
 from qiqa.core.errors import UsageError
-from qiqa.harmonize.diagnosing import diagnose
+from qiqa.harmonize.diagnosis.diagnosing import diagnose
 from qiqa.metrology import learners
 
 pytest.importorskip("sklearn")

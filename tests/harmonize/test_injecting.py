@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qiqa.core.errors import UsageError
-from qiqa.harmonize.injecting import halved, injected_effect, placebo, scatter_within
+from qiqa.harmonize.diagnosis.injecting import halved, injected_effect, placebo, scatter_within
 
 
 def rng():

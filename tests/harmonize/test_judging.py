@@ -8,7 +8,7 @@ import math
 import pytest
 
 from qiqa.core.diagnosis import BatchAuc, InjectedEffect, Leak, Placebo, Predictability, SiteAnswer
-from qiqa.harmonize.judging import judge, over_correction
+from qiqa.harmonize.diagnosis.judging import judge, over_correction
 
 BATCHES = (("A", 60), ("B", 60))
 

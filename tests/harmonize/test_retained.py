@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qiqa.core.errors import UsageError
-from qiqa.harmonize.retained import effect_kept
+from qiqa.harmonize.diagnosis.retained import effect_kept
 
 
 def test_slopes_and_robust_errors_are_those_of_statsmodels(made):
