@@ -3,10 +3,10 @@
 1101 T1-weighted scans of ABIDE, MRIQC's measures (mriqc-learn, Apache-2.0). The rules were written
 down before the table was opened, in docs/decisions/did-it-work.md.
 
-    QIQA_REAL_DATA=... python benchmarks/validation/harmonize_abide.py [--quick] [--page FILE]
+    QIQA_REAL_DATA=... python benchmarks/validation/harmonize_abide.py [--reduced] [--page FILE]
 
 writes docs/validation/harmonize_abide.{md,json}; fails where the raw site AUC or epsilon squared is
-not what others found in the same table. --quick: two ways, few trees drawn, nothing written.
+not what others found in the same table. --reduced: two ways, few trees drawn, nothing written.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def judged(before: FeatureTable, name: str, permutations: int) -> HarmonizationD
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--reduced", action="store_true")
     parser.add_argument("--page", type=Path, help="write the page of `means and SDs` here")
     arguments = parser.parse_args()
     data = os.environ.get("QIQA_REAL_DATA")
@@ -228,9 +228,9 @@ def main() -> None:
     same = golden(Path(data))
     print("the raw table is what others found")
     before = read(Path(data), THIRTEEN)
-    ways = dict(list(METHODS.items())[:3:2]) if arguments.quick else METHODS
+    ways = dict(list(METHODS.items())[:3:2]) if arguments.reduced else METHODS
     found, refused = looked(before, ways)
-    if arguments.quick:
+    if arguments.reduced:
         return
     others = {}
     for title, names, chosen in OTHERS:

@@ -71,7 +71,7 @@ def test_what_is_not_a_model_is_refused_by_name(make, change, words):
 
 
 def test_the_page_of_schemas_names_every_key():
-    text = (Path(__file__).parents[2] / "docs" / "schemas.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[3] / "docs" / "schemas.md").read_text(encoding="utf-8")
     section = text.split(f"{HARMONIZATION_SCHEMA}\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| `")]
     listed = {name: row[1] for row in rows for name in re.findall(r"`(\w+)`", row[0])}

@@ -78,7 +78,7 @@ def test_json_has_its_schema_and_no_number_that_was_not_measured(curled):
 
 
 def test_the_json_is_documented_in_full(curled):
-    page = (Path(__file__).parents[2] / "docs" / "schemas.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "schemas.md").read_text(encoding="utf-8")
     part = page.split("## JSON of a harmonization judged")[1].split("\n## ")[0]
     named = set(re.findall(r"`(\w+)`", part))
     payload = diagnosis_payload(curled)
