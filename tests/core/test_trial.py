@@ -14,6 +14,9 @@ from qiqa.core.trial import Flag, common_name, numbered
         ("adc_A", "A", "adc"),
         ("adc", "A", "adc"),
         ("adc A", "A", "adc"),
+        ("adc", "c", "adc"),  # the letter is the name's
+        ("ADC", "C", "ADC"),
+        ("_A", "A", "_A"),
         ("A", "A", "A"),  # nothing would be left
         ("piu", "", "piu"),
     ],
