@@ -83,11 +83,12 @@ class Readings:
 def common_name(name: str, insert: str) -> str:
     """Return the name of a measurement without the insert: what all inserts of a phantom share.
 
-    >>> common_name("adc_PVP0-center", "PVP0-center"), common_name("piu", "")
-    ('adc', 'piu')
+    >>> common_name("adc_PVP0-center", "PVP0-center"), common_name("adc", "c")
+    ('adc', 'adc')
     """
-    shared = name.removesuffix(insert).rstrip("_ ") if insert else name
-    return shared or name
+    # without the sign between them "adc" would end in the insert "c"
+    apart = insert and name.endswith((f"_{insert}", f" {insert}"))
+    return (name[: -len(insert)].rstrip("_ ") if apart else name) or name
 
 
 def numbered(texts: Sequence[str] | TextArray) -> tuple[list[str], NDArray[np.intp]]:
