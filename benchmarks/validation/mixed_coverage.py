@@ -7,7 +7,7 @@ Three layouts of readings, each with a factor whose SD is 0, 0.3, 1 and 3 times 
 - `scanners`: five scanners (fixed) that exchanged three phantom units unevenly, two visits each,
   three readings a visit with known variances; the factor is the visit, units have SD 0.5.
 
-`--write` writes docs/validation/mixed_coverage.{md,json}; without it nothing is written.
+Writes docs/validation/mixed_coverage.{md,json}; `--reduced` writes nothing.
 
     python benchmarks/validation/mixed_coverage.py --reduced
 """

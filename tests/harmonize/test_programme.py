@@ -16,9 +16,9 @@ from scipy import stats
 
 from qiqa.core.programme import CertificateState, ProgrammePolicy
 from qiqa.core.trial import ClaimAnswer
-from qiqa.harmonize.bias import study_bias
-from qiqa.harmonize.preparing import prepare
-from qiqa.harmonize.programme import certificates, round_scores
+from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.preparing import prepare
+from qiqa.harmonize.scanners.programme import certificates, round_scores
 
 TODAY = dt.date(2025, 12, 31)
 FAR = dt.date(2036, 1, 1)
