@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from _evidence import cell, stamp, table, write
-from _trial_keeping import runs_of
+from _evidence import cell, table, write
+from _trial_keeping import about_runs, runs_of
 from _trial_strata import Stratum, seen, strata
 
 from qiqa.core.trial import Readings, ScannerBias
@@ -277,7 +277,7 @@ def main() -> None:
         reduced()
         return
     out = numbers(runs_of(one_run, arguments.runs, arguments.keep, "coverage"))
-    about = stamp(SEED, time.perf_counter() - began, trials=arguments.runs * len(strata()))
+    about = about_runs(SEED, began, arguments.keep, trials=arguments.runs * len(strata()))
     write("trial_coverage", page(out, about), {"about": about, "coverage": out})
 
 

@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from _evidence import cell, stamp, table, write
-from _trial_keeping import runs_of
+from _evidence import cell, table, write
+from _trial_keeping import about_runs, runs_of
 
 from qiqa.core.errors import UsageError
 from qiqa.core.features import FeatureTable
@@ -75,8 +75,8 @@ WORDS = (
         "means only halves the damage."
     ),
     (
-        "- Off-center, gradients leave 6 %; a phantom at isocenter takes a third away, for reasons "
-        "of its own inserts, and does not speak for the breast."
+        "- Off-center, gradients leave 6 %; a phantom at isocenter takes a third away, because "
+        "its own outer inserts see a part of the bend, and does not speak for the breast."
     ),
 )
 """What a person reads out of the tables of the last full run."""
@@ -268,7 +268,7 @@ def main() -> None:
         return
     rows = runs_of(one_run, arguments.runs, arguments.keep, "new_scanner")
     out = numbers(rows)
-    about = stamp(SEED, time.perf_counter() - began, runs=arguments.runs)
+    about = about_runs(SEED, began, arguments.keep, runs=arguments.runs)
     write("trial_new_scanner", page(out, rows, about), {"about": about, "errors": out})
 
 
