@@ -29,11 +29,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import numpy as np
-from _evidence import stamp, write
+from _evidence import write
 from _trial_conditions import conditions
 from _trial_effects import one_trial
 from _trial_factorial_page import numbers_of_effects, page
-from _trial_keeping import runs_of
+from _trial_keeping import about_runs, runs_of
 from _trial_naming import answers, labels, moves
 
 from qiqa.harmonize.scanners.preparing import prepare
@@ -86,7 +86,7 @@ def main() -> None:
     found = named(WHOLE, arguments.keep)
     rows = runs_of(effects, arguments.runs, arguments.keep, "effects")
     out = numbers_of_effects(rows)
-    about = stamp(SEED, time.perf_counter() - began, runs=arguments.runs)
+    about = about_runs(SEED, began, arguments.keep, runs=arguments.runs)
     write("trial_factorial", page(out, found, about, WORDS), {"about": about, **out, **found})
 
 
