@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -244,6 +247,24 @@ def test_from_the_history(qiqa, home, result):
     assert payload["source"].endswith("history.db")
     assert {m["name"] for m in payload["measurements"]} >= {"diameter_slice1_lr"}
     assert qiqa("trial", "report", "--column", "a=b").code == 2
+
+
+def test_a_report_loads_no_more_than_it_needs(table, readings, home):
+    """Drawing, learning and statistics packages are for other work: they cost seconds."""
+    table(readings)
+    code = """
+import sys
+from qiqa.cli.app import run
+run(["trial", "report", "--table", "t.csv"])
+print(sorted(set(sys.modules) & {"sklearn", "scipy.stats", "matplotlib", "numba", "pandas",
+    "statsmodels", "sqlalchemy", "pydicom", "nibabel", "rich"}))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, check=True, capture_output=True, encoding="utf-8", cwd=home, env=environment
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_command_is_needed(qiqa):
