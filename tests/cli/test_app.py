@@ -52,11 +52,7 @@ def test_every_command_has_help_with_an_example(qiqa, name):
     assert ran.code == 0
     assert ran.out.startswith(f"usage: qiqa {name}")
     assert f"\n  qiqa {name}" in ran.out
-<<<<<<< HEAD
-    assert ("--json FILE" in ran.out) == (name not in GROUPS)
-=======
     assert ("--json FILE" in ran.out) == (name not in WITHOUT_JSON)
->>>>>>> clitests
     assert not ran.err
 
 
