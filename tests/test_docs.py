@@ -49,7 +49,7 @@ PAGES = (README, *sorted(DOCS.rglob("*.md")))
 COMMANDS = (
     "qc", "map", "index", "demo", "drift", "drift baseline", "drift alarms", "drift acknowledge",
     "drift design", "history", "history event", "simulate", "simulate history",
-    "simulate trial", "phantoms", "protocols", "warmup",
+    "simulate trial", "trial", "trial report", "trial change", "phantoms", "protocols", "warmup",
 )  # fmt: skip
 
 
