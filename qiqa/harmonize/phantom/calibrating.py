@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.calibration import ScannerCalibration
 from qiqa.core.errors import UsageError
-from qiqa.core.trial import Flag
+from qiqa.core.trial import Flag, numbered
 from qiqa.harmonize.scanners.differences import Differences
 from qiqa.harmonize.scanners.stability import ExamScatter, cell_of, exam_scatter
 
@@ -19,6 +19,8 @@ __all__ = ["NOT_TRANSFERABLE", "calibrate"]
 FloatArray = NDArray[np.float64]
 
 _MOST_COEFFICIENTS = 3
+_LEAST_SHARE = 1e-6
+"""Of the largest variance of an insert: a smaller one is none that anybody could have stated."""
 NOT_TRANSFERABLE = {
     "t1_vfa": "T1 by variable flip angles without a B1 map is off by B1, which a phantom and a "
     "patient do not share",
@@ -85,7 +87,8 @@ def _calibration(own: Differences, scatter: ExamScatter, i: int) -> ScannerCalib
     reading, bias, weight = _by_insert(own)
     center, half = (reading.max() + reading.min()) / 2, (reading.max() - reading.min()) / 2
     x = (reading - center) / half if half > 0 else np.zeros_like(reading)
-    most = 1 if reading.size < 3 else min(_MOST_COEFFICIENTS, reading.size - 1)
+    different = np.unique(reading).size
+    most = 1 if different < 3 else min(_MOST_COEFFICIENTS, different - 1)
     fits = [_fit(x, bias, weight, k) for k in range(most + 1)]
     scored = [(k, _aicc(reading.size, k, fit[2])) for k, fit in enumerate(fits)]
     order = min(scored, key=lambda pair: pair[1])[0]
@@ -125,16 +128,17 @@ def _calibration(own: Differences, scatter: ExamScatter, i: int) -> ScannerCalib
 
 def _by_insert(own: Differences) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return mean reading, mean bias and relative weight of each insert."""
-    reading, bias, weight = [], [], []
-    for insert in np.unique(own.readings.insert):
-        rows = own.readings.insert == insert
-        u = own.standard_uncertainty[rows]
-        reading.append(float(own.readings.value[rows].mean()))
-        bias.append(float(own.value[rows].mean()))
-        weight.append(rows.sum() / float(np.mean(u**2)) if (u > 0).all() else float(rows.sum()))
-    w = np.array(weight)
+    _, insert = numbered(own.readings.insert)
+    count = np.bincount(insert).astype(np.float64)
+    reading, bias, variance = (
+        np.bincount(insert, weights=x) / count
+        for x in (own.readings.value, own.value, own.standard_uncertainty**2)
+    )
+    # an insert that states none has no weight beside those that do: then all count alike
+    stated = bool((variance > 0).all())
+    w = count / np.maximum(variance, _LEAST_SHARE * variance.max()) if stated else count
     # half by what is stated, half alike: an uncertainty of almost nothing must not decide alone
-    return np.array(reading), np.array(bias), 0.5 * (w / w.mean() + 1.0)
+    return reading, bias, 0.5 * (w / w.mean() + 1.0)
 
 
 def _fit(

@@ -65,6 +65,8 @@ def vendor_effect(
         stated = "no manufacturer is stated" if names == [""] else _few(counts)
         return _untested(stated, tuple(levels)), spread
     test = f_test(fit, [{enough[0]: 1.0, other: -1.0} for other in enough[1:]])
+    if test.reason:
+        return _untested(test.reason, tuple(levels)), spread
     shown = bool(test.p_value < _CHANCE)
     said = "differ" if shown else "are not shown to differ"
     return (

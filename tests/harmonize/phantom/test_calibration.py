@@ -184,3 +184,20 @@ def test_where_a_scanner_moved_the_day_decides(rounds, rng):
     before, after = (apply(both, use("S04", at=day), 1.2, 0.01) for day in days)
     assert before.correction == pytest.approx(0.0, abs=0.01)
     assert after.correction == pytest.approx(1.2 / 1.06 - 1.2, abs=0.01)
+
+
+def test_inserts_that_read_alike_have_no_slope(rounds, rng):
+    """Three inserts of one value: a curve through one place would be any curve."""
+    readings = rounds(rng, references={"A": 1.0, "B": 1.0, "C": 1.0}, noise=0.0, exam_sd=0.0)
+    for one in made(readings).calibrations:
+        assert len(one.coefficients) <= 1
+
+
+@pytest.mark.parametrize("stated", [1e-30, math.nan, 0.0])
+def test_an_uncertainty_that_nobody_could_state_does_not_decide_alone(rounds, rng, stated):
+    readings = rounds(rng, references=INSERTS, bias={3: 0.05}, noise=0.002, u=0.01)
+    u = np.where(readings.insert == "I0", stated, readings.standard_uncertainty)
+    one = made(dataclasses.replace(readings, standard_uncertainty=u))
+    (own,) = [c for c in one.calibrations if c.scanner == "S03"]
+    assert np.isfinite(own.coefficients).all()
+    assert own.coefficients[0] == pytest.approx(5.0, abs=0.5)
