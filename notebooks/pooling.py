@@ -30,14 +30,14 @@ from qiqa.core.calibration import CALIBRATION_SCHEMA, CalibrationSet
 from qiqa.core.change import ChangeAnswer, DatedValue
 from qiqa.core.errors import UsageError
 from qiqa.core.trial import ClaimAnswer
-from qiqa.harmonize.calibrated import Use
-from qiqa.harmonize.calibrated import apply as calibrated
-from qiqa.harmonize.calibrating import calibrate
-from qiqa.harmonize.change import is_it_the_patient
 from qiqa.harmonize.combat import apply, fit
-from qiqa.harmonize.injecting import injected_effect
-from qiqa.harmonize.preparing import prepare
-from qiqa.harmonize.tissues import TISSUES
+from qiqa.harmonize.diagnosis.injecting import injected_effect
+from qiqa.harmonize.patient.change import is_it_the_patient
+from qiqa.harmonize.patient.tissues import TISSUES
+from qiqa.harmonize.phantom.calibrated import Use
+from qiqa.harmonize.phantom.calibrated import apply as calibrated
+from qiqa.harmonize.phantom.calibrating import calibrate
+from qiqa.harmonize.scanners.preparing import prepare
 from qiqa.metrology.learners import MODELS
 from qiqa.metrology.predictability import predictability
 from qiqa.metrology.sample_size import TrialDesign as SizeDesign

@@ -152,8 +152,20 @@ def vial_stack() -> ModuleType:
     return _beside("vial_stack")
 
 
+@pytest.fixture(scope="session")
+def phantom_rounds() -> ModuleType:
+    """Return rounds of one phantom through many scanners: tests/harmonize/phantom_rounds.py."""
+    return _beside("harmonize/phantom_rounds")
+
+
+@pytest.fixture(scope="session")
+def rounds(phantom_rounds):
+    """Return `rounds(rng, **what is true)`; see phantom_rounds.py."""
+    return phantom_rounds.rounds
+
+
 def _beside(name: str) -> ModuleType:
-    path = Path(__file__).with_name(f"{name}.py")
+    path = Path(__file__).parent / f"{name}.py"
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, finite, moment
-from qiqa.cli.console import say, tell_findings
+from qiqa.cli.console import one_line, say, tell_findings
 from qiqa.cli.feature_options import tell_flags
 from qiqa.core.calibration import CALIBRATION_SCHEMA
 from qiqa.core.errors import UsageError
@@ -96,7 +98,7 @@ def command(options: Options) -> int:
 
 def _combat(content: dict[str, Any], options: Options) -> int:
     from qiqa.harmonize.combat import apply
-    from qiqa.harmonize.saving import from_payload
+    from qiqa.harmonize.combat.saving import from_payload
     from qiqa.io.feature_table import Roles, read_features, write_features
 
     model = from_payload(content)
@@ -119,11 +121,23 @@ def _values(calibrations: CalibrationSet, options: Options) -> int:
         calibrations, options.table, options.output, at_isocenter=options.at_isocenter
     )
     tell_findings(done.findings, to_error=True)
-    for reason, count in done.refused.most_common(10):
-        say(f"!  {count} refused: {reason}")
+    for reason, count in _alike(done.refused):
+        say(f"!  {count} refused: {one_line(reason)}")
     refused = sum(done.refused.values())
     say(f"{done.corrected} values corrected, {refused} refused: {options.output.resolve()}")
     return _code(done.corrected, refused)
+
+
+def _alike(refused: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return reasons that differ by their numbers only as one of them, with how many they are."""
+    first, total = dict[str, str](), dict[str, int]()
+    for reason, count in refused.items():
+        kind = re.sub(r"\d[\d.e+-]*", "#", reason)
+        shown = first.setdefault(kind, reason)
+        total[kind] = total.get(kind, 0) + count
+        if shown != reason and not shown.startswith("for instance: "):
+            first[kind] = f"for instance: {shown}"
+    return sorted(((first[k], n) for k, n in total.items()), key=lambda pair: -pair[1])
 
 
 def _map(calibrations: CalibrationSet, options: Options) -> int:
@@ -132,6 +146,8 @@ def _map(calibrations: CalibrationSet, options: Options) -> int:
     at = moment(options.date, "--date")
     if options.scanner is None or at is None or options.name is None:
         raise UsageError("a map needs --scanner, --date and --name", where=str(options.table))
+    if options.u < 0.0:
+        raise UsageError(f"{options.u:g} is below 0 %", where="--u")
     assert isinstance(at, dt.datetime)  # noqa: S101 - moment returns one
     corrected, refused = calibrate_map(
         calibrations,

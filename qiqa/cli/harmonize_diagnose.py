@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, counted, json_option
-from qiqa.cli.console import progress, say, tell_findings, write_json
+from qiqa.cli.console import one_line, progress, say, tell_findings, write_json
 from qiqa.cli.feature_options import (
     FeatureOptions,
     fitter,
@@ -76,7 +76,7 @@ def command(options: Options) -> int:
 
     from qiqa.core.diagnosis import diagnosis_payload
     from qiqa.harmonize.combat import apply
-    from qiqa.harmonize.diagnosing import diagnose
+    from qiqa.harmonize.diagnosis.diagnosing import diagnose
     from qiqa.io.feature_table import read_features
     from qiqa.report.harmonization_page import write_harmonization
 
@@ -113,9 +113,9 @@ def command(options: Options) -> int:
     if options.json is not None:
         write_json(diagnosis_payload(found), options.json)
     page = write_harmonization(found, options.output or Path("qiqa-harmonization.html"))
-    say(found.headline, style="bold", to_error=to_error)
+    say(one_line(found.headline), style="bold", to_error=to_error)
     for words in (*found.reasons, *found.warnings, *found.help):
-        say(f"  {words}", to_error=to_error)
+        say(f"  {one_line(words, 800)}", to_error=to_error)
     say(f"page: {page.resolve()}", to_error=to_error)
     return _status(found.answer.value, bool(found.over_corrected))
 

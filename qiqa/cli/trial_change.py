@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, finite, json_option, moment, store_option
-from qiqa.cli.console import say, say_parts, write_json
+from qiqa.cli.console import one_line, say, say_parts, write_json
 from qiqa.core.change import CHANGE_SCHEMA, ChangeAnswer
 from qiqa.core.errors import UsageError
 
 if TYPE_CHECKING:
     from qiqa.core.change import Change, DatedValue, Tissue
+    from qiqa.core.trial import Readings
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
@@ -57,7 +59,7 @@ class Options:
 def arguments(parser: Parser) -> None:
     """Declare the options."""
     from qiqa.cli.trial_report import table_options
-    from qiqa.harmonize.tissues import TISSUES
+    from qiqa.harmonize.patient.tissues import TISSUES
 
     parser.add_argument("values", nargs=2, metavar="VALUE@DATE@SCANNER", help="two values")
     how = parser.add_argument_group("the tissue: one of these is needed")
@@ -96,16 +98,20 @@ def command(options: Options) -> int:
     """Answer for two values."""
     from qiqa.cli.trial_report import readings_of
     from qiqa.core.canonical import plain
-    from qiqa.harmonize.bias import study_bias
-    from qiqa.harmonize.change import is_it_the_patient
-    from qiqa.harmonize.preparing import prepare
+    from qiqa.harmonize.patient.change import is_it_the_patient
+    from qiqa.harmonize.scanners.bias import study_bias
+    from qiqa.harmonize.scanners.preparing import prepare
     from qiqa.workflows.changing import state_on_the_day
     from qiqa.workflows.trial import chosen
 
     first, second = (_value(text) for text in options.values)
     tissue = _tissue(options)
+    if options.phantom_within < 0.0:
+        raise UsageError(f"{options.phantom_within:g} is below 0", where="--phantom-within")
+    if options.position_u is not None and options.position_u < 0.0:
+        raise UsageError(f"{options.position_u:g} is below 0 %", where="--position-u")
     readings, _ = readings_of(options.store, options.table, options.column)
-    (own,) = chosen(readings, [options.name])
+    own = _one(chosen(readings, [options.name]))
     prepared = prepare(own, percent=True, today=dt.date.today())
     study = study_bias(prepared, None)
     one, two = (state_on_the_day(study, prepared.found.readings, v) for v in (first, second))
@@ -121,6 +127,18 @@ def command(options: Options) -> int:
         write_json({"schema": CHANGE_SCHEMA, **plain(found)}, options.json)
     _tell(found, tissue, to_error=options.json == "-")
     return {ChangeAnswer.REAL: status.PASS, ChangeAnswer.CANNOT_TELL: 3}.get(found.answer, 5)
+
+
+def _one(readings: Sequence[Readings]) -> Readings:
+    """Return the only readings of a name; in two units nobody knows which values are meant."""
+    if len(readings) > 1:
+        units = " and ".join(repr(one.unit) for one in readings)
+        raise UsageError(
+            f"{readings[0].name} is stated in {units}",
+            where="--name",
+            hint="state it in one unit in the table",
+        )
+    return readings[0]
 
 
 def _value(text: str) -> DatedValue:
@@ -144,7 +162,7 @@ def _value(text: str) -> DatedValue:
 
 def _tissue(options: Options) -> Tissue:
     from qiqa.core.change import Tissue
-    from qiqa.harmonize.tissues import TISSUES
+    from qiqa.harmonize.patient.tissues import TISSUES
 
     if (options.tissue is None) == (options.wcv is None):
         raise UsageError("give --tissue or --wcv, one of them", where="--tissue")
@@ -165,8 +183,8 @@ def _tell(found: Change, tissue: Tissue, *, to_error: bool) -> None:
     a, b = found.first, found.second
     say_parts([(words, style)], to_error=to_error)
     say(
-        f"  {a.value:g} on {a.at:%Y-%m-%d} ({a.scanner}) to {b.value:g} on {b.at:%Y-%m-%d} "
-        f"({b.scanner}): {found.observed_percent:+.1f} %",
+        f"  {a.value:g} on {a.at:%Y-%m-%d} ({one_line(a.scanner, 40)}) to {b.value:g} on "
+        f"{b.at:%Y-%m-%d} ({one_line(b.scanner, 40)}): {found.observed_percent:+.1f} %",
         to_error=to_error,
     )
     if found.answer is not ChangeAnswer.NOT_INTERPRETABLE:
@@ -178,11 +196,13 @@ def _tell(found: Change, tissue: Tissue, *, to_error: bool) -> None:
             to_error=to_error,
         )
     for reason in found.reasons:
-        say(f"  {reason}", to_error=to_error)
+        say(f"  {one_line(reason)}", to_error=to_error)
     total = sum(line.standard_uncertainty**2 for line in found.budget)
     say("  what makes the doubt:", to_error=to_error)
     for line in found.budget:
         share = 100 * line.standard_uncertainty**2 / total if total else 0.0
-        said = f"    {line.standard_uncertainty:5.2f} %  {share:3.0f} % of it  {line.name}"
+        said = (
+            f"    {line.standard_uncertainty:5.2f} %  {share:3.0f} % of it  {one_line(line.name)}"
+        )
         say(said, to_error=to_error)
     say(f"  repeatability: {tissue.source}", to_error=to_error)

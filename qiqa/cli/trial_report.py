@@ -129,8 +129,11 @@ def command(options: Options) -> int:
     from qiqa.workflows.trial import chosen, last_day, look_at_trial
 
     claims = claims_of(options.claim)
+    if options.precision is not None and options.precision <= 0.0:
+        raise UsageError(f"{options.precision:g} is not above 0 %", where="--precision")
     readings, source = readings_of(options.store, options.table, options.column)
     readings = chosen(readings, options.name)
+    _check_claims(claims, readings)
     with progress() as told:
         state = look_at_trial(
             readings,
@@ -209,6 +212,15 @@ def claims_of(texts: tuple[str, ...] | list[str]) -> dict[str, Claim]:
             )
         made[name.strip()] = Claim(value=value, percent=percent, source="--claim")
     return made
+
+
+def _check_claims(claims: dict[str, Claim], readings: tuple[Readings, ...]) -> None:
+    """Refuse a claim of nothing that is there: it would not be judged, and nobody would see it."""
+    there = sorted({name for one in readings for name in (one.name, one.quantity)})
+    for name in claims:
+        if name and name not in there:
+            shown = ", ".join(there[:20])
+            raise UsageError(f"there is no measurement {name!r}; there is {shown}", where="--claim")
 
 
 def _status(state: TrialState) -> int:

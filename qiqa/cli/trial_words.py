@@ -27,7 +27,7 @@ _MOST_EXCHANGES = 3
 def tell(state: TrialState, *, to_error: bool = False) -> None:
     """Print each measurement: headline, scanners worst first, where scatter comes from, flags."""
     for study in state.studies:
-        say(headline(study), style="bold", to_error=to_error)
+        say(one_line(headline(study)), style="bold", to_error=to_error)
         _flags(study.flags, to_error)
         _scanners(study, to_error)
         _explained(study, to_error)
@@ -70,7 +70,7 @@ def _explained(study: BiasStudy, to_error: bool) -> None:
     parts = [f"{c.name} {plain_number(c.sd, 2)}" for c in study.components]
     unit = f" [{study.unit}]" if study.unit else ""
     say(f"SD{unit}: {', '.join(parts)}", to_error=to_error)
-    say(f"vendors: {study.vendor.reason}", to_error=to_error)
+    say(f"vendors: {one_line(study.vendor.reason)}", to_error=to_error)
     for exchange in study.exchanges[:_MOST_EXCHANGES]:
         say(
             f"to tell scanners from phantoms: scan unit {one_line(exchange.phantom_unit)} on "

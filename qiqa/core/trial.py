@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ __all__ = [
     "VarianceComponent",
     "VendorEffect",
     "common_name",
+    "numbered",
 ]
 
 TRIAL_SCHEMA = "qiqa.trial/1"
@@ -61,6 +63,9 @@ class Readings:
     temperature_degc: FloatArray
     distance_mm: FloatArray
     """From isocenter; gradients are not the same everywhere."""
+    deviations: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Exam -> how its acquisition differs from the protocol, in words; an exam that is not here
+    was not held against one."""
 
     def __len__(self) -> int:
         return len(self.value)
@@ -78,11 +83,26 @@ class Readings:
 def common_name(name: str, insert: str) -> str:
     """Return the name of a measurement without the insert: what all inserts of a phantom share.
 
-    >>> common_name("adc_PVP0-center", "PVP0-center"), common_name("piu", "")
-    ('adc', 'piu')
+    >>> common_name("adc_PVP0-center", "PVP0-center"), common_name("adc", "c")
+    ('adc', 'adc')
     """
-    shared = name.removesuffix(insert).rstrip("_ ") if insert else name
-    return shared or name
+    # without the sign between them "adc" would end in the insert "c"
+    apart = insert and name.endswith((f"_{insert}", f" {insert}"))
+    return (name[: -len(insert)].rstrip("_ ") if apart else name) or name
+
+
+def numbered(texts: Sequence[str] | TextArray) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the texts that there are, sorted, and the place of each of n texts among them (n,).
+
+    Numbers are compared many times faster than texts are.
+
+    >>> numbered(["b", "a", "b"])
+    (['a', 'b'], array([1, 0, 1]))
+    """
+    listed = texts.tolist() if isinstance(texts, np.ndarray) else list(texts)
+    names = sorted(set(listed))
+    place = {name: i for i, name in enumerate(names)}
+    return names, np.array([place[text] for text in listed], dtype=np.intp)
 
 
 class ClaimAnswer(enum.StrEnum):
@@ -102,6 +122,10 @@ class Flag:
     """Scanner, exam, insert, column: what a person has to look at."""
     reason: str
     hint: str = ""
+
+    def is_about(self, scanner: str) -> bool:
+        """Say whether this is of one scanner, or of one of its exams."""
+        return self.where == scanner or self.where.startswith(f"{scanner}, exam ")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

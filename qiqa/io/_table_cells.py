@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Wrong", "moment_of", "numbers_of", "text_of"]
+__all__ = ["Wrong", "moment_of", "numbers_of", "text_of", "texts_of"]
 
 FloatArray = NDArray[np.float64]
 Wrong = list[tuple[int, str]]
@@ -29,6 +29,15 @@ def text_of(cell: object) -> str:
     text = str(cell).strip()
     # the exporter puts an apostrophe before what a spreadsheet would run
     return text[1:] if text[:1] == "'" and text[1:2] in "=+-@" else text
+
+
+def texts_of(cells: Sequence[object]) -> list[str]:
+    """Return cells as texts; few texts stand in many rows, and each is looked at once."""
+    try:
+        shown = {cell: text_of(cell) for cell in set(cells)}
+    except TypeError:  # a list in a cell of Parquet has no hash
+        return [text_of(cell) for cell in cells]
+    return [shown[cell] for cell in cells]
 
 
 def numbers_of(cells: Sequence[object], *, comma: bool = False) -> tuple[FloatArray, Wrong, int]:

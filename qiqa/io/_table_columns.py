@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import UsageError
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.rows import COLUMNS
-from qiqa.io._table_cells import Wrong, moment_of, numbers_of, text_of
+from qiqa.io._table_cells import Wrong, moment_of, numbers_of, text_of, texts_of
 
 __all__ = ["SETTINGS", "Columns", "known_columns"]
 
@@ -33,6 +33,7 @@ _EXAM = (
     "manufacturer",
     "visit",
     "distance_mm",
+    "deviations",
     "scanner_label",
     "created_at",
     "created_by",
@@ -130,7 +131,7 @@ class Columns:
         name = self._column(role)
         if name is None:
             return [default] * self.rows
-        return [text_of(cell) or default for cell in self._raw[name]]
+        return [text or default for text in texts_of(self._raw[name])]
 
     def line(self, row: int) -> int:
         """Return the line of the file that a row stands in."""

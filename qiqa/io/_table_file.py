@@ -108,7 +108,10 @@ def _csv(path: Path) -> Cells:
     try:
         names = [name.strip() for name in next(rows, [])]
         for row in rows:
-            if any(cell.strip() for cell in row[len(names) :]):
+            if row and len(row) == len(names) and row[0].strip():
+                body.append(row)  # nearly all are like this: no other cell is looked at
+                lines.append(rows.line_num)
+            elif any(cell.strip() for cell in row[len(names) :]):
                 long.append(rows.line_num)
             elif any(cell.strip() for cell in row):
                 body.append(row[: len(names)] + [""] * (len(names) - len(row)))

@@ -12,6 +12,8 @@ from qiqa.report.svg import line, nice_ticks, number, text, wrap
 __all__ = ["ForestRow", "forest"]
 
 _LEFT, _RIGHT, _TOP, _STEP, _WIDTH = 230.0, 20.0, 26.0, 22.0, 860.0
+_LONGEST_LABEL = 28
+"""Letters of 13 px left of the picture."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +72,15 @@ def _reach(rows: Sequence[ForestRow], claim: float | None) -> float:
     return min(wanted, max([4.0 * (claim or math.inf), *(1.2 * v for v in values)])) or 1.0
 
 
+def _short(label: str) -> str:
+    """Return what there is room for beside the picture; the table below has all of it."""
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
+
+
 def _row(row: ForestRow, y: float, half: float, at: object) -> str:
     place = at  # the scale of the drawing
     assert callable(place)  # noqa: S101 - passed by `forest`
-    parts = [text((_LEFT - 12, y + 4), row.label, f"f-label f-{row.kind}", "end", 13)]
+    parts = [text((_LEFT - 12, y + 4), _short(row.label), f"f-label f-{row.kind}", "end", 13)]
     if not math.isfinite(row.value):
         parts.append(text((place(0.0), y + 4), "not known", "d-soft", "middle", 12))
         return "".join(parts)

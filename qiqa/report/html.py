@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,8 +102,12 @@ def load_text(name: str) -> str:
     return folder.joinpath(name).read_text(encoding="utf-8")
 
 
+@functools.cache
 def environment() -> jinja2.Environment:
-    """Return the environment in which every page is made: all text cleaned and escaped."""
+    """Return the environment in which every page is made: all text cleaned and escaped.
+
+    It is one and the same, so that a template is compiled once for a hundred cards.
+    """
     made = jinja2.Environment(
         loader=jinja2.FunctionLoader(load_text),
         autoescape=True,

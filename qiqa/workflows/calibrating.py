@@ -13,12 +13,15 @@ import numpy as np
 from qiqa.core.calibration import CalibrationSet
 from qiqa.core.errors import UsageError
 from qiqa.core.finding import Finding
-from qiqa.harmonize.calibrated import Use, apply, correct, find
+from qiqa.harmonize.phantom.calibrated import Use, apply, correct, find
 from qiqa.io.map_file import write_map
 from qiqa.io.read_map import read_map
 from qiqa.io.value_table import read_values, write_values
 
 __all__ = ["CalibratedTable", "calibrate_map", "calibrate_table"]
+
+UNCALIBRATED = "value_uncalibrated"
+"""Column for what was read: a table that has it is not calibrated again."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +45,27 @@ def calibrate_table(
     Raises
     ------
     ReadError, UsageError
-        If the table cannot be read, or lacks a column.
+        If the table cannot be read, lacks a column, or was calibrated before.
     OutputError
         If it cannot be written.
     """
     read = read_values(source)
+    if UNCALIBRATED in read.others:
+        raise UsageError(
+            f"has a column {UNCALIBRATED!r}: its values were calibrated before",
+            where=str(source),
+            hint="calibrate the table that it was made from",
+        )
     refused: collections.Counter[str] = collections.Counter()
     n = len(read.value)
     value, u, correction = (np.full(n, math.nan) for _ in range(3))
     reasons = np.full(n, "", dtype=object)
     for i in range(n):
+        if not math.isfinite(read.value[i]) or np.isnat(read.at[i]):
+            what = "date" if math.isfinite(read.value[i]) else "value"
+            reasons[i] = f"it has no {what}"
+            refused[reasons[i]] += 1
+            continue
         distance = 0.0 if at_isocenter else float(read.distance_mm[i])
         use = Use(
             scanner=str(read.scanner[i]),
@@ -73,7 +87,7 @@ def calibrate_table(
         {
             "value": value,
             "standard_uncertainty": u,
-            "value_uncalibrated": read.value,
+            UNCALIBRATED: read.value,
             "correction": correction,
             "refused": reasons,
         },

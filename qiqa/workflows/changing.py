@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from qiqa.core.change import DatedValue, ScannerOnTheDay
 from qiqa.core.errors import UsageError
 from qiqa.core.trial import BiasStudy, Readings, ScannerBias
+from qiqa.harmonize.scanners.moves import stated_epoch
 
 __all__ = ["state_on_the_day"]
 
@@ -75,13 +77,17 @@ def _in_epoch(readings: Readings, one: ScannerBias) -> np.ndarray[tuple[int], np
 
 
 def _trouble(study: BiasStudy, scanner: str, at: dt.datetime) -> str:
-    """Return an error of labeling of this scanner's dates, or a scatter unlike others'."""
+    """Return an error of labeling of this scanner's dates, a scatter unlike others', or a move."""
     for flag in study.flags:
-        own = flag.where == scanner or flag.where.startswith(f"{scanner},")
-        if own and flag.kind in ("dates_out_of_order", "unstable"):
+        if flag.is_about(scanner) and flag.kind in ("dates_out_of_order", "unstable"):
             return f"{flag.kind.replace('_', ' ')}: {flag.reason}"
-        if own and flag.kind == "moved":
-            between = [dt.date.fromisoformat(t) for t in flag.reason.split() if t[:2] == "20"]
-            if len(between) == 2 and between[0] < at.date() < between[1]:
-                return f"it {flag.reason.partition(',')[0]}"
+    own = sorted((s for s in study.scanners if s.scanner == scanner), key=lambda s: s.first)
+    for before, since in itertools.pairwise(own):
+        moved = before.epoch != since.epoch
+        stated = stated_epoch(before.epoch) == stated_epoch(since.epoch)
+        if moved and stated and before.last < at < since.first:
+            return (
+                f"it moved between {before.last:%Y-%m-%d} and {since.first:%Y-%m-%d}: which bias "
+                "the value has is not known"
+            )
     return ""

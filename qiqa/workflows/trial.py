@@ -11,9 +11,9 @@ import numpy as np
 from qiqa.core.errors import NotMeasurable, UsageError
 from qiqa.core.programme import Certificate, ProgrammePolicy, RoundScore, TrialState
 from qiqa.core.trial import BiasStudy, Flag, Readings
-from qiqa.harmonize.bias import study_bias
-from qiqa.harmonize.preparing import prepare
-from qiqa.harmonize.programme import certificates, round_scores
+from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.preparing import prepare
+from qiqa.harmonize.scanners.programme import certificates, round_scores
 
 __all__ = ["DEFAULT_CLAIMS", "Claim", "chosen", "claim_of", "last_day", "look_at_trial"]
 
@@ -76,10 +76,14 @@ def look_at_trial(
     studies: list[BiasStudy] = []
     papers: list[Certificate] = []
     rounds: dict[str, tuple[RoundScore, ...]] = {}
-    flags: list[Flag] = []
-    for one in readings:
-        tell(one.name)
-        claim = claim_of(one, claims)
+    flags = _several_units(readings)
+    several = {flag.where for flag in flags}
+    for given in readings:
+        tell(given.name)
+        claim = claim_of(given, claims)
+        one = given
+        if one.name in several:
+            one = dataclasses.replace(one, name=f"{one.name} [{one.unit or 'no unit'}]")
         try:
             prepared = prepare(
                 one,
@@ -88,7 +92,11 @@ def look_at_trial(
                 keep_flagged=keep_flagged,
             )
         except NotMeasurable as error:
-            flags.append(Flag(kind="not_studied", where=one.name, reason=str(error)))
+            flags.append(
+                Flag(
+                    kind="not_studied", where=one.name, reason=error.message, hint=error.hint or ""
+                )
+            )
             continue
         study = study_bias(prepared, None if claim is None else claim.value)
         studies.append(study)
@@ -103,6 +111,23 @@ def look_at_trial(
         rounds=rounds,
         flags=tuple(flags),
     )
+
+
+def _several_units(readings: Sequence[Readings]) -> list[Flag]:
+    """Name the measurements that are stated in several units: they must not share a chart."""
+    units: dict[str, list[str]] = {}
+    for one in readings:
+        units.setdefault(one.name, []).append(one.unit or "no unit")
+    return [
+        Flag(
+            kind="several_units",
+            where=name,
+            reason=f"is stated in {' and '.join(found)}: each is studied by itself",
+            hint="state it in one unit",
+        )
+        for name, found in units.items()
+        if len(found) > 1
+    ]
 
 
 def claim_of(readings: Readings, claims: dict[str, Claim]) -> Claim | None:

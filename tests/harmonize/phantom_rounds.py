@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import numpy as np
 
 from qiqa.core.trial import Readings
@@ -80,3 +83,49 @@ def rounds(
         temperature_degc=np.full(n, np.nan),
         distance_mm=np.full(n, np.nan),
     )
+
+
+COLUMNS = {
+    "scanner": "scanner",
+    "site": "site",
+    "manufacturer": "manufacturer",
+    "acquired_at": "at",
+    "exam": "exam",
+    "visit": "visit",
+    "software": "epoch",
+    "phantom_unit": "phantom_unit",
+    "insert": "insert",
+    "distance_mm": "distance_mm",
+    "value": "value",
+    "standard_uncertainty": "standard_uncertainty",
+    "reference_value": "reference",
+    "reference_standard_uncertainty": "reference_standard_uncertainty",
+}
+"""Column of a table -> field of the readings."""
+
+
+def rows_of(readings: Readings) -> list[dict[str, object]]:
+    """Return the rows of a table, one a reading; NaN is an empty cell."""
+    columns = {name: getattr(readings, field).tolist() for name, field in COLUMNS.items()}
+    columns["acquired_at"] = np.datetime_as_string(readings.at, unit="s").tolist()
+    same = {"name": readings.name, "quantity": readings.quantity, "unit": readings.unit}
+    return [
+        {
+            **same,
+            **{
+                name: "" if isinstance(column[i], float) and column[i] != column[i] else column[i]
+                for name, column in columns.items()
+            },
+        }
+        for i in range(len(readings))
+    ]
+
+
+def write_rows(rows: list[dict[str, object]], path: Path, encoding: str = "utf-8") -> Path:
+    """Write rows as CSV."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, names, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
