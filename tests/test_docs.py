@@ -55,7 +55,7 @@ from qiqa.harmonize.combat.saving import HARMONIZATION_SCHEMA
 from qiqa.io._table_columns import SETTINGS, known_columns
 from qiqa.io.definitions import load_protocol, names
 from qiqa.io.history_table import REQUIRED
-from qiqa.io.readings_table import read_readings
+from qiqa.io.readings_table import TEMPERATURES, read_readings
 from qiqa.io.value_table import read_values
 from qiqa.measure import FAMILIES
 from qiqa.models import MODELS
@@ -696,7 +696,7 @@ def test_columns_that_a_table_of_a_trial_needs(
     named = {name for row in listed for name in _words(row[0])}
     assert starred == {"scanner", "acquired_at", "value", "name"}
     # what the code reads besides those that every table may have
-    assert named - known_columns() <= {"temperature", "x_mm", "y_mm", "z_mm"}
+    assert named - known_columns() <= {*TEMPERATURES, "deviations", "x_mm", "y_mm", "z_mm"}
     path = tmp_path / "table.csv"
     cells = {"scanner": "A", "acquired_at": "2026-01-05", "value": "1.1", "name": "adc"}
     for left_out in ("", *sorted(starred)):

@@ -82,6 +82,7 @@ def rounds(
         reference_standard_uncertainty=reference_u * reference,
         temperature_degc=np.full(n, np.nan),
         distance_mm=np.full(n, np.nan),
+        deviations=dict.fromkeys(text["exam"].tolist(), ()),
     )
 
 
