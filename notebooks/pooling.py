@@ -103,6 +103,8 @@ def answers(of):
 
 print(answers(study))
 print(dict(collections.Counter(paper.state.value for paper in state.certificates)))
+one = state.certificates[0]
+print(f"{one.scanner}, {one.state.value}: {'; '.join(one.reasons)}")
 rows = [
     ForestRow(
         label=one.scanner,
@@ -294,15 +296,15 @@ def between(of):
     return np.std([values.mean(axis=0) for values in own], axis=0, ddof=1) / within
 
 
-x = np.arange(len(table.features))
-figure, axes = plt.subplots(figsize=(8, 3))
+x = np.arange(1, len(table.features) + 1)
+figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
 axes.bar(x - 0.2, between(test), 0.4, label="held-out rows, as measured")
 axes.bar(x + 0.2, between(harmonized), 0.4, label="held-out rows, harmonized")
 rows = np.unique(test.batch, return_counts=True)[1]
 chance = np.sqrt(np.mean(1 / rows[rows >= 3]))
-axes.axhline(chance, color="black", linestyle=":", label="by chance at this number of rows")
-axes.set(xlabel="feature", ylabel="between scanners / within [SD]")
-axes.legend()
+axes.axhline(chance, color="black", linestyle=":", label="by chance")
+axes.set(xlabel="feature", ylabel="between / within scanners [SD]", xticks=x)
+figure.legend(loc="outside upper center", ncols=3, fontsize=8)
 beyond = [float(np.mean(between(of) ** 2) - chance**2) for of in (test, harmonized)]
 print(f"median {np.median(between(test)):.2f} -> {np.median(between(harmonized)):.2f} SD")
 print(f"by chance {chance:.2f}; variance beyond chance {beyond[0]:.2f} -> {beyond[1]:.2f} SD²")
