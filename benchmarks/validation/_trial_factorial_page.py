@@ -153,7 +153,7 @@ def _label_rows(rows: Rows) -> list[list[str]]:
             return sum(r[part].get(kind, 0) for r in own)
 
         cells = [_share(total("found", k), total("planted", k)) for k in kinds]
-        wrong = sum(sum(r["false"].values()) for r in own) + sum(r["two_places"] for r in own)
+        wrong = sum(sum(r["false"].values()) for r in own)
         made.append([name, *cells, _share(wrong, sum(r["exams"] for r in own))])
     return made
 

@@ -9,9 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["runs_of"]
+from _evidence import stamp
+
+__all__ = ["about_runs", "runs_of"]
 
 Rows = list[dict[str, Any]]
+
+
+def about_runs(seed: int, began: float, keep: Path | None, **more: Any) -> dict[str, Any]:
+    """Return the stamp of a study; without its duration where runs were kept from before."""
+    about = stamp(seed, time.perf_counter() - began, **more)
+    if keep is not None:
+        del about["seconds"]
+    return about
 
 
 def runs_of(one: Callable[[int], Rows], runs: int, keep: Path | None, name: str) -> Rows:

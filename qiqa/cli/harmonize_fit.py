@@ -18,7 +18,7 @@ from qiqa.cli.feature_options import (
     tell_flags,
 )
 from qiqa.core.errors import UsageError
-from qiqa.core.features import FeatureTable
+from qiqa.core.features import HARMONIZATION_SCHEMA, FeatureTable
 from qiqa.core.trial import Flag
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
@@ -49,8 +49,6 @@ class Options(FeatureOptions):
 
 def arguments(parser: Parser) -> None:
     """Declare the options."""
-    from qiqa.harmonize.combat.saving import HARMONIZATION_SCHEMA
-
     parser.add_argument("table", type=Path, metavar="TABLE", help="CSV or Parquet, a row a scan")
     role_options(parser.add_argument_group("what the columns are"))
     model_options(parser.add_argument_group("how"))

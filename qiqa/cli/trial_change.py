@@ -168,7 +168,8 @@ def _tissue(options: Options) -> Tissue:
         raise UsageError("give --tissue or --wcv, one of them", where="--tissue")
     if options.tissue is not None:
         return TISSUES[options.tissue]
-    wcv, df = options.wcv or 0.0, options.wcv_df or math.inf
+    wcv = options.wcv or 0.0
+    df = math.inf if options.wcv_df is None else options.wcv_df
     if not 0.0 < wcv < 100.0:
         raise UsageError(f"{wcv:g} is not above 0 and below 100 %", where="--wcv")
     if df < 1.0:

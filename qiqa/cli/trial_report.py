@@ -79,7 +79,7 @@ def arguments(parser: Parser) -> None:
         "--claim",
         action="append",
         default=[],
-        metavar="[NAME=]X[%%]",
+        metavar="[NAME=]X[%]",
         help="largest bias allowed: 3.6%%, adc=3.6%%, PSNR=1; default: adc 3.6 %% (QIBA)",
     )
     how.add_argument(

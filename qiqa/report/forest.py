@@ -92,7 +92,7 @@ def _row(row: ForestRow, y: float, half: float, at: object) -> str:
             if abs(end) > half:
                 parts.append(line((x, y), (x - side * 6, y - 4), f"f-bar f-{row.kind}"))
                 parts.append(line((x, y), (x - side * 6, y + 4), f"f-bar f-{row.kind}"))
-    if row.ends[0] != row.ends[1]:
+    if all(map(math.isfinite, row.ends)) and row.ends[0] != row.ends[1]:
         for end, shift in zip(row.ends, (5.0, -5.0), strict=True):
             x = place(end)
             parts.append(line((x, y + shift - 2.5), (x, y + shift + 2.5), f"f-end f-{row.kind}"))

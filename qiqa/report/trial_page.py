@@ -285,7 +285,9 @@ def _one(one: ScannerBias, study: BiasStudy) -> str:
 
 def _shown(one: ScannerBias, study: BiasStudy) -> Shown:
     kind = KINDS[one.claim]
-    ends = f"{one.ends[0]:+.2g}, {one.ends[1]:+.2g}" if one.ends[0] != one.ends[1] else ""
+    sloped = all(map(math.isfinite, one.ends)) and one.ends[0] != one.ends[1]
+    ends = f"{one.ends[0]:+.2g}, {one.ends[1]:+.2g}" if sloped else ""
+    unit = study.unit if math.isfinite(one.bias) else ""
     return Shown(
         scanner=one.scanner,
         page=card_name(one.scanner),
@@ -294,7 +296,7 @@ def _shown(one: ScannerBias, study: BiasStudy) -> Shown:
         kind=kind,
         icon=icon(kind),
         answer=ANSWERS[one.claim],
-        bias=f"{bias_text(one)} {study.unit}".rstrip(),
+        bias=f"{bias_text(one)} {unit}".rstrip(),
         interval=interval_text(one),
         ends=ends,
         exams=str(one.exams),

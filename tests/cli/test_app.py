@@ -1,5 +1,6 @@
 """Help, wrong usage, exit statuses, start-up."""
 
+import importlib
 import json
 import os
 import re
@@ -17,6 +18,19 @@ GROUPS = ("harmonize", "trial")
 """Do nothing themselves: the commands below them do."""
 
 
+def inner(name):
+    """Return the words that a command of its own can be asked for by."""
+    return getattr(importlib.import_module(app.COMMANDS[name][0]), "COMMANDS", {})
+
+
+EVERY = [
+    " ".join(words) for name in NAMES for words in ((name,), *((name, w) for w in inner(name)))
+]
+WITHOUT_JSON = {"trial", "harmonize",  # they only list others; these write files of their own:
+                "harmonize calibrate", "harmonize apply", "simulate history",
+                "simulate trial", "drift acknowledge"}  # fmt: skip
+
+
 def test_without_anything_it_shows_where_to_start(qiqa):
     ran = qiqa()
     assert ran.code == 2
@@ -32,14 +46,38 @@ def test_help_tells_commands_and_exit_statuses(qiqa, option):
     assert "not a medical device" in ran.out
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_command_has_help_with_an_example(qiqa, name):
-    ran = qiqa(name, "--help")
+    ran = qiqa(*name.split(), "--help")
     assert ran.code == 0
     assert ran.out.startswith(f"usage: qiqa {name}")
     assert f"\n  qiqa {name}" in ran.out
-    assert ("--json FILE" in ran.out) == (name not in GROUPS)
+    assert ("--json FILE" in ran.out) == (name not in WITHOUT_JSON)
     assert not ran.err
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if inner(name)])
+def test_a_command_lists_those_of_its_own(qiqa, name):
+    out = qiqa(name, "--help").out
+    assert all(re.search(rf"\b{word} ", out) for word in inner(name))
+
+
+def test_help_loads_nothing_that_takes_long(home):
+    code = f"""
+import contextlib, io, sys
+from qiqa.cli.app import run
+for name in {EVERY!r}:
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert run([*name.split(), "--help"]) == 0
+print(sorted(set(sys.modules) & {{"scipy", "sklearn", "matplotlib", "numba", "sqlalchemy",
+    "pydicom", "nibabel", "jinja2", "pandas", "statsmodels", "rich"}}))
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=home, env=environment
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_the_options_of_qc_are_grouped(qiqa):

@@ -67,7 +67,7 @@ def test_refused_files_are_named_and_the_status_says_so(qiqa, images):
     ("words", "code", "said"),
     [
         ((), 2, "a command is needed"),
-        (("publish",), 2, "'publish' is none of deidentify"),
+        (("publish",), 2, "'publish' is none of report"),
         (("deidentify", "images"), 2, "--output: is needed"),
         (("deidentify", "images", "-o", "out"), 2, "--key: is needed"),
         (("deidentify", "images", "-o", "out", "--key", "k", "--shift-dates"), 2, "--phantom"),

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from qiqa.core.errors import UsageError
+from qiqa.core.features import HARMONIZATION_SCHEMA
 from qiqa.core.trial import Flag
 from qiqa.harmonize.combat.model import CombatModel, Draw, Scores, SmoothBasis, Subjects, Term
 
-__all__ = ["HARMONIZATION_SCHEMA", "from_payload", "to_payload"]
-
-HARMONIZATION_SCHEMA = "qiqa.harmonization/1"
+__all__ = ["from_payload", "to_payload"]
 
 _NOUNS: tuple[type[Any], ...] = (CombatModel, Draw, Flag, Scores, SmoothBasis, Subjects, Term)
 

@@ -106,7 +106,7 @@ def differences(readings: Readings, *, percent: bool | None = None) -> Differenc
     if percent is None:
         percent = bool((reference > 0).all())
     elif percent:
-        far = reference >= _LEAST_SHARE * float(reference.max())
+        far = (reference > 0) & (reference >= _LEAST_SHARE * float(reference.max()))
         if not far.any():
             raise NotMeasurable(f"{readings.name}: no reference is above zero: state no percentage")
         flags += _near_zero(kept, far)

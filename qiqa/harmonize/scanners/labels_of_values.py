@@ -143,7 +143,9 @@ def _judge(
             f"{readings.phantom_unit[exams.first[e]]}, which is stated",
             hint="look at the serial number on the phantom",
         )
-    relative = np.abs(value - reference) / np.maximum(np.abs(reference), _FLOOR * np.ptp(reference))
+    size = np.maximum(np.abs(reference), _FLOOR * np.ptp(reference))
+    # where all references are zero nothing is a share of them
+    relative = np.abs(value - reference) / np.where(size > 0, size, np.inf)
     foreign = ((relative > _FOREIGN) & (off > _OFF)).mean() > 0.5
     if there.size >= _FEWEST_INSERTS and foreign and not _always(exams, e, readings):
         share = 100.0 * float(np.median(relative))

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from qiqa.core.errors import UsageError
+from qiqa.core.features import HARMONIZATION_SCHEMA
 from qiqa.core.trial import Flag
 from qiqa.harmonize.combat import apply, fit
 from qiqa.harmonize.combat.covbat import fit_covbat
 from qiqa.harmonize.combat.longitudinal import fit_longitudinal
 from qiqa.harmonize.combat.model import CombatModel, Draw, Scores, SmoothBasis, Subjects, Term
-from qiqa.harmonize.combat.saving import HARMONIZATION_SCHEMA, from_payload, to_payload
+from qiqa.harmonize.combat.saving import from_payload, to_payload
 
 
 def twice(table):
