@@ -28,18 +28,18 @@ from IPython.display import HTML
 
 from qiqa.core.calibration import CALIBRATION_SCHEMA, CalibrationSet
 from qiqa.core.change import ChangeAnswer, DatedValue
-from qiqa.core.diagnosis import SiteAnswer
 from qiqa.core.errors import UsageError
 from qiqa.core.trial import ClaimAnswer
-from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.combat import apply, fit
+from qiqa.harmonize.diagnosis.injecting import injected_effect
+from qiqa.harmonize.patient.change import is_it_the_patient
+from qiqa.harmonize.patient.tissues import TISSUES
 from qiqa.harmonize.phantom.calibrated import Use
 from qiqa.harmonize.phantom.calibrated import apply as calibrated
 from qiqa.harmonize.phantom.calibrating import calibrate
-from qiqa.harmonize.patient.change import is_it_the_patient
-from qiqa.harmonize.combat import apply, fit
-from qiqa.harmonize.diagnosis.diagnosing import diagnose
 from qiqa.harmonize.scanners.preparing import prepare
-from qiqa.harmonize.patient.tissues import TISSUES
+from qiqa.metrology.learners import MODELS
+from qiqa.metrology.predictability import predictability
 from qiqa.metrology.sample_size import TrialDesign as SizeDesign
 from qiqa.metrology.sample_size import participants_per_arm
 from qiqa.report.forest import ForestRow, forest
@@ -103,6 +103,8 @@ def answers(of):
 
 print(answers(study))
 print(dict(collections.Counter(paper.state.value for paper in state.certificates)))
+one = state.certificates[0]
+print(f"{one.scanner}, {one.state.value}: {'; '.join(one.reasons)}")
 rows = [
     ForestRow(
         label=one.scanner,
@@ -151,7 +153,8 @@ assert sum(held) >= 0.8 * len(held)
 # ## What is confounded, and which exchange would tell
 #
 # A scanner that alone reads a phantom unit cannot be told from the unit. The study says which
-# scanners are connected and the fewest scans that would connect them.
+# scanners are connected and the fewest scans that would connect them. It takes units as entered:
+# two scanners look connected here by the exam whose unit was flagged above as odd.
 
 # %%
 print(f"{len(study.groups)} groups share no unit")
@@ -263,23 +266,24 @@ assert made.std(ddof=1) > 0.5 * raw.std(ddof=1)
 # ## Features: ComBat, learned on some, applied to others
 #
 # Textures have no phantom. ComBat learns a shift and a scale of each scanner from the participants
-# themselves, which assumes that participants of all scanners are alike apart from what is kept
-# (here age). One scan a participant, before treatment; scanners with at least ten.
+# themselves, which assumes that participants of all scanners are alike apart from what is kept:
+# here age and visit, since tumors change with treatment. Scanners with at least 20 scans. A third
+# of the participants of each scanner are held out.
 
 # %%
-first = trial.features.take(trial.features.visit == 1).feature_table(covariates=("age_years",))
-names, counts = np.unique(first.batch, return_counts=True)
-table = first.take(np.isin(first.batch, names[counts >= 10]))
-print("left out:", ", ".join(f"{n} ({c})" for n, c in zip(names, counts) if c < 10) or "none")
+everything = trial.features.feature_table(covariates=("age_years", "visit"))
+names, counts = np.unique(everything.batch, return_counts=True)
+table = everything.take(np.isin(everything.batch, names[counts >= 20]))
+small = [f"{n} ({c})" for n, c in zip(names, counts, strict=True) if c < 20]
+print("left out:", ", ".join(small) or "none")
 
 rng = np.random.default_rng(SEED)
-held_out = np.zeros(len(table), dtype=bool)
-for name in np.unique(table.batch):
-    own = np.flatnonzero(table.batch == name)
-    held_out[rng.permutation(own)[: len(own) // 3]] = True
-train, test = table.take(~held_out), table.take(held_out)
+persons = np.unique(table.subject)
+held_out = np.isin(table.subject, rng.permutation(persons)[: len(persons) // 3])
+train = table.take(~held_out)
+test = table.take(held_out & (table.covariates["visit"] == 1))  # a row a participant
 model = fit(train)
-for flag in model.flags[:3]:
+for flag in model.flags:
     print(f"{flag.kind}: {flag.where}: {flag.reason}")
 harmonized, _ = apply(model, test)
 
@@ -287,18 +291,20 @@ harmonized, _ = apply(model, test)
 def between(of):
     """SD between scanners of the mean, over the SD within, a feature."""
     own = [of.values[of.batch == name] for name in np.unique(of.batch)]
+    own = [values for values in own if len(values) >= 3]
     within = np.sqrt(np.mean([values.var(axis=0, ddof=1) for values in own], axis=0))
     return np.std([values.mean(axis=0) for values in own], axis=0, ddof=1) / within
 
 
-x = np.arange(len(table.features))
-figure, axes = plt.subplots(figsize=(8, 3))
+x = np.arange(1, len(table.features) + 1)
+figure, axes = plt.subplots(figsize=(8, 3.6), layout="constrained")
 axes.bar(x - 0.2, between(test), 0.4, label="held-out rows, as measured")
 axes.bar(x + 0.2, between(harmonized), 0.4, label="held-out rows, harmonized")
-chance = np.sqrt(np.mean(1 / np.unique(test.batch, return_counts=True)[1]))
-axes.axhline(chance, color="black", linestyle=":", label="by chance at this number of rows")
-axes.set(xlabel="feature", ylabel="between scanners / within [SD]")
-axes.legend()
+rows = np.unique(test.batch, return_counts=True)[1]
+chance = np.sqrt(np.mean(1 / rows[rows >= 3]))
+axes.axhline(chance, color="black", linestyle=":", label="by chance")
+axes.set(xlabel="feature", ylabel="between / within scanners [SD]", xticks=x)
+figure.legend(loc="outside upper center", ncols=3, fontsize=8)
 beyond = [float(np.mean(between(of) ** 2) - chance**2) for of in (test, harmonized)]
 print(f"median {np.median(between(test)):.2f} -> {np.median(between(harmonized)):.2f} SD")
 print(f"by chance {chance:.2f}; variance beyond chance {beyond[0]:.2f} -> {beyond[1]:.2f} SD²")
@@ -325,48 +331,68 @@ for attempt in (
 # ## Did it work?
 #
 # Harmonized anew in every fold and judged on participants that it has not seen, by a linear model,
-# one of covariances, and trees. And what it cost: an effect that is added on purpose has to come
-# through. (59 permutations, for speed; `qiqa harmonize diagnose` takes 99.)
+# one of covariances, and trees. And what it cost: half of the participants of each scanner get an
+# effect of 0.5 SD that ComBat is not told of. It has to come through.
+
 
 # %%
-found = diagnose(
-    table,
-    apply(fit(table), table)[0],
-    rng=np.random.default_rng(SEED),
-    refit=lambda learned, given: apply(fit(learned), given)[0],
-    permutations=59,
-    method="ComBat, age kept",
-)
-print(found.headline)
-for one, other in zip(found.before, found.after):
+def refit(learned, given):
+    """Harmonize rows by what is learned from others alone."""
+    return apply(fit(learned), given)[0]
+
+
+def of_folds(learned, given):
+    """The same for the rows of one fold."""
+    own = table.take(learned)
+    return refit(own, own).values, refit(own, table.take(given)).values
+
+
+def told(how=None):
+    """How well three models tell the scanner of participants held out."""
+    return predictability(
+        table.values,
+        table.batch,
+        table.subject,
+        models=MODELS,
+        rng=np.random.default_rng(SEED),
+        refit=how,
+    )
+
+
+before, after = told(), told(of_folds)
+for one, other in zip(before, after, strict=True):
     low, high = other.interval
-    print(f"{one.model:10} AUC {one.auc:.2f} -> {other.auc:.2f} ({low:.2f} to {high:.2f})")
-for words in (*found.over_corrected, *found.help):
-    print("  ", words)
-share, (low, high) = found.injected.share, found.injected.share_interval
-print(f"of an effect of {found.injected.size_sd} SD, {100 * share:.0f} % comes through")
-auc = {one.model: one.auc for one in found.after}
-assert found.before[0].auc > 0.8
-assert auc["linear"] < 0.65
-assert 0.9 < share < 1.1
+    print(f"{one.model:10} AUC {one.auc:.3f} -> {other.auc:.3f} ({low:.3f} to {high:.3f})")
+injected = injected_effect(table, lambda of: refit(of, of), np.random.default_rng(SEED))
+print(f"of an effect of {injected.size_sd} SD, {100 * injected.share:.0f} % comes through")
+auc = {one.model: one.auc for one in after}
+assert min(one.auc for one in before) > 0.8
+assert auc["linear"] < max(auc["quadratic"], auc["trees"])
+assert 0.9 < injected.share < 1.1
 
 # %% [markdown]
-# Every third feature is bent by its scanner, which no shift and scale takes out. The linear model
-# would have said that all is well. That a scanner is no longer seen is only said where all three
-# models agree and there are subjects enough.
+# Every third feature is bent by its scanner, which no shift and scale takes out. A linear model
+# alone would have said that nearly all is well. "No longer seen" is only said where the upper
+# limits of all three are below 0.60:
 
 # %%
-assert found.answer is not SiteAnswer.NO_LONGER_SEEN
-print({one.model: f"{one.auc:.2f}" for one in found.after}, "->", found.answer.value)
+seen = [one.model for one in after if one.interval[1] >= 0.60]
+print("cannot be called unseen, by:", ", ".join(seen))
+assert seen
 
 # %% [markdown]
+# `qiqa harmonize diagnose` adds what takes longer: the chance of each AUC by permuted labels, which
+# features tell the scanner, random halves of one scanner as a placebo, and a page.
+#
 # ## Is this change the patient?
 #
 # The question of the trial itself, answered for each participant: first against last visit, with
-# the repeatability of the tissue and the state of the scanner on both days.
+# the repeatability of the tissue and the state of the scanner on both days. Tumors of both arms
+# change (by 20 % at the last visit), those of the treated arm by 15 % more.
 
 # %%
-order = {(str(p), int(v)): i for i, (p, v) in enumerate(zip(people.participant, people.visit))}
+visits = zip(people.participant.tolist(), people.visit.tolist(), strict=True)
+order = {one: i for i, one in enumerate(visits)}
 pairs = [(i, order[p, 4]) for (p, v), i in order.items() if v == 1 and (p, 4) in order]
 
 
@@ -403,9 +429,10 @@ assert sum(right) >= 0.95 * len(right)
 # %% [markdown]
 # ## So, can we pool?
 #
-# Change within a participant on one scanner: yes, its bias cancels. Values of one visit across
-# scanners: only with more participants, since no phantom corrected them where tumors are.
-# Participants per arm that show a change of 12 %, responses scattering by 15 %:
+# Changes within a participant on one scanner: yes, its bias cancels while its settings stay.
+# Changes across scanners cost some more participants. Values of one visit cost many, since no
+# phantom corrected them where tumors are. Participants an arm that show a difference of 12 %,
+# responses scattering by 15 %, participants by 12 %, randomized within sites:
 
 # %%
 site_cv = float(raw.std(ddof=1))
