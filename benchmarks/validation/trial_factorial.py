@@ -87,6 +87,10 @@ WORDS = (
         "site in the model of the effect instead."
     ),
     (
+        "- **Small sites**: scanners with one scan are refused by ComBat; that costs less than one "
+        "participant of 400. The others are taken and flagged `thin_batch` below 20 scans."
+    ),
+    (
         "- **Arm follows vendor**: without correction +1.6 ± 0.2 % and 13 % of null effects called "
         "real; with the phantom +0.5, with ComBat and the arm +0.3 %, 8 %."
     ),
