@@ -77,9 +77,9 @@ WORDS = (
     ),
     (
         "- **Cross-section, ComBat without the arm: a fifth of the effect is gone** (-1.5 to -1.7 "
-        "of 7.7 %; -4.7 where the arm follows the vendor) and 83 to 89 % of intervals hold the "
-        "truth (72 %). It takes the arm's share of each site for the scanner. At 32 participants a"
-        " site -0.4 %."
+        "of 7.7 %; where the arm follows the vendor it ends 3.2 % too low) and 83 to 89 % of "
+        "intervals hold the truth (72 %). It takes the arm's share of each site for the scanner. "
+        "At 32 participants a site -0.4 %."
     ),
     (
         "- **Cross-section, ComBat with the arm**: no bias, SD 2 to 3 % smaller, and standard "
