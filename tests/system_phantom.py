@@ -74,10 +74,10 @@ def render(phantom: Arrangement, scene: Scene) -> np.ndarray:
     affine, shape = affine_lps(scene)
     painter = _Painter(phantom, scene)
     volume = np.zeros(shape, dtype=np.float32)
-    ij = np.stack(np.meshgrid(*(np.arange(n) for n in shape[:2]), indexing="ij"), axis=-1)
+    rows, columns = np.arange(shape[0]), np.arange(shape[1])
     for k in range(shape[2]):
-        index = np.concatenate([ij, np.full((*shape[:2], 1), k)], axis=-1).reshape(-1, 3)
-        volume[:, :, k] = painter.background(_to_lps(affine, index)).reshape(shape[:2])
+        places = painter.places(affine, [rows, columns, np.array([k])])
+        volume[:, :, k] = painter.background(*places).reshape(shape[:2])
     for center, inner, outer, fill in painter.balls:
         _ball(volume, affine, painter, center, inner, outer, fill)
     rng = np.random.default_rng(scene.seed)
@@ -118,8 +118,11 @@ def random_rotation(rng: np.random.Generator, *, mirrored: bool = False) -> np.n
     return q @ np.diag([-1.0, 1.0, 1.0]) if mirrored else q
 
 
-def _to_lps(affine: np.ndarray, index: np.ndarray) -> np.ndarray:
-    return (index @ affine[:3, :3].T + affine[:3, 3]).astype(np.float32)
+def _positions(affine: np.ndarray, axes: list[np.ndarray]) -> np.ndarray:
+    """Return where the points of a grid of indices lie, (n, 3) float32."""
+    i, j, k = (axis[:, None] * affine[:3, d] for d, axis in enumerate(axes))
+    whole = i[:, None, None] + j[None, :, None] + (k + affine[:3, 3])[None, None, :]
+    return whole.reshape(-1, 3).astype(np.float32)
 
 
 class _Painter:
@@ -140,17 +143,21 @@ class _Painter:
                 half = (group.inner_diameter_mm / 2, group.outer_diameter_mm / 2)
                 self.balls.append((np.asarray(center), *half, fill))
 
-    def phantom_points(self, lps: np.ndarray) -> np.ndarray:
-        true = lps if self.scene.undistort is None else self.scene.undistort(lps)
-        return (true - np.asarray(self.scene.center_lps)) @ self.scene.rotation
+    def places(self, affine: np.ndarray, axes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Return LPS positions (n, 3) of a grid of indices, and the phantom points seen there."""
+        lps, scene = _positions(affine, axes), self.scene
+        if scene.undistort is not None:
+            return lps, (scene.undistort(lps) - np.asarray(scene.center_lps)) @ scene.rotation
+        straight = affine.copy()
+        straight[:3] = scene.rotation.T @ (affine[:3] - np.outer(scene.center_lps, [0, 0, 0, 1]))
+        return lps, _positions(straight, axes)
 
     def shade(self, lps: np.ndarray) -> np.ndarray:
         return 1 + self.scene.shading * lps[:, 0] / 100
 
-    def background(self, lps: np.ndarray) -> np.ndarray:
+    def background(self, lps: np.ndarray, whole: np.ndarray) -> np.ndarray:
         """Bath, plates and posts, without any sphere."""
-        whole = self.phantom_points(lps)
-        inside = np.flatnonzero((whole * whole).sum(axis=1) <= self.radius**2)
+        inside = np.flatnonzero(np.einsum("nd,nd->n", whole, whole) <= self.radius**2)
         p = whole[inside]
         y = p[:, 1]
         layer = np.clip(np.round(y / 40), -2, 2) * 40
@@ -176,13 +183,12 @@ def _ball(volume, affine, painter, center, inner, outer, fill) -> None:
         return
     steps = (np.arange(SUB) - (SUB - 1) / 2) / SUB
     axes = [(np.arange(a, b)[:, None] + steps).ravel() for a, b in zip(low, high, strict=True)]
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    lps = _to_lps(affine, grid.reshape(-1, 3))
-    signal = painter.background(lps)
-    r2 = ((painter.phantom_points(lps) - center) ** 2).sum(axis=1)
-    shade = painter.shade(lps)
-    signal = np.where(r2 <= outer**2, WALL * shade, signal)
-    signal = np.where(r2 <= inner**2, fill * shade, signal)
+    lps, points = painter.places(affine, axes)
+    off = points - center.astype(points.dtype)
+    r2 = np.einsum("nd,nd->n", off, off)
+    signal = np.where(r2 <= inner**2, fill, WALL) * painter.shade(lps)
+    outside = np.flatnonzero(r2 > outer**2)
+    signal[outside] = painter.background(lps[outside], points[outside])
     n = high - low
     fine = signal.reshape(n[0], SUB, n[1], SUB, n[2], SUB).mean(axis=(1, 3, 5))
     box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import datetime as dt
+import doctest
 import fnmatch
 import functools
 import importlib
@@ -25,22 +26,43 @@ import pytest
 
 from qiqa.cli import status
 from qiqa.cli.app import run
-from qiqa.core import arrangement, certificate, cylinder, drift, phantom, protocol, registry
+from qiqa.core import (
+    arrangement,
+    calibration,
+    certificate,
+    change,
+    cylinder,
+    diagnosis,
+    drift,
+    phantom,
+    programme,
+    protocol,
+    registry,
+    trial,
+)
 from qiqa.core.drift_payload import drift_payload
-from qiqa.core.measurement import Verdict
+from qiqa.core.errors import UsageError
+from qiqa.core.measurement import BudgetLine, Verdict
 from qiqa.core.rows import COLUMNS
+from qiqa.core.trial_payload import trial_payload
 from qiqa.drift.baseline import BaselineProposal, Outlier
 from qiqa.drift.design import Proposal
 from qiqa.drift.rules import RULES
 from qiqa.fitting import fit_arrays
 from qiqa.fitting.engines import ENGINES
+from qiqa.harmonize.combat import model
+from qiqa.harmonize.combat.saving import HARMONIZATION_SCHEMA
 from qiqa.io._table_columns import SETTINGS, known_columns
 from qiqa.io.definitions import load_protocol, names
 from qiqa.io.history_table import REQUIRED
+from qiqa.io.readings_table import TEMPERATURES, read_readings
+from qiqa.io.value_table import read_values
 from qiqa.measure import FAMILIES
 from qiqa.models import MODELS
+from qiqa.simulate.trial import SimulatedTrial, TrialDesign, simulate_trial
 from qiqa.store import schema
 from qiqa.store.packing import POSITION_FIELDS
+from qiqa.workflows.trial import Claim, look_at_trial
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -569,6 +591,181 @@ def test_finding_codes_are_complete() -> None:
     assert documented == used
 
 
+# --- trials and harmonization ----------------------------------------------------------------
+
+
+def _keys(section: str, column: int = 0) -> list[str]:
+    rows = _table(section, "key") or _table(section, "column")
+    return [key for row in rows for key in re.findall(r"`(\w+)`", row[column])]
+
+
+def _row(section: str, key: str) -> str:
+    return next(row[1] for row in _table(section, "key") if f"`{key}`" in row[0])
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text))
+
+
+@pytest.fixture(scope="module")
+def simulated() -> SimulatedTrial:
+    return simulate_trial(TrialDesign(sites=6, years=1.0), np.random.default_rng(1))
+
+
+def test_the_json_of_a_trial_is_complete(simulated: SimulatedTrial) -> None:
+    end = dt.datetime(2019, 1, 1)
+    claims = {"adc": Claim(value=3.6, percent=True, source="")}
+    state = look_at_trial(simulated.readings, now=end, source="", title="", claims=claims)
+    payload = trial_payload(state)
+    text = _section(_read(DOCS / "schemas.md"), "## JSON of a trial: qiqa.trial/1")
+    top = text.split("### ")[0]
+    assert _keys(top) == list(payload)
+    for heading, rows in (
+        ("### Each flag of a trial", payload["flags"]),
+        ("### Each scanner of a trial", payload["scanners"]),
+        ("### Each certificate", payload["certificates"]),
+        ("### Each measurement of a trial", payload["measurements"]),
+    ):
+        assert sorted(_keys(_section(text, heading))) == sorted(rows[0]), heading
+    assert _words(_row(top, "vendor_effect")) == _fields(trial.VendorEffect)
+    assert _words(_row(top, "variance_components")) == _fields(trial.VarianceComponent)
+    scored = {"acceptable", "warning", "action", "not_scored"}
+    assert _words(_row(top, "rounds")) == _fields(programme.RoundScore) | scored
+    scanner, paper, measured = (
+        _section(text, f"### Each {what}")
+        for what in ("scanner of a trial", "certificate", "measurement of a trial")
+    )
+    assert _words(_row(scanner, "claim")) == set(trial.ClaimAnswer)
+    assert _words(_row(paper, "state")) == set(programme.CertificateState)
+    assert _words(_row(measured, "exchanges")) == _fields(trial.Exchange)
+
+
+def test_the_json_of_a_change_is_complete() -> None:
+    text = _section(_read(DOCS / "schemas.md"), f"## JSON of a change: {change.CHANGE_SCHEMA}")
+    assert sorted(_keys(text)) == sorted({"schema", *_fields(change.Change)})
+    assert _words(_row(text, "answer")) == set(change.ChangeAnswer)
+    assert _words(_row(text, "first")) == _fields(change.DatedValue)
+    assert _words(_row(text, "budget")) == _fields(BudgetLine) | {"A", "B"}
+
+
+def test_the_json_of_calibrations_is_complete() -> None:
+    text = _section(
+        _read(DOCS / "schemas.md"), f"## Calibrations: {calibration.CALIBRATION_SCHEMA}"
+    )
+    top, each = text.split("### Each calibration")
+    assert _keys(top) == [field.name for field in dataclasses.fields(calibration.CalibrationSet)]
+    assert sorted(_keys(each)) == sorted(_fields(calibration.ScannerCalibration))
+
+
+def test_the_json_of_a_harmonization_is_complete() -> None:
+    heading = f"## JSON of a harmonization: {HARMONIZATION_SCHEMA}"
+    text = _section(_read(DOCS / "schemas.md"), heading)
+    assert _keys(text) == [field.name for field in dataclasses.fields(model.CombatModel)]
+    ways = {"parametric", "nonparametric", "none"}
+    assert _words(_row(text, "draw")) == _fields(model.Draw) | ways
+    assert _words(_row(text, "terms")) == _fields(model.Term) | _fields(model.SmoothBasis)
+    assert _words(_row(text, "flags")) == _fields(trial.Flag)
+    assert _words(_row(text, "subjects")) == _fields(model.Subjects)
+    assert _words(_row(text, "scores")) == _fields(model.Scores)
+
+
+def test_the_json_of_a_diagnosis_is_complete() -> None:
+    heading = f"## JSON of a harmonization judged: {diagnosis.DIAGNOSIS_SCHEMA}"
+    text = _section(_read(DOCS / "schemas.md"), heading)
+    assert sorted(_keys(text)) == sorted({"schema", *_fields(diagnosis.HarmonizationDiagnosis)})
+    assert _words(_row(text, "answer")) == set(diagnosis.SiteAnswer)
+    assert _words(_row(text, "tests_before")) == _fields(diagnosis.FeatureTests)
+    assert _words(_row(text, "interest")) == _fields(diagnosis.KeptEffect)
+    assert _words(_row(text, "injected")) == _fields(diagnosis.InjectedEffect)
+    assert _words(_row(text, "placebo")) == _fields(diagnosis.Placebo)
+    each = text.rsplit("Each model:", 1)[1]
+    nested = _fields(diagnosis.BatchAuc) | _fields(diagnosis.Leak)
+    assert _words(each) == _fields(diagnosis.Predictability) | nested
+
+
+@pytest.mark.parametrize(
+    ("heading", "read"),
+    [("### Readings of a phantom", read_readings), ("### Values of participants", read_values)],
+)
+def test_columns_that_a_table_of_a_trial_needs(
+    heading: str, read: typing.Callable[[Path], object], tmp_path: Path
+) -> None:
+    section = _section(_read(DOCS / "schemas.md"), heading)
+    listed = _table(section, "column")
+    starred = {name for row in listed for name in re.findall(r"`(\w+)`\*", row[0])}
+    named = {name for row in listed for name in _words(row[0])}
+    assert starred == {"scanner", "acquired_at", "value", "name"}
+    # what the code reads besides those that every table may have
+    assert named - known_columns() <= {*TEMPERATURES, "deviations", "x_mm", "y_mm", "z_mm"}
+    path = tmp_path / "table.csv"
+    cells = {"scanner": "A", "acquired_at": "2026-01-05", "value": "1.1", "name": "adc"}
+    for left_out in ("", *sorted(starred)):
+        kept = {name: cell for name, cell in cells.items() if name != left_out}
+        path.write_text(f"{','.join(kept)}\n{','.join(kept.values())}\n", encoding="utf-8")
+        if left_out:
+            with pytest.raises(UsageError, match=left_out):
+                read(path)
+        else:
+            read(path)
+
+
+def _said_by(room: Path) -> str:
+    """Return all texts of a room's code, pieces of one message joined, numbers left out."""
+    said = []
+    for path in room.rglob("*.py"):
+        for node in ast.walk(ast.parse(_read(path))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (part.value for part in node.values if isinstance(part, ast.Constant))
+                said.append("\0".join(str(part) for part in parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                said.append(node.value)
+    return "\n".join(said)
+
+
+def test_refusals_of_harmonizing_are_worded_as_documented() -> None:
+    rows = _table(_read(DOCS / "harmonization.md"), "cause")
+    messages = [text for row in rows for text in re.findall(r"`([^`]+)`", row[1])]
+    assert len(messages) > 20
+    said = _said_by(ROOT / "qiqa" / "harmonize")
+    assert [text for text in messages if text not in said] == []
+
+
+def test_flags_of_combat_are_documented() -> None:
+    said = "\n".join(_read(path) for path in (ROOT / "qiqa/harmonize/combat").glob("*.py"))
+    kinds = set(re.findall(r'kind="(\w+)"', said))
+    (line,) = re.findall(r"^Flagged, not refused: (.*)$", _read(DOCS / "harmonization.md"), re.M)
+    assert _words(line) == kinds
+
+
+def test_the_examples_of_harmonizing_work(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("sklearn")
+    said: dict[str, typing.Any] = {}
+    for code in re.findall(r"```python\n(.*?)```", _read(DOCS / "harmonization.md"), re.DOTALL):
+        exec(code, said)  # noqa: S102 - the code of our own page
+    assert said["after"] < 0.5 * said["before"]
+    assert said["score"].mean() > 0.7
+    assert capsys.readouterr().out.startswith("between scanners, held-out rows: ")
+
+
+def test_the_examples_of_statistics_give_published_numbers() -> None:
+    page = _read(DOCS / "metrology.md")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    examples = doctest.DocTestParser().get_doctest(code, {}, "metrology.md", None, None)
+    tried = doctest.DocTestRunner().run(examples)
+    assert tried.attempted >= 20
+    assert tried.failed == 0
+
+
+def test_statistics_that_are_listed_exist() -> None:
+    rows = _table(_read(DOCS / "metrology.md"), "question")
+    module = ""
+    for name in (name for row in rows for name in re.findall(r"`([\w.]+)`", row[1])):
+        if name.startswith(".") or (name == "agreement_repeated"):
+            continue
+        module, function = name.split(".") if "." in name else (module, name)
+        assert callable(getattr(importlib.import_module(f"qiqa.metrology.{module}"), function))
+
+
 # --- pages -----------------------------------------------------------------------------------
 
 
@@ -601,7 +798,7 @@ def test_every_page_is_linked() -> None:
 
 def test_readme_holds_the_two_commands() -> None:
     lines = {line.strip() for line in _read(README).splitlines()}
-    assert {"pip install . && qiqa demo", "pip install '.[test]' && pytest"} <= lines
+    assert {"pip install . && qiqa demo", "pip install '.[test]' && pytest -n auto"} <= lines
 
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)

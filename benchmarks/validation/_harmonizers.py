@@ -6,6 +6,7 @@ For the study of what each takes away; none is offered to users.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Callable
 
 import numpy as np
@@ -168,6 +169,20 @@ def _refit(step: Step) -> Refit:
     return apply
 
 
+def _combat(module: str, function: str, **options: object) -> dict[str, Refit]:
+    """Return ComBat of this project by name, nothing where it is not there."""
+    try:
+        fit = getattr(importlib.import_module(f"qiqa.harmonize.{module}"), function)
+        apply = importlib.import_module("qiqa.harmonize.combat").apply
+    except ModuleNotFoundError:
+        return {}
+
+    def refit(train: FeatureTable, test: FeatureTable) -> FeatureTable:
+        return apply(fit(train, **options), test)[0]
+
+    return {{"combat": "ComBat", "covbat": "CovBat"}[module]: refit}
+
+
 METHODS: dict[str, Refit] = {
     "nothing": _refit(nothing),
     "means": _refit(means),
@@ -180,4 +195,6 @@ METHODS: dict[str, Refit] = {
     "quantiles, whole covariance, quantiles": _refit(then(then(quantiles, whitened), quantiles)),
     "five directions taken out": _refit(projected),
     "means and SDs, five directions taken out": _refit(then(means_and_sds, projected)),
+    **_combat("combat", "fit"),
+    **_combat("covbat", "fit_covbat"),
 }

@@ -244,7 +244,7 @@ def page(rows: list[dict[str, object]], about: dict[str, object]) -> list[str]:
 def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reduced", "--quick", action="store_true", help="nothing written")
+    parser.add_argument("--reduced", action="store_true", help="nothing written")
     reduced = parser.parse_args().reduced
     began = time.perf_counter()
     runs = 150 if reduced else RUNS

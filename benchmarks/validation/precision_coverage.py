@@ -4,9 +4,9 @@ Repeats, scanners, references and claims are drawn from known truth, the interva
 product does, and the share counted that holds the truth, with the misses at either side. All
 intervals are of 95 %; the standard error of a share of 95 % from 4000 runs is 0.34 %.
 
-    python benchmarks/validation/precision_coverage.py [--quick]
+    python benchmarks/validation/precision_coverage.py [--reduced]
 
-The quick run has a twentieth of the runs and writes nothing.
+The reduced run has a twentieth of the runs and writes nothing.
 """
 
 from __future__ import annotations
@@ -178,8 +178,8 @@ def studies() -> list[tuple[str, str, float, Trial]]:
 def main() -> None:
     """Run all studies, print the table and, for the full run, write it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="few runs; writes nothing")
-    quick = parser.parse_args().quick
+    parser.add_argument("--reduced", action="store_true", help="few runs; writes nothing")
+    quick = parser.parse_args().reduced
     runs, begun = RUNS // 20 if quick else RUNS, time.perf_counter()
     rows, payload = [], []
     for place, (name, setting, truth, trial) in enumerate(studies()):

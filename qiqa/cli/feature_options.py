@@ -13,7 +13,7 @@ from qiqa.core.errors import UsageError
 if TYPE_CHECKING:
     from qiqa.core.features import FeatureTable
     from qiqa.core.trial import Flag
-    from qiqa.harmonize.model import CombatModel
+    from qiqa.harmonize.combat.model import CombatModel
     from qiqa.io.feature_table import Roles
 
 __all__ = ["FeatureOptions", "fitter", "model_options", "role_options", "roles", "tell_flags"]
@@ -113,11 +113,11 @@ def fitter(options: FeatureOptions) -> Callable[[FeatureTable], CombatModel]:
 
     def fit(table: FeatureTable) -> CombatModel:
         if options.method == "covbat":
-            from qiqa.harmonize.covbat import fit_covbat
+            from qiqa.harmonize.combat.covbat import fit_covbat
 
             return fit_covbat(table, by=options.by, reference=options.reference, smooth=smooth)
         if options.method == "longitudinal":
-            from qiqa.harmonize.longitudinal import fit_longitudinal
+            from qiqa.harmonize.combat.longitudinal import fit_longitudinal
 
             return fit_longitudinal(table, by=options.by, mean_only=options.mean_only)
         from qiqa.harmonize.combat import fit as fit_combat

@@ -98,7 +98,7 @@ def command(options: Options) -> int:
 
 def _combat(content: dict[str, Any], options: Options) -> int:
     from qiqa.harmonize.combat import apply
-    from qiqa.harmonize.saving import from_payload
+    from qiqa.harmonize.combat.saving import from_payload
     from qiqa.io.feature_table import Roles, read_features, write_features
 
     model = from_payload(content)

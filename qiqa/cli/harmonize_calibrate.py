@@ -67,8 +67,8 @@ def command(options: Options) -> int:
     """Calibrate every measurement of every scanner that can be."""
     from qiqa.cli.trial_report import readings_of
     from qiqa.core.canonical import plain
-    from qiqa.harmonize.calibrating import calibrate
-    from qiqa.harmonize.preparing import prepare
+    from qiqa.harmonize.phantom.calibrating import calibrate
+    from qiqa.harmonize.scanners.preparing import prepare
     from qiqa.workflows.trial import chosen
 
     if not 0.0 < options.valid_days <= 3660.0:

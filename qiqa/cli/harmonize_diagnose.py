@@ -76,7 +76,7 @@ def command(options: Options) -> int:
 
     from qiqa.core.diagnosis import diagnosis_payload
     from qiqa.harmonize.combat import apply
-    from qiqa.harmonize.diagnosing import diagnose
+    from qiqa.harmonize.diagnosis.diagnosing import diagnose
     from qiqa.io.feature_table import read_features
     from qiqa.report.harmonization_page import write_harmonization
 

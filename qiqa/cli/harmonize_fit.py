@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from qiqa.cli import status
@@ -16,7 +17,8 @@ from qiqa.cli.feature_options import (
     roles,
     tell_flags,
 )
-from qiqa.core.features import FeatureTable
+from qiqa.core.errors import UsageError
+from qiqa.core.features import HARMONIZATION_SCHEMA, FeatureTable
 from qiqa.core.trial import Flag
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
@@ -41,13 +43,12 @@ class Options(FeatureOptions):
 
     output: Path
     write: Path | None = None
+    uncalibrated: Path | None = None
     json: str | None = None
 
 
 def arguments(parser: Parser) -> None:
     """Declare the options."""
-    from qiqa.harmonize.saving import HARMONIZATION_SCHEMA
-
     parser.add_argument("table", type=Path, metavar="TABLE", help="CSV or Parquet, a row a scan")
     role_options(parser.add_argument_group("what the columns are"))
     model_options(parser.add_argument_group("how"))
@@ -58,13 +59,19 @@ def arguments(parser: Parser) -> None:
     out.add_argument(
         "--write", type=Path, metavar="FILE", help="also the table itself, corrected (CSV, Parquet)"
     )
+    out.add_argument(
+        "--uncalibrated",
+        type=Path,
+        metavar="FILE",
+        help="the same rows before calibration by phantoms: says what each step removed",
+    )
     json_option(out, HARMONIZATION_SCHEMA)
 
 
 def command(options: Options) -> int:
     """Learn, write the model, and the corrected table where asked for."""
     from qiqa.harmonize.combat import apply
-    from qiqa.harmonize.saving import to_payload
+    from qiqa.harmonize.combat.saving import to_payload
     from qiqa.io.feature_table import read_features, write_features
 
     learn = fitter(options)
@@ -83,25 +90,38 @@ def command(options: Options) -> int:
     if options.write is not None:
         write_features(options.write, corrected, read.others)
     tell_flags(flags, to_error=to_error)
-    _tell(read.table, corrected, to_error=to_error)
+    steps = [("before", read.table), ("after", corrected)]
+    if options.uncalibrated is not None:
+        raw = read_features(options.uncalibrated, roles(options)).table
+        if raw.features != read.table.features or len(raw) != len(read.table):
+            raise UsageError(
+                f"holds {len(raw)} rows and {len(raw.features)} features, the table "
+                f"{len(read.table)} and {len(read.table.features)}",
+                where=str(options.uncalibrated),
+                hint="give the same rows and columns, before qiqa harmonize apply",
+            )
+        steps = [("as measured", raw), ("after the phantom", read.table), ("after both", corrected)]
+    _tell(steps, to_error=to_error)
     say(f"model: {options.output.resolve()}", to_error=to_error)
     if options.write is not None:
         say(f"corrected table: {options.write.resolve()}", to_error=to_error)
     return status.PASS
 
 
-def _tell(before: FeatureTable, after: FeatureTable, *, to_error: bool) -> None:
-    """Say how much of the variance of features was between batches, before and after."""
+def _tell(steps: Sequence[tuple[str, FeatureTable]], *, to_error: bool) -> None:
+    """Say how much of the variance of features was between batches, step by step."""
     import numpy as np
 
-    from qiqa.harmonize.removed import between_share
+    from qiqa.harmonize.combat.removed import between_share
 
-    shares = [float(np.nanmedian(between_share(t))) for t in (before, after)]
-    count = np.unique(before.batch).size
+    first = steps[0][1]
+    count = np.unique(first.batch).size
+    shares = ", ".join(
+        f"{100 * float(np.nanmedian(between_share(table))):.1f} % {when}" for when, table in steps
+    )
     say(
-        f"{len(before)} rows, {len(before.features)} features, {count} values of "
-        f"{before.batch_name}; variance between them, median over features: "
-        f"{100 * shares[0]:.1f} % before, {100 * shares[1]:.1f} % after",
+        f"{len(first)} rows, {len(first.features)} features, {count} values of "
+        f"{first.batch_name}; variance between them, median over features: {shares}",
         to_error=to_error,
     )
     say("whether they can still be told apart says: qiqa harmonize diagnose", to_error=to_error)

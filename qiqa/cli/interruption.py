@@ -10,6 +10,10 @@ from types import FrameType
 
 __all__ = ["prepare_for_interruption"]
 
+_DROPS_IT = "_numba_unpickle"
+"""Function that numba calls when it hands an array back: what is raised inside of it is dropped. A
+signal that came while compiled code ran is seen here first."""
+
 
 def prepare_for_interruption() -> None:
     """Let an interruption be neither lost in a destructor nor followed by the noise of one.
@@ -28,16 +32,23 @@ def prepare_for_interruption() -> None:
     def interrupt(number: int, frame: FrameType | None) -> None:
         nonlocal interrupted
         interrupted = True
+        if frame is not None and frame.f_code.co_name == _DROPS_IT:
+            _interrupt_again()
+            return
         signal.default_int_handler(number, frame)
 
     def unraisable(failure: sys.UnraisableHookArgs) -> None:
         if issubclass(failure.exc_type, KeyboardInterrupt):
-            # Raised here it would only be dropped once more: a moment later, out of the destructor.
-            again = threading.Timer(0.01, _thread.interrupt_main)
-            again.daemon = True
-            again.start()
+            _interrupt_again()  # raised here it would only be dropped once more
         elif not interrupted:
             usual(failure)
 
     signal.signal(signal.SIGINT, interrupt)
     sys.unraisablehook = unraisable
+
+
+def _interrupt_again() -> None:
+    """Interrupt a moment later, out of what would drop it."""
+    again = threading.Timer(0.01, _thread.interrupt_main)
+    again.daemon = True
+    again.start()

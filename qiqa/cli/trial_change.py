@@ -59,7 +59,7 @@ class Options:
 def arguments(parser: Parser) -> None:
     """Declare the options."""
     from qiqa.cli.trial_report import table_options
-    from qiqa.harmonize.tissues import TISSUES
+    from qiqa.harmonize.patient.tissues import TISSUES
 
     parser.add_argument("values", nargs=2, metavar="VALUE@DATE@SCANNER", help="two values")
     how = parser.add_argument_group("the tissue: one of these is needed")
@@ -98,9 +98,9 @@ def command(options: Options) -> int:
     """Answer for two values."""
     from qiqa.cli.trial_report import readings_of
     from qiqa.core.canonical import plain
-    from qiqa.harmonize.bias import study_bias
-    from qiqa.harmonize.change import is_it_the_patient
-    from qiqa.harmonize.preparing import prepare
+    from qiqa.harmonize.patient.change import is_it_the_patient
+    from qiqa.harmonize.scanners.bias import study_bias
+    from qiqa.harmonize.scanners.preparing import prepare
     from qiqa.workflows.changing import state_on_the_day
     from qiqa.workflows.trial import chosen
 
@@ -162,7 +162,7 @@ def _value(text: str) -> DatedValue:
 
 def _tissue(options: Options) -> Tissue:
     from qiqa.core.change import Tissue
-    from qiqa.harmonize.tissues import TISSUES
+    from qiqa.harmonize.patient.tissues import TISSUES
 
     if (options.tissue is None) == (options.wcv is None):
         raise UsageError("give --tissue or --wcv, one of them", where="--tissue")

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
-from qiqa.cli.arguments import Parser, paths_argument
-from qiqa.cli.console import one_line, progress, say
+from qiqa.cli.arguments import Parser, json_option, paths_argument
+from qiqa.cli.console import one_line, progress, say, write_json
 from qiqa.core.errors import UsageError
 from qiqa.core.measurement import Verdict
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command"]
 
+SCHEMA = "qiqa.deidentified/1"
 OPERANDS = "PATH ... -o FOLDER --key FILE"
 EPILOG = """
 examples:
@@ -44,6 +45,7 @@ class Options:
     key: Path | None = None
     phantom: bool = False
     shift_dates: bool = False
+    json: str | None = None
 
 
 def arguments(parser: Parser) -> None:
@@ -65,6 +67,7 @@ def arguments(parser: Parser) -> None:
     phantom.add_argument(
         "--shift-dates", action="store_true", help="with --phantom: move them, by scanner"
     )
+    json_option(parser, SCHEMA)
 
 
 def command(options: Options) -> int:
@@ -81,18 +84,36 @@ def command(options: Options) -> int:
     out, key_file = options.output or Path(), options.key or Path()
     check_places(options.paths, out, key_file)
     wanted = DeidOptions(phantom=options.phantom, shift_phantom_dates=options.shift_dates)
-    key = _key(key_file)
+    key = _key(key_file, to_error=options.json == "-")
     with progress() as tell:
         done = deidentify(options.paths, out, key, wanted, tell)
-    return _report(done, out)
+    if options.json is not None:
+        write_json(_payload(done), options.json)
+    return _report(done, out, to_error=options.json == "-")
 
 
-def _key(path: Path) -> PseudonymKey:
+def _payload(done: Deidentified) -> dict[str, object]:
+    """Return what became of the files; it names refused originals and stays where these are."""
+    counts = ("written", "unchanged", "duplicates", "not_dicom")
+    return {
+        "schema": SCHEMA,
+        **{name: getattr(done, name) for name in counts},
+        "refused": [
+            {"where": r.where, "code": getattr(r, "code", "unreadable"), "message": r.message}
+            for r in done.refused
+        ],
+        "participants": sorted(done.participants),
+        "scanners": sorted(done.scanners),
+    }
+
+
+def _key(path: Path, *, to_error: bool) -> PseudonymKey:
     from qiqa.io.keyfile import is_private, key_from, make_key
 
     if not path.exists():
         key = make_key(path)
-        say(f"a new key was made: {path}. Keep it safe: without it nothing can be linked again")
+        text = f"a new key was made: {path}. Keep it safe: without it nothing can be linked again"
+        say(text, to_error=to_error)
         return key
     key = key_from(path)
     if not is_private(path):
@@ -100,7 +121,7 @@ def _key(path: Path) -> PseudonymKey:
     return key
 
 
-def _report(done: Deidentified, out: Path) -> int:
+def _report(done: Deidentified, out: Path, *, to_error: bool) -> int:
     for refusal in done.refused:
         say(f"!! {one_line(refusal.where or '', 200)}: {refusal.message}", to_error=True)
         if refusal.hint:
@@ -108,10 +129,11 @@ def _report(done: Deidentified, out: Path) -> int:
     say(
         f"{done.written} images of {len(done.participants)} participants or phantoms written to "
         f"{out}; {done.unchanged} were there, {done.duplicates} duplicates, "
-        f"{len(done.refused)} refused, {done.not_dicom} not DICOM"
+        f"{len(done.refused)} refused, {done.not_dicom} not DICOM",
+        to_error=to_error,
     )
     for scanner in sorted(done.scanners):
-        say(f"scanner: {scanner}")
+        say(f"scanner: {scanner}", to_error=to_error)
     if not done.refused:
         return status.PASS
     return status.of_verdict(Verdict.TOLERANCE) if done.participants else status.FAILED

@@ -152,7 +152,7 @@ class Placebo:
     subjects: int
     draws: int
     correction_sd: float
-    """RMS change over SD, median of the draws; what is one change for all rows is left out."""
+    """RMS change over SD, median over features and draws, less one change for all rows."""
     by_chance_sd: float
     """What means and SDs of halves of this size are wrong by."""
     real_correction_sd: float

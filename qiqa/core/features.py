@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FeatureTable"]
+__all__ = ["HARMONIZATION_SCHEMA", "FeatureTable"]
+
+HARMONIZATION_SCHEMA = "qiqa.harmonization/1"
 
 FloatArray = NDArray[np.float64]
 

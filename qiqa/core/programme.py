@@ -64,6 +64,8 @@ class Certificate:
     """95 % upper bound."""
     precision_answer: ClaimAnswer | None
     """None where nothing is claimed."""
+    deviations: tuple[str, ...] | None
+    """Of the latest exam from its protocol; None where it is not known."""
     reasons: tuple[str, ...]
     """Why it is not qualified, or what is missing."""
     renewal: tuple[str, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,9 @@ class Readings:
     temperature_degc: FloatArray
     distance_mm: FloatArray
     """From isocenter; gradients are not the same everywhere."""
+    deviations: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    """Exam -> how its acquisition differs from the protocol, in words; an exam that is not here
+    was not held against one."""
 
     def __len__(self) -> int:
         return len(self.value)

@@ -33,6 +33,7 @@ _EXAM = (
     "manufacturer",
     "visit",
     "distance_mm",
+    "deviations",
     "scanner_label",
     "created_at",
     "created_by",

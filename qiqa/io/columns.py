@@ -11,14 +11,30 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.errors import OutputError
+from qiqa.core.errors import OutputError, UsageError
 from qiqa.core.rows import ROW_SCHEMA
 from qiqa.io.export import cell, write_file
 
-__all__ = ["columns_to_csv", "columns_to_parquet"]
+__all__ = ["columns_to_csv", "columns_to_file", "columns_to_parquet"]
 
 Block = Mapping[str, NDArray[Any]]
 """Name to array (r,): numbers (NaN: none), times (datetime64), or objects (texts, None)."""
+
+
+def columns_to_file(block: Block, target: Path) -> None:
+    """Write one block of rows as CSV or Parquet, by the name of the file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; nothing half written is left behind.
+    UsageError
+        If the name says another kind of file.
+    """
+    suffix = target.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
+        raise UsageError(f"{suffix or 'no suffix'!r} is not .csv or .parquet", where=str(target))
+    (columns_to_parquet if suffix == ".parquet" else columns_to_csv)([block], target)
 
 
 def columns_to_csv(blocks: Iterable[Block], target: Path) -> int:

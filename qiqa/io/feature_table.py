@@ -15,7 +15,7 @@ from qiqa.core.features import FeatureTable
 from qiqa.core.finding import Finding, Severity
 from qiqa.io._table_cells import numbers_of, text_of
 from qiqa.io._table_file import Cells, cells_of_file
-from qiqa.io.columns import columns_to_csv, columns_to_parquet
+from qiqa.io.columns import columns_to_file
 
 __all__ = ["Roles", "WideTable", "read_features", "write_features"]
 
@@ -185,13 +185,10 @@ def write_features(
     UsageError
         If the name says another kind of file.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (".csv", ".parquet"):
-        raise UsageError(f"{suffix or 'no suffix'!r} is not .csv or .parquet", where=str(path))
     place = {name: i for i, name in enumerate(table.features)}
     block: dict[str, NDArray[Any]] = {
         name: table.values[:, place[name]] if name in place else column
         for name, column in others.items()
     }
     block.update({name: table.values[:, place[name]] for name in also})
-    (columns_to_parquet if suffix == ".parquet" else columns_to_csv)([block], path)
+    columns_to_file(block, path)

@@ -42,7 +42,8 @@ def read_readings(path: Path, columns: Mapping[str, str] | None = None) -> Readi
         `.csv` (comma, semicolon or tab; UTF-8) or `.parquet`. Columns are those of the row schema
         (`qiqa.measurement/1`) and of an exam; `scanner`, `acquired_at`, `value` and one of `name`
         or `quantity` are needed, `reference_value`, `insert`, `phantom_unit`, `site`,
-        `manufacturer`, `visit` and `temperature_degc` used where they stand.
+        `manufacturer`, `visit`, `distance_mm`, `temperature_degc` and `deviations` (from the
+        protocol, with semicolons between them; empty: none) used where they stand.
     columns
         Name that qiqa uses -> name in the file.
 
@@ -106,6 +107,8 @@ def _fields(table: Columns, at: NDArray[np.datetime64]) -> dict[str, NDArray[np.
     own = zip(stated, fields["scanner"], fields["phantom_unit"], day, strict=True)
     fields["exam"] = np.array([text or " ".join(filter(None, rest)) for text, *rest in own])
     fields["exam"] = _of_one_scanner(fields["exam"], fields["scanner"])
+    if table.has("deviations"):
+        fields["deviations"] = np.array(table.texts("deviations"))
     fields["row"] = np.array([f"line {table.line(i)}" for i in range(table.rows)])
     return fields
 
@@ -153,4 +156,18 @@ def _readings(
         reference_standard_uncertainty=numbers["reference_standard_uncertainty"][rows],
         temperature_degc=numbers["temperature_degc"][rows],
         distance_mm=numbers["distance_mm"][rows],
+        deviations=_deviations(fields, rows),
     )
+
+
+def _deviations(
+    fields: Mapping[str, NDArray[np.str_]], rows: NDArray[np.intp]
+) -> dict[str, tuple[str, ...]]:
+    """Return what each exam states of its protocol; none where there is no such column."""
+    if "deviations" not in fields:
+        return {}
+    made: dict[str, dict[str, None]] = {}
+    for exam, text in zip(fields["exam"][rows], fields["deviations"][rows], strict=True):
+        words = made.setdefault(str(exam), {})
+        words.update(dict.fromkeys(part.strip() for part in text.split(";") if part.strip()))
+    return {exam: tuple(words) for exam, words in made.items()}

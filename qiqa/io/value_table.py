@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.errors import UsageError
 from qiqa.core.finding import Finding
 from qiqa.io._table_columns import SETTINGS, Columns
 from qiqa.io._table_file import cells_of_file, columns_of_file
-from qiqa.io.columns import columns_to_csv, columns_to_parquet
+from qiqa.io.columns import columns_to_file
 
 __all__ = ["ValueTable", "epochs_of", "read_values", "write_values"]
 
@@ -87,8 +86,5 @@ def write_values(path: Path, read: ValueTable, changed: Mapping[str, NDArray[Any
     UsageError
         If the name says another kind of file.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (".csv", ".parquet"):
-        raise UsageError(f"{suffix or 'no suffix'!r} is not .csv or .parquet", where=str(path))
     block: dict[str, NDArray[Any]] = {**read.others, **changed}
-    (columns_to_parquet if suffix == ".parquet" else columns_to_csv)([block], path)
+    columns_to_file(block, path)

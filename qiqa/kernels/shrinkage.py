@@ -73,15 +73,15 @@ def draw_by_likelihood(
     count: FloatArray,
     mean: FloatArray,
     squares: FloatArray,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return posterior shifts, variances and variances of the shifts (p,) of one group.
+) -> tuple[FloatArray, FloatArray]:
+    """Return posterior shifts and variances (p,) of one group.
 
     The prior of a feature is the pairs of shift and variance of all other features, each weighted
     by how likely it makes the feature's values (Johnson 2007, supplement). Parameters are those of
     `draw_by_prior`.
     """
     p = shift.size
-    drawn, scatter, uncertain = np.empty(p), np.empty(p), np.empty(p)
+    drawn, scatter = np.empty(p), np.empty(p)
     logs = np.log(variance)
     weight = np.empty(p)
     for i in range(p):
@@ -96,14 +96,8 @@ def draw_by_likelihood(
         total, g, d = 0.0, 0.0, 0.0
         for j in range(p):
             w = math.exp(weight[j] - top)
-            weight[j] = w
             total += w
             g += w * shift[j]
             d += w * variance[j]
         drawn[i], scatter[i] = g / total, d / total
-        second = 0.0
-        for j in range(p):
-            off = shift[j] - drawn[i]
-            second += weight[j] * off * off
-        uncertain[i] = second / total
-    return drawn, scatter, uncertain
+    return drawn, scatter

@@ -41,7 +41,10 @@ class DifferenceScale(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """Slope of the differences against the means: zero where the bias is the same everywhere."""
+    """Slope of the differences against the means: zero where the bias is the same everywhere.
+
+    Of logarithms against logarithms where the scale is `ratio`.
+    """
 
     slope: Estimate
     chance: float

@@ -89,7 +89,8 @@ def satterthwaite_interval(fit: MixedFit, component: str) -> tuple[float, float]
     Satterthwaite (1946), Biometrics Bulletin 2:110-114. NaN where the variance is zero, or so
     small that no multiple of chi square is like it. Good for a residual, not for a factor: where
     its variance is small against the scatter of the readings, the interval leaves it out far too
-    often. `profile_interval` does not.
+    often. `profile_interval` does not
+    (benchmarks/validation/mixed_coverage.py: 93 to 99 % hold the truth, of these 0 to 97 %).
     """
     from scipy.special import gammaincinv
 

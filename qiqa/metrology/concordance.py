@@ -56,7 +56,8 @@ def concordance(x: ArrayLike, y: ArrayLike, *, confidence: float = 0.95) -> Conc
     UsageError
         If the columns do not match.
     NotMeasurable
-        If values are missing or fewer than 4, if a column is constant, or if both are the same.
+        If values are missing or fewer than 4, if a column is constant, or if both are the same or
+        mirrored.
 
     Examples
     --------
@@ -83,6 +84,11 @@ def concordance(x: ArrayLike, y: ArrayLike, *, confidence: float = 0.95) -> Conc
     v = sa / sb
     cb = 2 / (v + 1 / v + u * u)
     ccc = r * cb
+    if not 1 - ccc * ccc > 1e-15:
+        raise NotMeasurable(
+            f"the coefficient is {ccc:.0f} to the last digit: there is no scatter to judge it by",
+            hint="see whether one column was computed from the other",
+        )
     # Lin (2000) with rho_c / rho written as C_b, so that nothing is divided by a correlation of 0
     variance = (
         (1 - r * r) * cb**2 * (1 - ccc**2)

@@ -6,6 +6,9 @@ written for a combination of fixed and random effects: the predictor is lambda' 
 is the best, its error variance changes with the variance t_i by |L_i' lambda - m_i|^2, where
 V_i = L_i L_i' and m_i are the weights of the factor's levels. lambda itself changes by
 -P L_i (L_i' lambda - m_i), which gives the second term (Kackar & Harville 1984, JASA 79:853-862).
+
+A variance that was found to be zero counts as uncertain as any other, as in pbkrtest: five sites
+that scatter no more than their readings are still five, and the mean has four degrees of freedom.
 """
 
 from __future__ import annotations
@@ -212,7 +215,7 @@ def f_test(fit: MixedFit, contrasts: Sequence[Mapping[str, float]]) -> FTest:
     plain, adjusted, slope = _covariances(fit, ell)
     effect = ell.T @ fit.state.beta
     wald = float(effect @ np.linalg.solve(adjusted, effect))
-    relative = np.asarray(np.linalg.solve(plain, slope), dtype=np.float64)
+    relative: FloatArray = np.linalg.solve(plain, slope).astype(np.float64)
     return _kenward_roger(wald, rank, relative, fit.variance_covariance)
 
 

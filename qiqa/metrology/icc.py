@@ -47,6 +47,7 @@ class IntraclassCorrelation:
     average: float
     """Of the mean of all raters: ICC(k), ICC(A,k) or ICC(C,k)."""
     average_interval: tuple[float, float]
+    """Minus infinity at the lower end where that of single readings is -1 / (k - 1) or less."""
     subject_mean_square: float
     error_mean_square: float
     """Within subjects for one way, residual for the others."""
@@ -101,7 +102,9 @@ def _agreement(
     if not below > 0:
         raise NotMeasurable("the readings differ by the raters alone: ICC(A,1) is not defined")
     rho = (msr - mse) / below
-    a = k * rho / (n * (1 - rho))
+    # a true correlation is not below zero, and the degrees of freedom are none for a wrong one
+    share_of_raters = max(rho, 0.0)
+    a = k * share_of_raters / (n * (1 - share_of_raters))
     b = 1 + a * (n - 1)
     parts = (a * msc) ** 2 / (k - 1) + (b * mse) ** 2 / ((n - 1) * (k - 1))
     v = (a * msc + b * mse) ** 2 / parts
@@ -137,7 +140,8 @@ def intraclass_correlation(
     UsageError
         If the readings form no table or the model is unknown.
     NotMeasurable
-        If readings are missing, too few or all the same, or if raters do not scatter at all.
+        If readings are missing, too few or all the same, if raters do not scatter at all, or if
+        all subjects have the same mean.
 
     Examples
     --------
@@ -171,6 +175,8 @@ def intraclass_correlation(
             "the readings of a subject do not scatter: the correlation has no interval",
             hint="see whether a column was copied or computed from another",
         )
+    if not msr > 1e-28 * float(np.abs(values).max()) ** 2:
+        raise NotMeasurable("all subjects have the same mean: no variance is due to them")
     if model is IccModel.AGREEMENT:
         value, ends, error_dof = _agreement(msr, msc, error, (n, k), share)
     else:

@@ -77,6 +77,10 @@ def maximize(
             return Maximum(state, True, count)
         little = promise < _ROUNDING
         better = _search(state, step, slope, floor, 2 if little else _HALVINGS)
+        if better is None and not little:
+            # Where readings hold no news of one variance, average information points nowhere.
+            step = _expectation_step(state, slope, moving)
+            better = _search(state, step, slope, floor, _HALVINGS)
         if better is None:
             return Maximum(state, little, count)
         state = better
@@ -84,11 +88,15 @@ def maximize(
 
 
 def _close(state: State, known: State, information: FloatArray) -> bool:
-    """Whether a maximum is a tenth of a standard error away: the same top, not another."""
+    """Whether a maximum is a tenth of a standard error away: the same top, not another.
+
+    Information may be nearly none about a variance, so that each must also be alike in itself.
+    """
     way = known.theta - state.theta
-    return (
-        known.log_likelihood >= state.log_likelihood and float(way @ information @ way) < 2 * 0.1**2
-    )
+    larger = np.maximum(known.theta, state.theta)
+    alike = (np.abs(way) <= 0.3 * larger) | (larger <= 1e-3 * larger.max())
+    near = float(way @ information @ way) < 2 * 0.1**2
+    return known.log_likelihood >= state.log_likelihood and near and bool(alike.all())
 
 
 def _newton(
@@ -103,6 +111,17 @@ def _newton(
     step = np.zeros_like(slope)
     step[at] = -np.linalg.solve(scaled, slope[at] / size) / size
     return step, float(-0.5 * (slope @ step))
+
+
+def _expectation_step(state: State, slope: FloatArray, moving: NDArray[np.bool_]) -> FloatArray:
+    """Return the step of the EM algorithm, which never loses likelihood and stays above zero.
+
+    Searle, Casella & McCulloch, Variance Components (1992), 8.3.
+    """
+    design = state.design
+    sizes = np.append(np.bincount(design.block, minlength=design.factors), design.y.size)
+    step: FloatArray = np.where(moving, -(state.theta**2) * slope / sizes, 0.0)
+    return step
 
 
 def _search(

@@ -14,32 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.errors import FitError, UsageError
-from qiqa.metrology.estimable import Aliasing, aliasing
-from qiqa.metrology.factors import KnownFactor, RandomFactor, Spread, spread
+from qiqa.metrology.estimable import Aliasing
+from qiqa.metrology.factors import KnownFactor, RandomFactor, Spread
+from qiqa.metrology.layout import Layout, confounded_variances, lay_out, scatter, starts
 from qiqa.metrology.maximum import Maximum, maximize
-from qiqa.metrology.restricted import (
-    Design,
-    State,
-    dense,
-    design_of,
-    evaluate,
-    expected_information,
-    level_traces,
-)
+from qiqa.metrology.restricted import State, expected_information, level_traces
 
-__all__ = ["RESIDUAL", "Effects", "MixedFit", "fit_mixed"]
+__all__ = ["Effects", "MixedFit", "fit_mixed"]
 
 FloatArray = NDArray[np.float64]
-
-RESIDUAL = "residual"
-"""Name of the component that all readings have of their own."""
-
-_STARTS = (0.5, 0.1, 0.9)
-"""Share of the scatter given to the factors together at the start of each climb."""
-_LEAD = 8.0
-"""In further climbs one factor begins with so many times the variance of each other."""
-_FEW = 500
-"""Readings; where there are more, a second top of the likelihood has not been seen."""
 
 _FLOOR = 1e-12
 """Of the scatter: the smallest residual variance where readings have no known one."""
@@ -156,148 +139,33 @@ def fit_mixed(
         Fewer readings than the model needs, variances that no reading tells apart, readings
         without scatter.
     """
-    y, x, noise = _checked(y, x, names, known_variance, residual)
-    _check_names([*(f.name for f in random), *(f.name for f in known), RESIDUAL], "component")
-    _check_names(names, "fixed effect")
-    alias = aliasing(x, names)
-    spreads = (*(spread(f, y.size) for f in random), *(spread(f, y.size) for f in known))
-    design = _design(y, x[:, alias.kept], spreads, noise)
-    free = np.array([s.estimated for s in spreads] + [residual is None])
-    component_names = (*(s.name for s in spreads), RESIDUAL)
-    total = _scatter(design, free)
-    floor = np.zeros(free.size)
-    if residual is None and not noise.min() > 0:
+    layout = lay_out(y, x, names, random, known, known_variance, residual)
+    total = scatter(layout)
+    floor = np.zeros(layout.estimated.size)
+    if layout.estimated[-1] and not layout.design.known.min() > 0:
         floor[-1] = _FLOOR * total
-    starts = _starts(design, free, total, residual or 0.0)
-    if free.any():
-        _check_told_apart(design, starts[0], free, component_names)
-    best = _best(design, starts, free, floor)
-    return _assemble(best, alias, spreads, component_names, free, floor)
+    _check_told_apart(layout)
+    best = _best(layout, starts(layout, total), floor)
+    return _assemble(best, layout, floor)
 
 
-def _checked(
-    y: FloatArray,
-    x: FloatArray,
-    names: Sequence[str],
-    known_variance: FloatArray | None,
-    residual: float | None,
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return readings, columns and variances known beforehand, or say what is wrong with them."""
-    y, x = np.asarray(y, dtype=float), np.asarray(x, dtype=float)
-    noise = np.zeros(y.shape) if known_variance is None else np.asarray(known_variance, dtype=float)
-    if y.ndim != 1 or x.shape != (y.size, len(names)) or noise.shape != y.shape:
-        raise UsageError(
-            f"readings {y.shape}, columns {x.shape}, names {len(names)}, known variances "
-            f"{noise.shape} do not fit together",
-            hint="pass y (n,), x (n, p), p names and known_variance (n,)",
-        )
-    for what, finite in (
-        ("reading", np.isfinite(y)),
-        ("column", np.isfinite(x).all(axis=1)),
-        ("known variance", np.isfinite(noise) & (noise >= 0)),
-    ):
-        if not finite.all():
-            raise UsageError(
-                f"{what} {int(np.argmin(finite))} (counted from 0) is not a number in range",
-                hint="leave out readings without a value; variances are zero or more",
+def _check_told_apart(layout: Layout) -> None:
+    for group in confounded_variances(layout):
+        if len(group) == 1:
+            raise FitError(
+                f"no reading tells the variance of: {group[0]}",
+                hint="a factor whose levels the fixed effects tell apart cannot be random too",
             )
-    if residual is not None and not (math.isfinite(residual) and residual >= 0):
-        raise UsageError(f"residual variance {residual}", hint="zero or more, or None to estimate")
-    return y, x, noise
-
-
-def _check_names(names: Sequence[str], what: str) -> None:
-    twice = sorted({name for name in names if list(names).count(name) > 1})
-    if twice:
-        raise UsageError(
-            f"{what} named twice: {', '.join(twice)}",
-            hint=f"one name for each; {RESIDUAL!r} is taken" if what == "component" else None,
-        )
-
-
-def _design(y: FloatArray, x: FloatArray, spreads: Sequence[Spread], noise: FloatArray) -> Design:
-    if y.size <= x.shape[1]:
         raise FitError(
-            f"{y.size} readings for {x.shape[1]} independent columns leave no scatter to see",
-            hint="take more readings or use fewer columns",
-        )
-    return design_of(y, x, [s.z for s in spreads], noise)
-
-
-def _scatter(design: Design, free: NDArray[np.bool_]) -> float:
-    """Return the mean square about the fixed effects alone: what the variances have to share."""
-    rest = design.y - design.x @ np.linalg.lstsq(design.x, design.y, rcond=None)[0]
-    total = float(rest @ rest / (design.y.size - design.x.shape[1]))
-    rounding = 1e-24 * float(np.mean(design.y**2))
-    if free[-1] and not design.known.min() > 0 and total <= rounding:
-        raise FitError(
-            "the fixed effects reproduce the readings exactly: no variance can be estimated",
-            hint="give the known variance of the readings",
-        )
-    return max(total, float(design.known.mean()), float(np.finfo(float).tiny))
-
-
-def _starts(
-    design: Design, free: NDArray[np.bool_], total: float, residual: float
-) -> list[FloatArray]:
-    """Return variances to begin with; a known factor's multiplies what is known, so it is 1."""
-    factors = np.flatnonzero(free[:-1])
-    alike = np.ones(factors.size)
-    parts = [(share, alike) for share in _STARTS]
-    if factors.size > 1 and design.y.size <= _FEW:
-        parts += [(0.8, alike + (_LEAD - 1) * row) for row in np.eye(factors.size)]
-    starts = []
-    for share, of_factors in parts:
-        theta = np.ones(free.size)
-        for k, part in zip(factors, of_factors / max(1.0, of_factors.sum()), strict=True):
-            z = dense(design.z[:, design.columns(int(k))])
-            length = float(np.sum(z**2)) / design.y.size
-            theta[k] = share * total * part / length if length > 0 else total
-        theta[-1] = (1 - share) * total if free[-1] else residual
-        starts.append(theta)
-    return starts
-
-
-def _check_told_apart(
-    design: Design, theta: FloatArray, free: NDArray[np.bool_], names: Sequence[str]
-) -> None:
-    """Refuse variances that enter the likelihood only together, or not at all.
-
-    The space that the matrices P V_i P span does not depend on the variances, so that where the
-    expected information is singular at one value, it is at all.
-    """
-    state = evaluate(design, theta)
-    if state is None:
-        raise FitError(
-            "readings with no variance at all",
-            hint="give every reading a known variance, or let the residual be estimated",
-        )
-    at = np.flatnonzero(free)
-    free_names = [names[int(k)] for k in at]
-    size = theta[at]
-    info = expected_information(state)[np.ix_(at, at)] * np.outer(size, size)
-    seen = np.diag(info)
-    unseen = [name for name, v in zip(free_names, seen, strict=True) if v < 1e-12]
-    if unseen:
-        raise FitError(
-            f"no reading tells the variance of: {', '.join(unseen)}",
-            hint="a factor whose levels the fixed effects already tell apart cannot be random too",
-        )
-    scale = np.sqrt(seen)
-    values, vectors = np.linalg.eigh(info / np.outer(scale, scale))
-    if values[0] < 1e-9:
-        mixed = [name for name, v in zip(free_names, vectors[:, 0], strict=True) if abs(v) > 1e-3]
-        raise FitError(
-            f"the readings do not tell apart the variances of: {', '.join(mixed)}",
+            f"the readings do not tell apart the variances of: {', '.join(group)}",
             hint="repeat readings within the levels of one of them, or leave it out",
         )
 
 
-def _best(
-    design: Design, starts: Sequence[FloatArray], free: NDArray[np.bool_], floor: FloatArray
-) -> State:
+def _best(layout: Layout, begins: Sequence[FloatArray], floor: FloatArray) -> State:
+    design, free = layout.design, layout.estimated
     best: Maximum | None = None
-    for start in starts if free.any() else starts[:1]:
+    for start in begins if free.any() else begins[:1]:
         top = best.state if best is not None and best.converged else None
         end = maximize(design, start, free, floor, top)
         if end is not None and (
@@ -311,20 +179,14 @@ def _best(
         )
     if best is None or not best.converged:
         raise FitError(
-            f"the likelihood has no maximum that {len(starts)} starts found",
+            f"the likelihood has no maximum that {len(begins)} starts found",
             hint="give every reading a known variance, or use fewer factors",
         )
     return best.state
 
 
-def _assemble(
-    state: State,
-    alias: Aliasing,
-    spreads: tuple[Spread, ...],
-    component_names: tuple[str, ...],
-    free: NDArray[np.bool_],
-    floor: FloatArray,
-) -> MixedFit:
+def _assemble(state: State, layout: Layout, floor: FloatArray) -> MixedFit:
+    alias, spreads, free = layout.aliasing, layout.spreads, layout.estimated
     p = len(alias.names)
     told = np.array([alias.estimable(row) for row in np.eye(p)], dtype=bool).reshape(p)
     fixed = np.zeros(p)
@@ -350,7 +212,7 @@ def _assemble(
         fixed_covariance=covariance,
         aliasing=alias,
         spreads=spreads,
-        component_names=component_names,
+        component_names=layout.component_names,
         variance=state.theta,
         variance_covariance=spread_of_variance,
         estimated=free,

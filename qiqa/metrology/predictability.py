@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.diagnosis import BatchAuc, Leak, Predictability
-from qiqa.core.errors import UsageError
+from qiqa.core.errors import QiqaError, UsageError
 from qiqa.metrology.auc import MacroAuc, macro_auc
 from qiqa.metrology.learners import scores
 from qiqa.metrology.permuting import grouped_folds, permuted_labels
@@ -177,14 +177,22 @@ class _Chance:
     def __call__(
         self, reached: Mapping[str, float], permutations: int, rng: np.random.Generator
     ) -> dict[str, tuple[float, int]]:
-        """Return of each model p and the number of tables that it rests on."""
+        """Return of each model p and the number of tables that it rests on.
+
+        A table that the correction refuses (a label may get the same value throughout) is no draw.
+        """
         higher = dict.fromkeys(reached, 0)
         found = dict.fromkeys(reached, (math.nan, 0))
-        for drawn in range(1, permutations + 1):
+        drawn = 0
+        for _ in range(permutations):
             open_ones = [model for model in reached if higher[model] < _ENOUGH]
             if not open_ones:
                 break
-            labels, fold, splits = self._table(rng)
+            try:
+                labels, fold, splits = self._table(rng)
+            except QiqaError:
+                continue
+            drawn += 1
             for model in open_ones:
                 told = _held_out(model, splits, labels, self.task.names.size, rng)
                 value = macro_auc(told, labels, fold, self.task.groups).value

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qiqa.core.drift import FleetState, ScannerState
-from qiqa.core.errors import OutputError
 from qiqa.report.drift_page import render_scanner
-from qiqa.report.files import write_whole
+from qiqa.report.files import made_folder, write_whole
 from qiqa.report.fleet_page import write_fleet
 
 __all__ = ["page_name", "write_pages"]
@@ -55,14 +54,7 @@ def write_pages(
     OutputError
         If a page cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot be made: {error.strerror or error}",
-            where=str(folder),
-            hint="choose another folder with --output",
-        ) from error
+    made_folder(folder)
     alone = len(fleet.scanners) == 1
     pages: dict[str, str] = {}
     for state in scanners:

@@ -8,7 +8,26 @@ from pathlib import Path
 
 from qiqa.core.errors import OutputError
 
-__all__ = ["write_whole"]
+__all__ = ["made_folder", "write_whole"]
+
+
+def made_folder(folder: Path) -> Path:
+    """Make a folder for pages where it is not there, and return it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot be made: {error.strerror or error}",
+            where=str(folder),
+            hint="choose another folder with --output",
+        ) from error
+    return folder
 
 
 def write_whole(path: Path, content: bytes) -> Path:

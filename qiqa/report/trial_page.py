@@ -7,10 +7,9 @@ import hashlib
 import math
 from pathlib import Path
 
-from qiqa.core.errors import OutputError
 from qiqa.core.programme import Certificate, CertificateState, RoundScore, TrialState
 from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias
-from qiqa.report.files import write_whole
+from qiqa.report.files import made_folder, write_whole
 from qiqa.report.forest import ForestRow, forest
 from qiqa.report.html import environment, load_text
 from qiqa.report.numbers import fixed, plain_number
@@ -72,14 +71,7 @@ def write_trial(state: TrialState, folder: Path) -> Path:
     OutputError
         If a page cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"cannot be made: {error.strerror or error}",
-            where=str(folder),
-            hint="choose another folder with --output",
-        ) from error
+    made_folder(folder)
     for scanner in sorted({one.scanner for study in state.studies for one in study.scanners}):
         page = render_card(state, scanner)
         write_whole(folder / card_name(scanner), page.encode("utf-8"))
@@ -186,11 +178,18 @@ def _paper(one: Certificate) -> dict[str, object]:
             ("Expires", f"{one.expires:%Y-%m-%d}"),
             ("Bias", ANSWERS[one.bias_answer]),
             ("Precision", ANSWERS[one.precision_answer]),
+            ("Protocol", _protocol(one)),
             ("Long-term wCV of an insert", "not known" if math.isnan(one.wcv) else wcv),
         ],
         "reasons": one.reasons,
         "renewal": one.renewal,
     }
+
+
+def _protocol(one: Certificate) -> str:
+    if one.deviations is None:
+        return "not known whether kept"
+    return "deviates" if one.deviations else "kept"
 
 
 def _score(one: RoundScore) -> dict[str, str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, select
 
 from qiqa.core.trial import Readings, common_name
 from qiqa.store import schema
@@ -36,11 +38,28 @@ def readings(engine: Engine, chosen: Filter) -> tuple[Readings, ...]:
         .order_by(_value.c.acquired_at, _value.c.exam_id, _value.c.position)
     )
     groups: dict[tuple[str, str], list[Row[Any]]] = {}
+    newest: dict[str, int] = {}
     with engine.connect() as connection:
         for row in connection.execute(restrict(query, chosen)):
             name = common_name(row.name, row.insert or "")
             groups.setdefault((name, row.unit or ""), []).append(row)
-    return tuple(_readings(name, rows) for (name, _), rows in sorted(groups.items()))
+            newest[row.scanner] = row.exam_id  # rows are in the order of time
+        kept = _deviations(connection, set(newest.values()))
+    return tuple(
+        dataclasses.replace(_readings(name, rows), deviations=kept)
+        for (name, _), rows in sorted(groups.items())
+    )
+
+
+def _deviations(connection: Connection, exams: set[int]) -> dict[str, tuple[str, ...]]:
+    """Return how some exams differ from their protocols: those that a certificate asks about."""
+    found = {}
+    for exam in sorted(exams):
+        text = connection.execute(select(_exam.c.payload).where(_exam.c.id == exam)).scalar_one()
+        series = json.loads(text).get("series", ())
+        words = (word for one in series for word in one.get("deviations", ()))
+        found[str(exam)] = tuple(dict.fromkeys(words))
+    return found
 
 
 def _readings(name: str, rows: Sequence[Row[Any]]) -> Readings:

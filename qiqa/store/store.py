@@ -225,7 +225,8 @@ class Store:
         """Return every value that has a reference, of all scanners, one table a measurement.
 
         Superseded exams are left out, and exams without a scanner or a time. Names lose their
-        insert: all inserts of a phantom share a measurement.
+        insert: all inserts of a phantom share a measurement. How the acquisition differs from the
+        protocol is told of the newest exam of each scanner.
 
         Parameters
         ----------

@@ -13,7 +13,7 @@ import numpy as np
 from qiqa.core.calibration import CalibrationSet
 from qiqa.core.errors import UsageError
 from qiqa.core.finding import Finding
-from qiqa.harmonize.calibrated import Use, apply, correct, find
+from qiqa.harmonize.phantom.calibrated import Use, apply, correct, find
 from qiqa.io.map_file import write_map
 from qiqa.io.read_map import read_map
 from qiqa.io.value_table import read_values, write_values

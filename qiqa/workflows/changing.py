@@ -11,7 +11,7 @@ import numpy as np
 from qiqa.core.change import DatedValue, ScannerOnTheDay
 from qiqa.core.errors import UsageError
 from qiqa.core.trial import BiasStudy, Readings, ScannerBias
-from qiqa.harmonize.moves import stated_epoch
+from qiqa.harmonize.scanners.moves import stated_epoch
 
 __all__ = ["state_on_the_day"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from qiqa.core.errors import NotMeasurable, UsageError
 from qiqa.core.programme import Certificate, ProgrammePolicy, RoundScore, TrialState
 from qiqa.core.trial import BiasStudy, Flag, Readings
-from qiqa.harmonize.bias import study_bias
-from qiqa.harmonize.preparing import prepare
-from qiqa.harmonize.programme import certificates, round_scores
+from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.preparing import prepare
+from qiqa.harmonize.scanners.programme import certificates, round_scores
 
 __all__ = ["DEFAULT_CLAIMS", "Claim", "chosen", "claim_of", "last_day", "look_at_trial"]
 

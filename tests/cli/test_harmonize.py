@@ -330,7 +330,7 @@ def test_parquet_through_and_through(qiqa, features, home):
 def diagnose(qiqa, features, monkeypatch):
     """Return a function that diagnoses with the quickest of the three models."""
     pytest.importorskip("sklearn")
-    from qiqa.harmonize import diagnosing
+    from qiqa.harmonize.diagnosis import diagnosing
 
     quick = functools.partial(diagnosing.diagnose, models=("linear",))
     monkeypatch.setattr(diagnosing, "diagnose", quick)

@@ -65,3 +65,34 @@ def test_a_handler_of_somebody_else_stays():
     done = run("interrupt()", "pass", before)
     assert (done.stdout, done.stderr) == ("ran to its end\n", "")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+HANDED_BACK = """
+import os, signal, time
+from qiqa.cli.interruption import prepare_for_interruption
+prepare_for_interruption()
+def _numba_unpickle():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.001)
+try:
+    try:
+        _numba_unpickle()
+    except BaseException:
+        pass  # as numba does
+    for _ in range(100):
+        time.sleep(0.01)
+except KeyboardInterrupt:
+    print("interrupted")
+else:
+    print("ran to its end")
+"""
+
+
+def test_an_interruption_where_numba_hands_an_array_back_is_not_lost():
+    done = subprocess.run(
+        [sys.executable, "-c", HANDED_BACK], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
+    from numba.core import serialize
+
+    assert callable(serialize._numba_unpickle)  # its name is what is looked for

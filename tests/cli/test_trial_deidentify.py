@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 
@@ -52,6 +53,12 @@ def test_refused_files_are_named_and_the_status_says_so(qiqa, images):
     assert ran.code == 3
     assert "0.dcm: its header says that text is burned into the picture" in ran.err
     assert "1 images" in ran.out
+    again = qiqa("trial", "deidentify", images, "-o", "out", "--key", "k", "--json", "-")
+    told = json.loads(again.out)
+    assert (told["schema"], told["unchanged"], told["written"]) == ("qiqa.deidentified/1", 1, 0)
+    assert [(r["code"], r["where"]) for r in told["refused"]] == [
+        ("burned_in", str(images / "0.dcm"))
+    ]
     (images / "1.dcm").unlink()
     assert qiqa("trial", "deidentify", images, "-o", "out2", "--key", "k").code == 1
 
@@ -60,7 +67,7 @@ def test_refused_files_are_named_and_the_status_says_so(qiqa, images):
     ("words", "code", "said"),
     [
         ((), 2, "a command is needed"),
-        (("publish",), 2, "'publish' is none of deidentify"),
+        (("publish",), 2, "'publish' is none of report"),
         (("deidentify", "images"), 2, "--output: is needed"),
         (("deidentify", "images", "-o", "out"), 2, "--key: is needed"),
         (("deidentify", "images", "-o", "out", "--key", "k", "--shift-dates"), 2, "--phantom"),

@@ -82,6 +82,7 @@ def rounds(
         reference_standard_uncertainty=reference_u * reference,
         temperature_degc=np.full(n, np.nan),
         distance_mm=np.full(n, np.nan),
+        deviations=dict.fromkeys(text["exam"].tolist(), ()),
     )
 
 
@@ -107,6 +108,9 @@ COLUMNS = {
 def rows_of(readings: Readings) -> list[dict[str, object]]:
     """Return the rows of a table, one a reading; NaN is an empty cell."""
     columns = {name: getattr(readings, field).tolist() for name, field in COLUMNS.items()}
+    if readings.deviations:
+        kept = (readings.deviations.get(exam, ()) for exam in readings.exam.tolist())
+        columns["deviations"] = ["; ".join(words) for words in kept]
     columns["acquired_at"] = np.datetime_as_string(readings.at, unit="s").tolist()
     same = {"name": readings.name, "quantity": readings.quantity, "unit": readings.unit}
     return [

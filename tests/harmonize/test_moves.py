@@ -8,10 +8,10 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from qiqa.harmonize.cells import cells_of
-from qiqa.harmonize.differences import differences
-from qiqa.harmonize.moves import split_at_moves, stated_epoch
-from qiqa.harmonize.stability import cell_of, exam_scatter, unstable_scanners
+from qiqa.harmonize.scanners.cells import cells_of
+from qiqa.harmonize.scanners.differences import differences
+from qiqa.harmonize.scanners.moves import split_at_moves, stated_epoch
+from qiqa.harmonize.scanners.stability import cell_of, exam_scatter, unstable_scanners
 
 FAR = dt.date(2036, 1, 1)
 

@@ -16,9 +16,9 @@ from scipy import stats
 
 from qiqa.core.programme import CertificateState, ProgrammePolicy
 from qiqa.core.trial import ClaimAnswer
-from qiqa.harmonize.bias import study_bias
-from qiqa.harmonize.preparing import prepare
-from qiqa.harmonize.programme import certificates, round_scores
+from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.preparing import prepare
+from qiqa.harmonize.scanners.programme import certificates, round_scores
 
 TODAY = dt.date(2025, 12, 31)
 FAR = dt.date(2036, 1, 1)
@@ -241,3 +241,18 @@ def test_one_exam_has_z_and_no_zeta(rounds, rng):
     prepared = prepare(rounds(rng, visits=1), today=FAR)
     scores = round_scores(study_bias(prepared, 4.0), prepared.found)
     assert all(math.isfinite(s.score) and math.isnan(s.zeta) for s in scores)
+
+
+def test_a_protocol_that_was_not_kept_stands_against_it(rounds, rng):
+    readings = rounds(rng)
+    deviating = {**readings.deviations, "S02 visit 3": ("TE 90 ms instead of 80",)}
+    found = issue(dataclasses.replace(readings, deviations=deviating))
+    assert found["S02"].state is CertificateState.NOT_QUALIFIED
+    assert "TE 90 ms" in found["S02"].reasons[0]
+    assert found["S03"].state is CertificateState.QUALIFIED
+
+
+def test_without_word_of_the_protocol_nobody_is_qualified(rounds, rng):
+    found = issue(dataclasses.replace(rounds(rng), deviations={}))
+    assert {one.state for one in found.values()} == {CertificateState.PROVISIONAL}
+    assert "protocol" in found["S03"].reasons[0]

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from qiqa.core.trial import ScannerBias
-from qiqa.harmonize.vendors import vendor_effect
+from qiqa.harmonize.scanners.vendors import vendor_effect
 
 NAN = math.nan
 

@@ -102,6 +102,8 @@ def test_shift_scale_and_changing_places_leave_it(values, shift, scale):
         ([1, 2, 3, 4], [1, 2, 3, 4], "all 4 pairs are equal"),
         ([5, 5, 5, 5], [1, 2, 3, 4], "all values of x are 5"),
         ([1, 2, 3, 4], [5, 5, 5, 5], "all values of y are 5"),
+        ([1, 2, 2, 1], [2, 1, 1, 2], "the coefficient is -1"),
+        ([1, 2, 3, 4], [1, 2, 3, 4 + 1e-12], "the coefficient is 1"),
         ([1, 2, 3, math.nan], [5, 6, 7, 8], "missing"),
     ],
 )

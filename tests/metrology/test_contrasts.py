@@ -164,6 +164,53 @@ def test_unbalanced_oats_differences(oats_fit, contrast, value, u, df):
     assert found.degrees_of_freedom == pytest.approx(df, abs=0.055)
 
 
+def kenward_roger_by_the_paper(oats_fit, ell):
+    """Return adjusted covariance, Wald scaling and df by the n x n formulas of the paper."""
+    design = oats_fit.state.design
+    x, n, w = design.x, design.y.size, oats_fit.variance_covariance
+    z = np.asarray(design.z)
+    parts = [z[:, design.columns(k)] @ z[:, design.columns(k)].T for k in (0, 1)] + [np.eye(n)]
+    v = sum(t * part for t, part in zip(oats_fit.variance, parts, strict=True))
+    inverse = np.linalg.inv(v)
+    phi = np.linalg.inv(x.T @ inverse @ x)
+    p = [-x.T @ inverse @ part @ inverse @ x for part in parts]
+    adjusted = phi.copy()
+    for i in range(3):
+        for j in range(3):
+            q = x.T @ inverse @ parts[i] @ inverse @ parts[j] @ inverse @ x
+            adjusted += 2 * w[i, j] * phi @ (q - p[i] @ phi @ p[j]) @ phi
+    theta = ell.T @ np.linalg.inv(ell @ phi @ ell.T) @ ell
+    on = [theta @ phi @ one @ phi for one in p]
+    pairs = [(i, j) for i in range(3) for j in range(3)]
+    a1 = sum(w[i, j] * np.trace(on[i]) * np.trace(on[j]) for i, j in pairs)
+    a2 = sum(w[i, j] * np.trace(on[i] @ on[j]) for i, j in pairs)
+    size = len(ell)
+    b = (a1 + 6 * a2) / (2 * size)
+    g = ((size + 1) * a1 - (size + 4) * a2) / ((size + 2) * a2)
+    c1, c2, c3 = (c / (3 * size + 2 * (1 - g)) for c in (g, size - g, size + 2 - g))
+    mean = 1 / (1 - a2 / size)
+    variance = 2 / size * (1 + c1 * b) / ((1 - c2 * b) ** 2 * (1 - c3 * b))
+    rho = variance / (2 * mean**2)
+    df = 4 + (size + 2) / (size * rho - 1)
+    return adjusted, df / (mean * (df - 2)), df
+
+
+@pytest.mark.parametrize("names", [["Marvellous", "Victory"], ["0.2", "0.4", "0.6"]])
+def test_f_tests_of_unbalanced_oats_by_the_formulas_of_the_paper(oats_fit, names):
+    """Kenward & Roger (1997), sections 2 and 3, with matrices of n x n instead of our vectors."""
+    ell = np.array([oats_fit.weights({name: 1.0}) for name in names])
+    adjusted, scaling, df = kenward_roger_by_the_paper(oats_fit, ell)
+    found = f_test(oats_fit, [{name: 1.0} for name in names])
+    assert found.denominator == pytest.approx(df, rel=1e-6)
+    assert found.scaling == pytest.approx(scaling, rel=1e-8)
+    effect = ell @ oats_fit.fixed
+    wald = effect @ np.linalg.solve(ell @ adjusted @ ell.T, effect)
+    assert found.statistic == pytest.approx(scaling * wald / len(names))
+    assert covariance(oats_fit, [{name: 1.0} for name in names]) == pytest.approx(
+        ell @ adjusted @ ell.T
+    )
+
+
 def test_one_contrast_as_f_test_is_its_t_test(oats_fit):
     """A property that Kenward & Roger's approximation is built to have."""
     one = {"Marvellous": 1.0, "Victory": -1.0}

@@ -92,7 +92,8 @@ def test_shift_scale_and_order_leave_it(table, model, shift, scale):
     assert other.value == pytest.approx(one.value, abs=1e-7)
     assert other.interval == pytest.approx(one.interval, abs=1e-7)
     assert one.interval[0] <= one.value + 1e-9
-    assert one.value <= one.interval[1] + 1e-9 or one.value < 0
+    assert one.value <= one.interval[1] + 1e-9
+    assert one.average_interval[0] <= one.average_interval[1]
 
 
 @given(tables, st.lists(st.integers(-30, 30), min_size=4, max_size=4))
@@ -104,6 +105,16 @@ def test_consistency_does_not_see_biases_of_raters(table, bias):
     except NotMeasurable:
         return
     assert other.value == pytest.approx(one.value, abs=1e-9)
+
+
+def test_raters_that_contradict_each_other():
+    """The mean of two has no lower bound where the correlation of one may be -1."""
+    table = [[1, 0], [0, 1], [0, 0], [0, 1], [1, 0], [0, 0], [0, 0]]
+    found = intraclass_correlation(table, "ICC(A,1)")
+    assert found.interval[0] < found.value < 0 < found.interval[1]
+    # a correlation is not below zero: the residual alone decides, with its 6 x 1 degrees of freedom
+    assert found.degrees_of_freedom == (6, 6)
+    assert found.average_interval[0] == -math.inf
 
 
 def test_agreement_does_see_them():
@@ -121,6 +132,7 @@ def test_agreement_does_see_them():
         ([[1, 2], [3, math.nan], [4, 5]], "ICC(1)", NotMeasurable, "1 of 3 subjects.*row 1"),
         ([[2, 2], [2, 2]], "ICC(1)", NotMeasurable, "all readings are 2"),
         ([[1, 1], [3, 3]], "ICC(1)", NotMeasurable, "do not scatter"),
+        ([[0, 1, 2], [1, 2, 0], [2, 0, 1]], "ICC(A,1)", NotMeasurable, "the same mean"),
         ([[1.1, 1.2], [3.1, 3.2]], "ICC(C,1)", NotMeasurable, "do not scatter"),
     ],
 )

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import minimize
 
 from qiqa.core.errors import FitError, UsageError
 from qiqa.metrology.contrasts import estimate
 from qiqa.metrology.factors import KnownFactor, RandomFactor, nested
+from qiqa.metrology.layout import confounded_variances, lay_out
 from qiqa.metrology.mixed import fit_mixed
 
 
@@ -179,10 +181,10 @@ def test_one_way_layouts_have_the_variances_of_the_analysis_of_variance(levels, 
     assert fit.variance == pytest.approx(wanted, rel=1e-5, abs=1e-6 * mse)
 
 
-def dense(fit, y, x, zs, known):
+def dense(variance, y, x, zs, known):
     """Return the restricted log likelihood by its definition, n x n."""
-    v = np.diag(known + fit.variance[-1])
-    for t, z in zip(fit.variance, zs, strict=False):
+    v = np.diag(known + variance[-1])
+    for t, z in zip(variance, zs, strict=False):
         v += t * z @ z.T
     w = np.linalg.inv(v)
     normal = x.T @ w @ x
@@ -202,7 +204,7 @@ def test_unbalanced_crossed_with_known_variances_is_at_a_maximum(seed):
     known = rng.uniform(0.05, 0.3, n)
     fit = fit_mixed(y, x, ["one", "slope"], [factor("a", a), factor("b", b)], known_variance=known)
     zs = [columns(a)[0], columns(b)[0]]
-    p, likelihood = dense(fit, y, x, zs, known)
+    p, likelihood = dense(fit.variance, y, x, zs, known)
     assert fit.log_restricted_likelihood == pytest.approx(likelihood, abs=1e-9)
     parts = [zs[0] @ zs[0].T, zs[1] @ zs[1].T, np.eye(n)]
     slopes = np.array([np.trace(p @ v) - y @ p @ v @ p @ y for v in parts])
@@ -217,6 +219,29 @@ def test_unbalanced_crossed_with_known_variances_is_at_a_maximum(seed):
         assert fit.effects[name].value == pytest.approx(t * z.T @ p @ y, abs=1e-9)
         error = np.diag(t * np.eye(z.shape[1]) - t**2 * z.T @ p @ z)
         assert fit.effects[name].standard_uncertainty ** 2 == pytest.approx(error, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_other_climb_of_the_likelihood_gets_higher(seed):
+    """Few readings, two or three factors, variances of zero among them: as dense matrices."""
+    rng = np.random.default_rng([40, seed])
+    n, count = int(rng.integers(12, 30)), int(rng.integers(2, 4))
+    labels = [rng.integers(0, rng.integers(3, 7), n) for _ in range(count)]
+    y = sum(rng.choice([0.0, 0.3, 3.0]) * rng.normal(size=7)[of] for of in labels)
+    y = y + rng.normal(size=n)
+    x, known = np.ones((n, 1)), rng.uniform(0.01, 1.0, n)
+    names = [f"f{k}" for k in range(count)]
+    random = [factor(name, of) for name, of in zip(names, labels, strict=True)]
+    fit = mean_of(y, random, known_variance=known)
+    zs = [columns(of)[0] for of in labels]
+    for _ in range(4):
+        other = minimize(
+            lambda theta: -dense(theta, y, x, zs, known)[1],
+            rng.choice([0.01, 0.3, 1.0, 5.0], count + 1),
+            method="L-BFGS-B",
+            bounds=[(0, None)] * (count + 1),
+        )
+        assert fit.log_restricted_likelihood >= -other.fun - 1e-6
 
 
 def test_many_levels_are_the_same_as_few_at_a_time():
@@ -287,6 +312,24 @@ def test_variances_that_no_reading_tells_are_refused():
         mean_of(Y, [factor("each", np.arange(6))])
     with pytest.raises(FitError, match="tell apart the variances of: pair, again"):
         mean_of(Y, [factor("pair", PAIRS), factor("again", np.array(list("uuvvww")))])
+
+
+def test_which_variances_are_confounded_can_be_asked_before():
+    """One visit a scanner: visits are scanners, which are fixed; units and exams are the same."""
+    scanner = np.repeat(np.arange(4), 3)
+    unit = np.array([0, 0, 1, 1, 0, 0, 1, 1, 0, 1, 1, 0])
+    random = [
+        factor("visit", scanner),
+        factor("unit", unit),
+        factor("exam", np.where(unit == 0, "x", "y")),
+    ]
+    x, names = columns(scanner)
+    layout = lay_out(np.zeros(12), x, names, random, (), None, None)
+    assert confounded_variances(layout) == (("visit",), ("unit", "exam"))
+    fine = lay_out(np.zeros(12), x, names, random[1:2], (), None, None)
+    assert confounded_variances(fine) == ()
+    known = lay_out(np.zeros(12), x, names, (), (), np.ones(12), 0.0)
+    assert confounded_variances(known) == ()
 
 
 def test_readings_without_scatter_are_refused():

@@ -131,6 +131,24 @@ def test_correction_of_the_training_rows_alone_is_what_is_judged():
     assert honest.interval[1] >= 0.5
 
 
+def test_permuted_tables_that_are_refused_are_no_draws():
+    labels = batches(2, 15)
+    values = np.random.default_rng(10).normal(size=(30, 2))
+    values[:, 0] += 3.0 * (labels == "scanner 1")
+    asked = []
+
+    def null_refit(named):
+        asked.append(named)
+        if len(asked) % 2:
+            raise UsageError("one value throughout")
+        return lambda train, test: (values[train], values[test])
+
+    one = look(values, labels, models=("linear",), permutations=20, null_refit=null_refit)
+    assert len(asked) == 20
+    assert one["linear"].permutations == 10
+    assert one["linear"].p == pytest.approx(1 / 11)
+
+
 def test_labels_with_too_few_subjects_are_left_out_and_named():
     labels = np.concatenate([batches(2, 20), np.repeat("rare", 4)])
     values = np.random.default_rng(7).normal(size=(44, 2))

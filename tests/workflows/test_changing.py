@@ -9,8 +9,8 @@ import pytest
 
 from qiqa.core.change import DatedValue
 from qiqa.core.errors import UsageError
-from qiqa.harmonize.bias import study_bias
-from qiqa.harmonize.preparing import prepare
+from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.preparing import prepare
 from qiqa.workflows.changing import state_on_the_day
 
 FAR = dt.date(2036, 1, 1)

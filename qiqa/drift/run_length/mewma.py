@@ -22,7 +22,7 @@ from qiqa.core.errors import UsageError
 from qiqa.drift.run_length import ewma
 from qiqa.drift.run_length.quadrature import check, density, nodes_on, solve_limit
 
-__all__ = ["hotelling", "limit_for", "radius_density", "run_length"]
+__all__ = ["even_cosine", "hotelling", "limit_for", "radius_density", "rest_density", "run_length"]
 
 FloatArray = NDArray[np.float64]
 
@@ -87,6 +87,23 @@ def radius_density(r: FloatArray, mean: FloatArray, p: int) -> FloatArray:
     return result
 
 
+def even_cosine(angle: FloatArray) -> FloatArray:
+    """Return the cosines of angles that lie evenly about 0, the same on both sides to the bit."""
+    cosine = np.cos(angle)
+    return np.asarray(0.5 * (cosine + cosine[::-1]))
+
+
+def rest_density(across: FloatArray, before: FloatArray, p: int, lam: float) -> FloatArray:
+    """Return the density (s, t) of the length across the shift (t,), given that before (s,).
+
+    Nodes on both sides of the middle share their lengths: each is worked out once.
+    """
+    to, where = np.unique(across, return_inverse=True)
+    start, whence = np.unique(before, return_inverse=True)
+    once = radius_density(to / lam, (1 - lam) * start[:, None] / lam, p - 1)
+    return once[np.ix_(whence, where)]
+
+
 def _in_control(p: int, lam: float, radius: float) -> float:
     """Return the run length in control of the chart that signals when |z| > radius."""
     r, w = nodes_on(0.0, radius, 20 + math.ceil(4 * radius / lam))
@@ -104,14 +121,14 @@ def _shifted(delta: float, p: int, lam: float, radius: float) -> float:
     angle, weight = nodes_on(-math.pi / 2, math.pi / 2, along_count)
     across_count = 8 + math.ceil(1.2 * radius / lam)
     unit, unit_weight = nodes_on(0.0, 1.0, across_count)
-    edge = radius * np.cos(angle)
+    edge = radius * even_cosine(angle)
     along = np.repeat(radius * np.sin(angle), across_count)
     across = np.outer(edge, unit).ravel()
     area = np.outer(weight * edge, unit_weight).ravel() * np.repeat(edge, across_count)
 
     def kernel(a: FloatArray, b: FloatArray) -> FloatArray:
         step = density((along - (1 - lam) * a[:, None]) / lam - delta)
-        rest = radius_density(across / lam, (1 - lam) * b[:, None] / lam, p - 1)
+        rest = rest_density(across, b, p, lam)
         return area * step * rest / (lam * lam)
 
     inside = np.linalg.solve(np.eye(along.size) - kernel(along, across), np.ones(along.size))

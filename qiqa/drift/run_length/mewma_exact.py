@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from qiqa.drift.run_length import ewma, mewma
-from qiqa.drift.run_length.mewma import radius_density
+from qiqa.drift.run_length.mewma import even_cosine, radius_density, rest_density
 from qiqa.drift.run_length.quadrature import check, density, nodes_on, solve_limit
 
 __all__ = ["limit_for", "run_length"]
@@ -88,7 +88,7 @@ def _shifted(delta: float, p: int, lam: float, radius: float) -> float:
         angle, weight = nodes_on(-math.pi / 2, math.pi / 2, 10 + math.ceil(3.5 * whole / lam))
         count = 8 + math.ceil(1.2 * whole / lam)
         unit, unit_weight = nodes_on(0.0, 1.0, count)
-        edge = whole * np.cos(angle)
+        edge = whole * even_cosine(angle)
         along = np.repeat(whole * np.sin(angle), count)
         area = np.outer(weight * edge * edge, unit_weight).ravel()
         return np.stack([along, np.outer(edge, unit).ravel()]), area
@@ -96,7 +96,7 @@ def _shifted(delta: float, p: int, lam: float, radius: float) -> float:
     def kernel(start: FloatArray, to: FloatArray) -> FloatArray:
         (a, b), (along, across) = start, to
         step = density((along - (1 - lam) * a[:, None]) / lam - delta)
-        rest = radius_density(across / lam, (1 - lam) * b[:, None] / lam, p - 1)
+        rest = rest_density(across, b, p, lam)
         return step * rest / (lam * lam)
 
     return _stepped(nodes, kernel, lam)

@@ -1,0 +1,75 @@
+"""Small trials of the study of coverage: one thing changed at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from qiqa.core.trial import Readings
+from qiqa.simulate.trial import TrialDesign
+from qiqa.simulate.trial_design import Circulating
+from qiqa.simulate.trial_faults import GradientFailure, LabelErrors, Upgrades
+
+__all__ = ["Stratum", "seen", "strata"]
+
+_MONTHS = {2: (1, 7), 4: (1, 4, 7, 10), 12: tuple(range(1, 13))}
+_INSERTS = {
+    3: ("PVP0-center", "PVP30-inner", "PVP50-outer"),
+    6: tuple(f"PVP{content}-inner" for content in (0, 10, 20, 30, 40, 50)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Stratum:
+    """A kind of trial of 12 sites and one year."""
+
+    title: str
+    design: TrialDesign
+    exams: int = 4
+    inserts: int = 13
+    percent: bool | None = None
+    """Whether differences are in percent; None: as by default."""
+    stated: float = 1.0
+    """Times that certificates and thermometers state of their uncertainty; NaN: nothing."""
+
+
+def strata() -> list[Stratum]:
+    """Return the base and what differs from it."""
+    full = dataclasses.replace(TrialDesign(), sites=12, years=1.0)
+    full = dataclasses.replace(
+        full,
+        participants=dataclasses.replace(full.participants, count=12),
+        upgrades=Upgrades(after_years=(0.4,), step_percent=(2.5,), stagger_years=0.2),
+        gradient_failure=GradientFailure(after_years=0.5, ramp_years=0.0),
+        labels=LabelErrors(),
+    )
+    base = full.only("phantom_noise", "scanner_bias", "units", "thermometer")
+    ice = dataclasses.replace(base, bath="ice")
+    around = Circulating(units=2)
+    return [
+        Stratum("base: 4 exams, 13 inserts, a unit each, room", base),
+        Stratum("2 exams", base, exams=2),
+        Stratum("12 exams", base, exams=12),
+        Stratum("3 inserts", base, inserts=3),
+        Stratum("6 inserts", base, inserts=6),
+        Stratum("ice water", ice),
+        Stratum("ice water, differences in mm²/s", ice, percent=False),
+        Stratum("2 circulating units", dataclasses.replace(base, circulating=around)),
+        Stratum("units and thermometers without error", base.without("units", "thermometer")),
+        Stratum("half of the uncertainty is stated", base, stated=0.5),
+        Stratum("no uncertainty is stated", base, stated=math.nan),
+        Stratum("ice water, no uncertainty is stated", ice, stated=math.nan),
+        Stratum("all faults, 12 exams", full, exams=12),
+    ]
+
+
+def seen(stratum: Stratum, readings: Readings) -> Readings:
+    """Return the readings of a stratum, with the uncertainty that it states."""
+    rows = ~np.isfinite(readings.visit) | np.isin(readings.visit, _MONTHS[stratum.exams])
+    if stratum.inserts in _INSERTS:
+        rows &= np.isin(readings.insert, _INSERTS[stratum.inserts])
+    kept = readings.take(rows)
+    stated = stratum.stated * kept.reference_standard_uncertainty
+    return dataclasses.replace(kept, reference_standard_uncertainty=stated)

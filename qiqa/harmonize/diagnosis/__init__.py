@@ -1,0 +1,1 @@
+"""Whether a harmonization worked, and what it cost."""

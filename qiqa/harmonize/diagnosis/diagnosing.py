@@ -1,0 +1,255 @@
+"""Did the harmonization work? What still tells the batch, and what it cost."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.diagnosis import (
+    HarmonizationDiagnosis,
+    InjectedEffect,
+    KeptEffect,
+    Placebo,
+    Predictability,
+)
+from qiqa.core.errors import UsageError
+from qiqa.core.features import FeatureTable
+from qiqa.harmonize.diagnosis.injecting import injected_effect, placebo
+from qiqa.harmonize.diagnosis.judging import judge, over_correction
+from qiqa.harmonize.diagnosis.retained import effect_kept
+from qiqa.metrology.batch_effects import batch_tests, rank_kept
+from qiqa.metrology.learners import MODELS
+from qiqa.metrology.predictability import NullRefit, Refit, predictability
+
+__all__ = ["RefitTables", "diagnose"]
+
+RefitTables = Callable[[FeatureTable, FeatureTable], FeatureTable]
+"""(train, test) -> test, corrected by what is fitted on train alone, each row by itself."""
+
+_NO_EFFECT: tuple[tuple[KeptEffect, ...], float, tuple[float, float]] = (
+    (),
+    math.nan,
+    (math.nan, math.nan),
+)
+
+
+def diagnose(
+    before: FeatureTable,
+    after: FeatureTable,
+    *,
+    rng: np.random.Generator,
+    refit: RefitTables | None = None,
+    interest: str = "",
+    models: Sequence[str] = MODELS,
+    folds: int = 5,
+    permutations: int = 99,
+    strata: NDArray[np.str_] | None = None,
+    method: str = "",
+) -> HarmonizationDiagnosis:
+    """Return whether batches can still be told apart after a harmonization, and what it cost.
+
+    Parameters
+    ----------
+    before, after
+        The same rows and features. Covariates of `before` are held constant in tests of features.
+    refit
+        Fits on its first table, corrects its second. Without it nothing can be called "no longer
+        seen", and no effect can be injected.
+    interest
+        Covariate whose effect must stay; empty: none.
+    models
+        Of `qiqa.metrology.learners.MODELS`; "no longer seen" needs all.
+    permutations
+        Tables with permuted labels, at most, for the chance of each model.
+    strata
+        (n,) labels are only swapped within the same text; None: anywhere.
+    method
+        Name of the harmonization, for the report.
+
+    Raises
+    ------
+    UsageError
+        If the tables do not hold the same rows and features, there is one batch only, too few
+        permutations are asked for to see anything, or scikit-learn is missing.
+    """
+    _check(before, after, models, permutations)
+    tell = _Telling(before, models, folds, strata)
+    seen_before = tell(before.values, rng)
+    if refit is None:
+        seen_after = tell(after.values, rng, permutations=permutations, leaks=True)
+        all_rows = seen_after
+    else:
+        nothing_left = _without_difference(after, refit)
+        seen_after = tell(
+            before.values,
+            rng,
+            _of_folds(before, refit),
+            nothing_left,
+            permutations=permutations,
+            leaks=True,
+        )
+        all_rows = tell(after.values, rng)
+    effects, share, share_ends = _NO_EFFECT
+    if interest:
+        effects, share, share_ends = effect_kept(before, after, interest, rng)
+    injected, control = _cost(before, after, refit, rng)
+    over = over_correction(seen_after, injected, control, interest, (share, share_ends))
+    batches = tuple(
+        (str(name), int(np.unique(before.subject[before.batch == name]).size))
+        for name in np.unique(before.batch)
+    )
+    judged = judge(seen_after, batches, before.batch_name, over)
+    return HarmonizationDiagnosis(
+        answer=judged.answer,
+        headline=judged.headline,
+        reasons=judged.reasons,
+        help=judged.help,
+        over_corrected=over,
+        warnings=_warnings(all_rows, seen_before),
+        batch_name=before.batch_name,
+        batches=batches,
+        rows=len(before),
+        subjects=int(np.unique(before.subject).size),
+        features=len(before.features),
+        before=seen_before,
+        after=seen_after,
+        after_all_rows=all_rows,
+        tests_before=batch_tests(before),
+        tests_after=batch_tests(after),
+        rank_kept=rank_kept(before, after),
+        interest=interest,
+        kept=effects,
+        kept_share=share,
+        kept_interval=share_ends,
+        injected=injected,
+        placebo=control,
+        method=method,
+    )
+
+
+class _Telling:
+    """The batches of one table told by the same models in the same folds, from any features."""
+
+    def __init__(
+        self,
+        table: FeatureTable,
+        models: Sequence[str],
+        folds: int,
+        strata: NDArray[np.str_] | None,
+    ) -> None:
+        self.table, self.models, self.folds, self.strata = table, models, folds, strata
+
+    def __call__(
+        self,
+        values: NDArray[np.float64],
+        rng: np.random.Generator,
+        refit: Refit | None = None,
+        null_refit: NullRefit | None = None,
+        *,
+        permutations: int = 0,
+        leaks: bool = False,
+    ) -> tuple[Predictability, ...]:
+        return predictability(
+            values,
+            self.table.batch,
+            self.table.subject,
+            models=self.models,
+            rng=rng,
+            features=self.table.features,
+            folds=self.folds,
+            permutations=permutations,
+            strata=self.strata,
+            refit=refit,
+            null_refit=null_refit,
+            leaks=leaks,
+        )
+
+
+def _check(
+    before: FeatureTable, after: FeatureTable, models: Sequence[str], permutations: int
+) -> None:
+    for name, same in (
+        ("features", before.features == after.features),
+        ("rows", np.array_equal(before.row, after.row)),
+        ("subjects", np.array_equal(before.subject, after.subject)),
+        ("batches", np.array_equal(before.batch, after.batch)),
+    ):
+        if not same:
+            raise UsageError(
+                f"the tables before and after do not hold the same {name} in the same order",
+                hint="give the table that was harmonized, and what became of it",
+            )
+    if np.unique(before.batch).size < 2:
+        raise UsageError(
+            f"all rows are of one {before.batch_name}: there is nothing to tell apart",
+            hint="two or more are needed",
+        )
+    fewest = math.ceil(len(models) / 0.05) - 1
+    if permutations < fewest:
+        raise UsageError(
+            f"{permutations} permutations: with {len(models)} models the smallest p they can give "
+            "is too large to see anything",
+            hint=f"at least {fewest}",
+        )
+
+
+def _of_folds(before: FeatureTable, refit: RefitTables) -> Refit:
+    def values(
+        train: NDArray[np.intp], test: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        fitted_on = before.take(train)
+        return refit(fitted_on, fitted_on).values, refit(fitted_on, before.take(test)).values
+
+    return values
+
+
+def _without_difference(after: FeatureTable, refit: RefitTables) -> NullRefit:
+    """Return the same harmonization of a table whose batches do not differ.
+
+    Batches of the harmonized table are permuted among subjects, and it is harmonized again.
+    """
+
+    def of_labels(batch: NDArray[np.str_]) -> Refit:
+        return _of_folds(dataclasses.replace(after, batch=batch), refit)
+
+    return of_labels
+
+
+def _cost(
+    before: FeatureTable,
+    after: FeatureTable,
+    refit: RefitTables | None,
+    rng: np.random.Generator,
+) -> tuple[InjectedEffect | None, Placebo | None]:
+    """Return what comes through of a known effect, and what is done where nothing is to be done."""
+    if refit is None:
+        return None, None
+
+    def harmonize(table: FeatureTable) -> FeatureTable:
+        return refit(table, table)
+
+    return injected_effect(before, harmonize, rng), placebo(before, after, harmonize, rng)
+
+
+def _warnings(
+    all_rows: Sequence[Predictability], before: Sequence[Predictability]
+) -> tuple[str, ...]:
+    found = [
+        f"{one.model}: fitted on all rows the AUC is {one.auc:.3f}, below chance: held-out "
+        "subjects took part in the correction. It says nothing about what is left"
+        for one in all_rows
+        if one.below_chance and not one.refitted
+    ]
+    for one in before[:1]:
+        if one.left_out:
+            found.append(
+                f"too few subjects to be told apart, left out of all AUC: {', '.join(one.left_out)}"
+            )
+    known = [one for one in before if math.isfinite(one.auc)]
+    if known and all(one.interval[0] <= 0.5 for one in known):
+        found.append("no model saw the batch before either: there was little to remove")
+    return tuple(found)

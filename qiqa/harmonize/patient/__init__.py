@@ -1,0 +1,1 @@
+"""Whether a change of a value is the patient."""

@@ -1,0 +1,1 @@
+"""Correction of a scanner by its phantom, and where it holds."""

@@ -1,0 +1,171 @@
+"""From a phantom's readings to the correction of each scanner in each epoch."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.calibration import ScannerCalibration
+from qiqa.core.errors import UsageError
+from qiqa.core.trial import Flag, numbered
+from qiqa.harmonize.scanners.differences import Differences
+from qiqa.harmonize.scanners.stability import ExamScatter, cell_of, exam_scatter
+
+__all__ = ["NOT_TRANSFERABLE", "calibrate"]
+
+FloatArray = NDArray[np.float64]
+
+_MOST_COEFFICIENTS = 3
+_LEAST_SHARE = 1e-6
+"""Of the largest variance of an insert: a smaller one is none that anybody could have stated."""
+NOT_TRANSFERABLE = {
+    "t1_vfa": "T1 by variable flip angles without a B1 map is off by B1, which a phantom and a "
+    "patient do not share",
+    "snr": "SNR depends on the load of the coil, which a phantom and a patient do not share",
+}
+"""Beginning of a measurement's name -> why the phantom's bias is not the patient's."""
+
+
+def calibrate(found: Differences) -> tuple[tuple[ScannerCalibration, ...], tuple[Flag, ...]]:
+    """Return what each scanner's readings must be corrected by, per epoch.
+
+    The bias is a polynomial of the reading: none, constant, linear or quadratic, whichever has the
+    lowest AICc over the inserts. The covariance holds the scatter about the curve and that from
+    exam to exam, which all inserts share. Scatter from exam to exam borrows from all scanners.
+
+    Returns
+    -------
+    calibrations, flags
+        A scanner with fewer than three inserts gets a constant at most, and a flag.
+
+    Raises
+    ------
+    UsageError
+        If the phantom's bias of this measurement is not the patient's.
+    """
+    name = found.readings.name
+    for beginning, reason in NOT_TRANSFERABLE.items():
+        if name.startswith(beginning):
+            hint = "map B1, or calibrate by people who travel" if "B1" in reason else ""
+            raise UsageError(f"{name} cannot be calibrated by a phantom: {reason}", hint=hint)
+    cells, cell = cell_of(found)
+    scatter = exam_scatter(found)
+    made, flags = [], list[Flag]()
+    for i in range(len(cells)):
+        rows = cell == i
+        one = _calibration(found.take(rows), scatter, i)
+        made.append(one)
+        inserts = np.unique(found.readings.insert[rows]).size
+        if one.exams < 2:
+            flags.append(
+                Flag(
+                    kind="one_exam",
+                    where=one.scanner,
+                    reason="one phantom exam: its scatter from day to day is that of the others"
+                    if math.isfinite(one.exam_sd)
+                    else "one phantom exam: what it scatters from day to day is not known",
+                    hint="scan the phantom again on another day",
+                )
+            )
+        if inserts < 3:
+            flags.append(
+                Flag(
+                    kind="few_inserts",
+                    where=one.scanner,
+                    reason=f"{inserts} insert(s): no slope along the value can be seen",
+                    hint="the correction holds between the values that were read",
+                )
+            )
+    return tuple(made), tuple(flags)
+
+
+def _calibration(own: Differences, scatter: ExamScatter, i: int) -> ScannerCalibration:
+    r = own.readings
+    reading, bias, weight = _by_insert(own)
+    center, half = (reading.max() + reading.min()) / 2, (reading.max() - reading.min()) / 2
+    x = (reading - center) / half if half > 0 else np.zeros_like(reading)
+    different = np.unique(reading).size
+    most = 1 if different < 3 else min(_MOST_COEFFICIENTS, different - 1)
+    fits = [_fit(x, bias, weight, k) for k in range(most + 1)]
+    scored = [(k, _aicc(reading.size, k, fit[2])) for k, fit in enumerate(fits)]
+    order = min(scored, key=lambda pair: pair[1])[0]
+    coefficients, covariance, rss = fits[order]
+    df = reading.size - order
+    exam_sd = float(scatter.sd[i])
+    if order and math.isfinite(exam_sd):
+        covariance[0, 0] += exam_sd**2 / scatter.exams[i]
+    reference_u = _common(own.reference_u)
+    at = r.at.astype("datetime64[us]")
+    return ScannerCalibration(
+        scanner=str(r.scanner[0]),
+        epoch=str(r.epoch[0]),
+        name=r.name,
+        quantity=r.quantity,
+        unit=r.unit,
+        bias_unit=own.unit,
+        basis=own.basis,
+        coefficients=tuple(float(c) for c in coefficients),
+        covariance=tuple(tuple(float(c) for c in row) for row in covariance),
+        degrees_of_freedom=float(df),
+        evidence=tuple((k, float(score)) for k, score in scored),
+        center=float(center),
+        half_width=float(half) or 1.0,
+        low=float(reading.min()),
+        high=float(reading.max()),
+        misfit_sd=math.sqrt(rss / df) if df > 0 else math.nan,
+        exam_sd=exam_sd,
+        reference_u=reference_u,
+        reach_mm=float(np.nanmax(r.distance_mm)) if np.isfinite(r.distance_mm).any() else math.nan,
+        first=at.min().astype(dt.datetime),
+        last=at.max().astype(dt.datetime),
+        exams=int(scatter.exams[i]),
+        phantom_units=tuple(sorted({str(u) for u in r.phantom_unit if u})),
+    )
+
+
+def _by_insert(own: Differences) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return mean reading, mean bias and relative weight of each insert."""
+    _, insert = numbered(own.readings.insert)
+    count = np.bincount(insert).astype(np.float64)
+    reading, bias, variance = (
+        np.bincount(insert, weights=x) / count
+        for x in (own.readings.value, own.value, own.standard_uncertainty**2)
+    )
+    # an insert that states none has no weight beside those that do: then all count alike
+    stated = bool((variance > 0).all())
+    w = count / np.maximum(variance, _LEAST_SHARE * variance.max()) if stated else count
+    # half by what is stated, half alike: an uncertainty of almost nothing must not decide alone
+    return reading, bias, 0.5 * (w / w.mean() + 1.0)
+
+
+def _fit(
+    x: FloatArray, y: FloatArray, w: FloatArray, count: int
+) -> tuple[FloatArray, FloatArray, float]:
+    """Return coefficients, their covariance from the scatter, and the weighted sum of squares."""
+    if count == 0:
+        return np.empty(0), np.empty((0, 0)), float(np.sum(w * y**2))
+    a = np.vander(x, count, increasing=True) * np.sqrt(w)[:, None]
+    b = y * np.sqrt(w)
+    coefficients = np.asarray(np.linalg.lstsq(a, b, rcond=None)[0], dtype=np.float64)
+    rss = float(np.sum((b - a @ coefficients) ** 2))
+    df = x.size - count
+    scatter = rss / df if df > 0 else math.nan
+    covariance = np.asarray(np.linalg.inv(a.T @ a) * scatter, dtype=np.float64)
+    return coefficients, covariance, rss
+
+
+def _aicc(n: int, count: int, rss: float) -> float:
+    """Return Akaike's criterion with the correction for few values (Hurvich and Tsai 1989)."""
+    k = count + 1  # and the variance
+    if n - k - 1 <= 0:
+        return math.inf if count > 1 else n * math.log(max(rss, 1e-300) / n) + 2 * k
+    return n * math.log(max(rss, 1e-300) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
+
+
+def _common(u: FloatArray) -> float:
+    """Return the uncertainty that all references share: their mean, NaN where none is stated."""
+    known = u[np.isfinite(u)]
+    return float(known.mean()) if known.size else math.nan

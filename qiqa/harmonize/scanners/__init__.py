@@ -1,0 +1,1 @@
+"""Scanners against references and each other: wrong labels, bias, claims, certificates."""

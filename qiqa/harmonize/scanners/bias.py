@@ -1,0 +1,241 @@
+"""Bias of every scanner of a trial: estimated, explained, held against the claim."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.measurement import BudgetLine
+from qiqa.core.trial import (
+    BiasStudy,
+    Exchange,
+    Flag,
+    Readings,
+    ScannerBias,
+    VarianceComponent,
+)
+from qiqa.harmonize.scanners.cells import Cells, cells_of
+from qiqa.harmonize.scanners.claims import answers
+from qiqa.harmonize.scanners.differences import Differences
+from qiqa.harmonize.scanners.levels import Level, Levels, component, levels_of
+from qiqa.harmonize.scanners.preparing import Prepared
+from qiqa.harmonize.scanners.stability import unstable_scanners
+from qiqa.harmonize.scanners.vendors import vendor_effect
+from qiqa.metrology.budget import combine, coverage_factor
+from qiqa.metrology.estimable import connected, exchanges
+
+__all__ = ["study_bias"]
+
+
+def study_bias(prepared: Prepared, claim: float | None) -> BiasStudy:
+    """Study one measurement on all scanners; see docs/decisions/scanner-bias.md for every rule.
+
+    Parameters
+    ----------
+    prepared
+        Readings beside their references.
+    claim
+        Largest bias that is allowed, in the unit of the differences: percent of the reference, or
+        the unit of the readings. None: no answer is given.
+    """
+    found = prepared.found
+    r = found.readings
+    cells = cells_of(found)
+    levels = levels_of(cells)
+    places = [_with_exams(cells, levels, found, i) for i in range(len(cells.names))]
+    dated = _dated(r, prepared.flags)
+    scanners = tuple(_scanner(cells, found, i, places[i], dated) for i in range(len(cells.names)))
+    if claim is not None:
+        scanners = answers(scanners, places, claim, found.unit)
+    vendor, spread = vendor_effect([s for s in scanners if s.current])
+    parts = connected(r.scanner, r.phantom_unit)
+    components = [*levels.components, *_exam_components(cells)]
+    return BiasStudy(
+        name=r.name,
+        quantity=r.quantity,
+        unit=found.unit,
+        basis=found.basis,
+        claim=claim,
+        range=(float(found.reference.min()), float(found.reference.max())),
+        measured_unit=r.unit,
+        scanners=scanners,
+        components=tuple(components if spread is None else [spread, *components]),
+        vendor=vendor,
+        groups=tuple(part.first for part in parts),
+        exchanges=_exchanges(found),
+        flags=(
+            *prepared.flags,
+            *unstable_scanners(found),
+            *_confounded(found, levels, len(parts)),
+        ),
+        readings=len(r),
+        left_out=prepared.left_out,
+    )
+
+
+def _with_exams(
+    cells: Cells, levels: Levels, found: Differences, i: int
+) -> tuple[Level, Level, Level]:
+    """Return levels with what exams and references add to their uncertainty."""
+    lines = [
+        BudgetLine(
+            name="exam",
+            standard_uncertainty=cells.exam_sd(i) / math.sqrt(float(cells.scatter.exams[i])),
+            degrees_of_freedom=float(cells.scatter.degrees_of_freedom[i]) or 1.0,
+        )
+    ]
+    reference = _reference_u(cells, found, i)
+    if math.isfinite(reference):
+        lines.append(BudgetLine(name="reference", standard_uncertainty=reference))
+    middle, low, high = (_add(level, lines) for level in levels.at[i])
+    return (middle, low, high) if levels.sloped else (middle, middle, middle)
+
+
+def _add(level: Level, lines: list[BudgetLine]) -> Level:
+    own = BudgetLine(
+        name="inserts",
+        standard_uncertainty=level.standard_uncertainty,
+        degrees_of_freedom=max(level.degrees_of_freedom, 1.0),
+    )
+    if not math.isfinite(lines[0].standard_uncertainty):
+        # nobody was scanned twice: what a day does is not known, and an interval would leave it out
+        return Level(value=level.value, standard_uncertainty=math.nan, degrees_of_freedom=0.0)
+    u, df = combine((own, *lines))
+    return Level(value=level.value, standard_uncertainty=u, degrees_of_freedom=df)
+
+
+def _reference_u(cells: Cells, found: Differences, i: int) -> float:
+    """Return the uncertainty that all references of a scanner's phantom share."""
+    stated = found.reference_u[cells.of_reading == i]
+    stated = stated[np.isfinite(stated)]
+    return float(stated.mean()) if stated.size else math.nan
+
+
+def _dated(readings: Readings, flags: tuple[Flag, ...]) -> NDArray[np.bool_]:
+    """Return which readings are of exams whose date is believed."""
+    named = [flag.where for flag in flags if flag.kind == "dates_out_of_order"]
+    wrong = {
+        (scanner, exam)
+        for scanner, _, exams in (where.partition(", exam ") for where in named)
+        for exam in exams.split(", ")
+    }
+    pairs = zip(readings.scanner.tolist(), readings.exam.tolist(), strict=True)
+    return np.array([pair not in wrong for pair in pairs], dtype=np.bool_)
+
+
+def _scanner(
+    cells: Cells,
+    found: Differences,
+    i: int,
+    places: tuple[Level, Level, Level],
+    dated: NDArray[np.bool_],
+) -> ScannerBias:
+    scanner, epoch = cells.names[i]
+    r = found.readings
+    own = cells.of_reading == i
+    middle, low, high = places
+    at = _moments(r, own, dated)
+    newest = _moments(r, r.scanner == scanner, dated).max()
+    return ScannerBias(
+        scanner=scanner,
+        epoch=epoch,
+        site=str(r.site[own][0]),
+        manufacturer=str(r.manufacturer[own][0]),
+        first=at.min().astype(dt.datetime),
+        last=at.max().astype(dt.datetime),
+        bias=middle.value,
+        standard_uncertainty=middle.standard_uncertainty,
+        degrees_of_freedom=middle.degrees_of_freedom,
+        bias_interval=_interval(middle),
+        ends=(low.value, high.value),
+        ends_intervals=(_interval(low), _interval(high)),
+        reference_u=_reference_u(cells, found, i),
+        exam_sd=float(cells.scatter.sd[i]),
+        n=int(own.sum()),
+        exams=int(cells.scatter.exams[i]),
+        phantom_units=tuple(sorted({str(u) for u in r.phantom_unit[own] if u})),
+        claim=None,
+        p_in=math.nan,
+        p_out=math.nan,
+        reason="no claim is stated",
+        current=bool(at.max() == newest),
+    )
+
+
+def _moments(
+    readings: Readings, rows: NDArray[np.bool_], dated: NDArray[np.bool_]
+) -> NDArray[np.datetime64]:
+    """Return when some readings were taken; a wrong date counts only where there is no other."""
+    believed = rows & dated
+    return readings.at[believed if believed.any() else rows].astype("datetime64[us]")
+
+
+def _interval(level: Level) -> tuple[float, float]:
+    if not level.standard_uncertainty >= 0.0:
+        return (math.nan, math.nan)
+    half = coverage_factor(level.degrees_of_freedom) * level.standard_uncertainty
+    return (level.value - half, level.value + half)
+
+
+def _exam_components(cells: Cells) -> list[VarianceComponent]:
+    made = []
+    df = np.maximum(cells.scatter.exams - 1.0, 0.0)
+    if df.sum() > 0:
+        variance = float(np.median(cells.scatter.sd**2))
+        made.append(component("exam, all inserts together", variance, float(df.sum())))
+    if cells.noise_df > 0:
+        made.append(component("exam by insert", cells.noise_sd**2, cells.noise_df))
+    return made
+
+
+def _exchanges(found: Differences) -> tuple[Exchange, ...]:
+    if (found.readings.phantom_unit == "").all():
+        return ()
+    return tuple(
+        Exchange(
+            phantom_unit=one.second,
+            scanner=one.first,
+            reason=f"would connect group {one.joins[1] + 1} with group {one.joins[0] + 1}",
+        )
+        for one in exchanges(found.readings.scanner, found.readings.phantom_unit)
+    )
+
+
+def _confounded(found: Differences, levels: Levels, groups: int) -> list[Flag]:
+    """Say what cannot be told apart, and what was taken as exact."""
+    flags = []
+    name = found.readings.name
+    unit = found.readings.phantom_unit
+    if (unit == "").all():
+        flags.append(
+            Flag(
+                kind="phantom_units_unknown",
+                where=name,
+                reason="no phantom unit is stated: what differs between phantoms is part of the "
+                "bias of their scanners",
+                hint="state phantom_unit (--phantom-unit)",
+            )
+        )
+    elif groups > 1 and not levels.unit_in_model:
+        flags.append(
+            Flag(
+                kind="units_confounded",
+                where=name,
+                reason=f"{groups} groups of scanners share no phantom unit: what differs between "
+                "units is part of the bias of their scanners",
+                hint="exchange units as listed",
+            )
+        )
+    if found.basis == "stated" and not np.isfinite(found.reference_u).any():
+        flags.append(
+            Flag(
+                kind="reference_uncertainty_missing",
+                where=name,
+                reason="references state no uncertainty and are taken as exact",
+                hint="state reference_standard_uncertainty",
+            )
+        )
+    return flags

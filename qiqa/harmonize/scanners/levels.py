@@ -1,0 +1,168 @@
+"""Level and slope of each scanner's bias along the references, with what they rest on."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.errors import FitError
+from qiqa.core.trial import VarianceComponent
+from qiqa.harmonize.scanners.cells import Cells
+from qiqa.metrology.contrasts import estimate
+from qiqa.metrology.factors import RandomFactor
+from qiqa.metrology.mixed import MixedFit, fit_mixed
+
+__all__ = ["Level", "Levels", "levels_of"]
+
+FloatArray = NDArray[np.float64]
+
+_FEWEST_FOR_SLOPE = 3
+PLACES = (0.0, -1.0, 1.0)
+"""Middle, lowest and highest reference, on a scale where the range is from -1 to 1."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """Bias of one scanner in one epoch at one place, from its inserts alone."""
+
+    value: float
+    standard_uncertainty: float
+    degrees_of_freedom: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Levels:
+    """What the model says of all cells."""
+
+    at: tuple[tuple[Level, Level, Level], ...]
+    """(c,) at the middle, the lowest and the highest reference."""
+    sloped: bool
+    components: tuple[VarianceComponent, ...]
+    unit_in_model: bool
+    """Whether scanner and phantom unit were told apart."""
+
+
+def levels_of(cells: Cells) -> Levels:
+    """Fit level and slope of every cell; inserts, units and what is left are random.
+
+    With one insert there is no slope and nothing random: the level is its mean.
+    """
+    z, sloped = _places(cells)
+    count = len(cells.names)
+    names = [f"level {i}" for i in range(count)]
+    columns = [(cells.cell == i).astype(float) for i in range(count)]
+    if sloped:
+        names += [f"slope {i}" for i in range(count)]
+        columns += [(cells.cell == i) * z for i in range(count)]
+    known = np.where(np.isfinite(cells.noise_variance), cells.noise_variance, 0.0)
+    factors, together = _factors(cells)
+    fit = _fit(cells.mean, np.column_stack(columns), names, factors, known)
+    if fit is None:
+        return _means(cells, known)
+    at = tuple(
+        (_level(fit, i, 0.0), _level(fit, i, -1.0), _level(fit, i, 1.0))
+        if sloped
+        else (_level(fit, i, 0.0),) * 3
+        for i in range(count)
+    )
+    return Levels(at=at, sloped=sloped, components=_components(fit), unit_in_model=together)
+
+
+def _places(cells: Cells) -> tuple[FloatArray, bool]:
+    """Return each mean's place between the lowest and the highest reference, from -1 to 1."""
+    low, high = float(cells.reference.min()), float(cells.reference.max())
+    if high <= low:
+        return np.zeros(cells.mean.size), False
+    z = (2.0 * cells.reference - low - high) / (high - low)
+    different = min(
+        np.unique(cells.reference[cells.cell == i].round(9)).size for i in range(len(cells.names))
+    )
+    return z, different >= _FEWEST_FOR_SLOPE
+
+
+def _factors(cells: Cells) -> tuple[list[RandomFactor], bool]:
+    """Return what is random: inserts on several scanners, units that several scanners read."""
+    made = []
+    shared = {i for i in cells.insert.tolist() if np.unique(cells.cell[cells.insert == i]).size > 1}
+    if len(shared) > 1:
+        made.append(RandomFactor(name="insert", labels=cells.insert))
+    scanner = np.array([cells.names[i][0] for i in cells.cell])
+    pairs = {(s, u) for s, u in zip(scanner.tolist(), cells.unit.tolist(), strict=True)}
+    units, scanners = {u for _, u in pairs}, {s for s, _ in pairs}
+    # more pairs than a forest has edges: differences of units are seen on more than one scanner
+    together = len(units) > 1 and len(pairs) > len(units) + len(scanners) - 1
+    if together:
+        made.append(RandomFactor(name="phantom unit", labels=cells.unit))
+    return made, together
+
+
+def _fit(
+    y: FloatArray,
+    x: FloatArray,
+    names: list[str],
+    factors: list[RandomFactor],
+    known: FloatArray,
+) -> MixedFit | None:
+    """Return the fitted model; None where there are too few means for what is random."""
+    if y.size <= x.shape[1]:
+        return None
+    for some in (factors, factors[:1], []):
+        try:
+            return fit_mixed(y, x, names, some, known_variance=known)
+        except FitError:
+            continue
+    return None
+
+
+def _level(fit: MixedFit, i: int, place: float) -> Level:
+    weights = {f"level {i}": 1.0} | ({f"slope {i}": place} if place else {})
+    found = estimate(fit, weights)
+    return Level(
+        value=found.value,
+        standard_uncertainty=found.standard_uncertainty,
+        degrees_of_freedom=found.degrees_of_freedom,
+    )
+
+
+def _means(cells: Cells, known: FloatArray) -> Levels:
+    """Return plain means of the inserts: there is no scatter between them to learn from."""
+    at = []
+    for i in range(len(cells.names)):
+        own = cells.cell == i
+        level = Level(
+            value=float(cells.mean[own].mean()),
+            standard_uncertainty=math.sqrt(float(known[own].sum())) / int(own.sum()),
+            degrees_of_freedom=cells.noise_df or math.inf,
+        )
+        at.append((level, level, level))
+    return Levels(at=tuple(at), sloped=False, components=(), unit_in_model=False)
+
+
+def _components(fit: MixedFit) -> tuple[VarianceComponent, ...]:
+    names = {"insert": "insert, on all scanners", "residual": "scanner by insert"}
+    made = []
+    for k, name in enumerate(fit.component_names):
+        variance = float(fit.variance[k])
+        about = float(fit.variance_covariance[k, k])
+        df = 2.0 * variance**2 / about if about > 0 and variance > 0 else 0.0
+        made.append(component(names.get(name, name), variance, df))
+    return tuple(made)
+
+
+def component(name: str, variance: float, df: float) -> VarianceComponent:
+    """Return a component as an SD with its chi-square interval (Satterthwaite)."""
+    from scipy.special import chdtri
+
+    interval = (0.0, math.inf)
+    if df > 0 and variance > 0:
+        low, high = (float(chdtri(df, tail)) for tail in (0.025, 0.975))
+        interval = (
+            math.sqrt(df * variance / low) if low > 0 else 0.0,
+            math.sqrt(df * variance / high) if high > 0 else math.inf,
+        )
+    return VarianceComponent(
+        name=name, sd=math.sqrt(max(variance, 0.0)), interval=interval, degrees_of_freedom=df
+    )
