@@ -50,7 +50,7 @@ class Options:
     settings: str = ""
     date: str | None = None
     name: str | None = None
-    u: float = math.nan
+    u: float | None = None
     output: Path
 
 
@@ -75,7 +75,6 @@ def arguments(parser: Parser) -> None:
     phantom.add_argument(
         "--u",
         type=finite,
-        default=math.nan,
         metavar="PERCENT",
         help="of a map: standard uncertainty of its voxels; default: not known",
     )
@@ -89,11 +88,31 @@ def command(options: Options) -> int:
 
     content = read_json(options.model)
     if content["schema"] != CALIBRATION_SCHEMA:
+        _check_options(options, "a model of ComBat")
         return _combat(content, options)
     calibrations = calibrations_of(content, str(options.model))
     if options.table.name.lower().endswith((".nii", ".nii.gz")):
+        _check_options(options, "a map")
         return _map(calibrations, options)
+    _check_options(options, "a table for a calibration")
     return _values(calibrations, options)
+
+
+_USES = {
+    "covariates_at_mean": "a model of ComBat",
+    "at_isocenter": "a table for a calibration",
+    **dict.fromkeys(("scanner", "settings", "date", "name", "u"), "a map"),
+}
+"""Option -> what it is for."""
+
+
+def _check_options(options: Options, kind: str) -> None:
+    """Refuse an option that would have no effect."""
+    for field in dataclasses.fields(options):
+        use = _USES.get(field.name, kind)
+        if use != kind and getattr(options, field.name) != field.default:
+            where = f"--{field.name.replace('_', '-')}"
+            raise UsageError(f"is for {use}, and this is {kind}", where=where)
 
 
 def _combat(content: dict[str, Any], options: Options) -> int:
@@ -146,7 +165,7 @@ def _map(calibrations: CalibrationSet, options: Options) -> int:
     at = moment(options.date, "--date")
     if options.scanner is None or at is None or options.name is None:
         raise UsageError("a map needs --scanner, --date and --name", where=str(options.table))
-    if options.u < 0.0:
+    if options.u is not None and options.u < 0.0:
         raise UsageError(f"{options.u:g} is below 0 %", where="--u")
     assert isinstance(at, dt.datetime)  # noqa: S101 - moment returns one
     corrected, refused = calibrate_map(
@@ -157,7 +176,7 @@ def _map(calibrations: CalibrationSet, options: Options) -> int:
         epoch=options.settings,
         name=options.name,
         at=at,
-        u_percent=options.u,
+        u_percent=math.nan if options.u is None else options.u,
     )
     say(f"{corrected} voxels corrected, {refused} out of reach (NaN): {options.output.resolve()}")
     return _code(corrected, refused)

@@ -80,6 +80,7 @@ def command(options: Options) -> int:
     from qiqa.io.feature_table import read_features
     from qiqa.report.harmonization_page import write_harmonization
 
+    _check_options(options)
     wanted = roles(options)
     if options.interest and options.interest not in wanted.keep:
         wanted = dataclasses.replace(wanted, keep=(*wanted.keep, options.interest))
@@ -118,6 +119,15 @@ def command(options: Options) -> int:
         say(f"  {one_line(words, 800)}", to_error=to_error)
     say(f"page: {page.resolve()}", to_error=to_error)
     return _status(found.answer.value, bool(found.over_corrected))
+
+
+def _check_options(options: Options) -> None:
+    """Refuse options of a fit where nothing is fitted."""
+    given = {f.name: getattr(options, f.name) != f.default for f in dataclasses.fields(options)}
+    for name in ("method", "by", "mean_only", "reference"):
+        if options.after is not None and given[name]:
+            where = f"--{name.replace('_', '-')}"
+            raise UsageError("not with AFTER: nothing is fitted", where=where)
 
 
 def _method(options: Options) -> str:

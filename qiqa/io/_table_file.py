@@ -11,7 +11,7 @@ from pathlib import Path
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.io._table_columns import Columns
 
-__all__ = ["Cells", "cells_of_file", "columns_of_file"]
+__all__ = ["Cells", "cells_of_file", "columns_of", "columns_of_file"]
 
 _SAVE = "save the table as CSV UTF-8 with a line of column names"
 
@@ -76,7 +76,11 @@ def columns_of_file(path: Path, mapped: Mapping[str, str] | None = None) -> Colu
     UsageError
         If it is of another kind, or a column that is needed is missing; names what there is.
     """
-    cells = cells_of_file(path)
+    return columns_of(cells_of_file(path), path, mapped)
+
+
+def columns_of(cells: Cells, path: Path, mapped: Mapping[str, str] | None = None) -> Columns:
+    """Return cells by the names that qiqa uses; see `columns_of_file`."""
     table = Columns(
         cells.columns, dict(mapped or {}), str(path), lines=cells.lines, comma=cells.comma
     )

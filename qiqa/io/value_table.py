@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.finding import Finding
 from qiqa.io._table_columns import SETTINGS, Columns
-from qiqa.io._table_file import cells_of_file, columns_of_file
+from qiqa.io._table_file import cells_of_file, columns_of
 from qiqa.io.columns import columns_to_file
 
 __all__ = ["ValueTable", "epochs_of", "read_values", "write_values"]
@@ -50,7 +50,7 @@ def read_values(path: Path) -> ValueTable:
         If it cannot be read, or lacks scanner, acquired_at, value or name.
     """
     cells = cells_of_file(path)
-    table = columns_of_file(path)
+    table = columns_of(cells, path)
     distance = table.numbers("distance_mm")
     if not table.has("distance_mm") and all(f"{axis}_mm" in cells.columns for axis in "xyz"):
         axes = [table.numbers(f"{axis}_mm") for axis in "xyz"]

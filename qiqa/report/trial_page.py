@@ -249,7 +249,7 @@ def _study(study: BiasStudy) -> dict[str, object]:
         "components": [
             (c.name, plain_number(c.sd, 2), _sd_interval(c.interval)) for c in study.components
         ],
-        "vendor": study.vendor.reason,
+        "vendor": f"{study.vendor.reason[:1].upper()}{study.vendor.reason[1:]}.",
         "vendors": [
             (name, f"{value:+.2g}", f"{low:+.2g} to {high:+.2g}", count)
             for name, value, (low, high), count in study.vendor.levels

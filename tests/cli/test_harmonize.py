@@ -118,6 +118,23 @@ def test_a_map_is_corrected_where_the_phantom_reaches(qiqa, calibrate, home):
     assert not (home / "no.nii.gz").exists()
 
 
+def test_options_without_effect_are_refused(qiqa, calibrate, features, home, phantom_rounds):
+    calibrate()
+    phantom_rounds.write_rows([VALUE], home / "v.csv")
+    qiqa("harmonize", "fit", "f.csv", *features, "-o", "m.json")
+    for model, table, words, said in (
+        ("c.json", "v.csv", ("--covariates-at-mean",), "--covariates-at-mean: is for a model of"),
+        ("c.json", "v.csv", ("--scanner", "S02"), "--scanner: is for a map, and this is a table"),
+        ("c.json", "v.nii", ("--at-isocenter",), "--at-isocenter: is for a table"),
+        ("m.json", "f.csv", ("--u", "0"), "--u: is for a map, and this is a model of ComBat"),
+    ):
+        ran = qiqa("harmonize", "apply", model, table, "-o", "x.csv", *words)
+        assert (ran.code, said in ran.err) == (2, True), ran.err
+    ran = qiqa("harmonize", "diagnose", "f.csv", "f.csv", *features, "--method", "covbat")
+    assert (ran.code, "--method: not with AFTER" in ran.err) == (2, True)
+    assert not (home / "x.csv").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -4,6 +4,8 @@ import dataclasses
 import datetime as dt
 import json
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from qiqa.report.trial_text import bias_text, certificates_line, headline, inter
 
 HOSTILE = "</title><script>alert(1)</script>{{ 7 * 191 }}<img src=x onerror=alert(1)>\x1b[2J\u202e"
 NAN = float("nan")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +132,23 @@ def test_pages_need_no_network_and_print(state):
         assert "@media print" in page
         for target in re.findall(r'href="([^"]*)"', page):
             assert re.fullmatch(r"index\.html|card_[0-9a-f]{8}\.html", target)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_a_card_prints_on_one_sheet(state, tmp_path):
+    source = render_card(state, "S03")  # with flags, scores and a certificate
+    page, pdf = tmp_path / "card.html", tmp_path / "card.pdf"
+    page.write_text(source.replace("@page {", "@page { size: letter;"), encoding="utf-8")
+    command = [
+        CHROMIUM,
+        *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+        *("--disable-background-networking", "--no-pdf-header-footer"),
+        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--print-to-pdf={pdf}",
+        page.as_uri(),
+    ]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf.read_bytes())) == 1
 
 
 def test_the_name_of_a_card_holds_nothing_of_a_scanners():
