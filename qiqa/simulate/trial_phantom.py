@@ -177,6 +177,7 @@ def _readings(
         reference=columns["ref"].ravel(),
         reference_standard_uncertainty=columns["u_ref"].ravel(),
         temperature_degc=np.repeat(exams.thermometer_degc, v),
+        deviations=dict.fromkeys(names.tolist(), ()),
         distance_mm=np.tile(np.linalg.norm(np.array(POSITIONS_MM), axis=1), len(names)),
     )
 

@@ -51,6 +51,7 @@ def phantom_table(readings: Readings) -> Columns:
         "phantom_unit": _texts(readings.phantom_unit),
         "temperature_degc": readings.temperature_degc,
         "distance_mm": readings.distance_mm,
+        "deviations": _filled("", n),
         "name": _filled(readings.name, n),
         "quantity": _filled(readings.quantity, n),
         "insert": _texts(readings.insert),
