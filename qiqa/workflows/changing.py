@@ -63,11 +63,12 @@ def _epoch(own: list[ScannerBias], at: dt.datetime) -> ScannerBias:
 
 
 def _bias_at(study: BiasStudy, one: ScannerBias, value: float) -> float:
-    """Return the bias at a value, along the line between the ends of the references."""
+    """Return the bias [%] at a value: of an offset and a gain, a line along its reciprocal."""
     low, high = study.range
     if not low < high:
         return one.bias
-    share = (min(max(value, low), high) - low) / (high - low)
+    inside = min(max(value, low), high)
+    share = (1.0 / low - 1.0 / inside) / (1.0 / low - 1.0 / high)
     return one.ends[0] + share * (one.ends[1] - one.ends[0])
 
 

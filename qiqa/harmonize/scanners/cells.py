@@ -24,6 +24,8 @@ class Cells:
 
     names: list[tuple[str, str]]
     """(c,) scanner and epoch."""
+    percent: bool
+    """Whether differences are in percent of the reference."""
     of_reading: IntArray
     """(n,) cell of each reading."""
     cell: IntArray
@@ -85,6 +87,7 @@ def cells_of(found: Differences) -> Cells:
     own = by_cell[cell[start]] * by_insert[insert[start]]
     return Cells(
         names=names,
+        percent=found.unit == "%",
         of_reading=cell,
         cell=cell[start],
         insert=np.array(insert_names)[insert[start]],

@@ -20,8 +20,6 @@ __all__ = ["Level", "Levels", "levels_of"]
 FloatArray = NDArray[np.float64]
 
 _FEWEST_FOR_SLOPE = 3
-PLACES = (0.0, -1.0, 1.0)
-"""Middle, lowest and highest reference, on a scale where the range is from -1 to 1."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +48,7 @@ def levels_of(cells: Cells) -> Levels:
 
     With one insert there is no slope and nothing random: the level is its mean.
     """
-    z, sloped = _places(cells)
+    z, ends, sloped = _places(cells)
     count = len(cells.names)
     names = [f"level {i}" for i in range(count)]
     columns = [(cells.cell == i).astype(float) for i in range(count)]
@@ -63,7 +61,7 @@ def levels_of(cells: Cells) -> Levels:
     if fit is None:
         return _means(cells, known)
     at = tuple(
-        (_level(fit, i, 0.0), _level(fit, i, -1.0), _level(fit, i, 1.0))
+        (_level(fit, i, 0.0), _level(fit, i, ends[0]), _level(fit, i, ends[1]))
         if sloped
         else (_level(fit, i, 0.0),) * 3
         for i in range(count)
@@ -71,16 +69,27 @@ def levels_of(cells: Cells) -> Levels:
     return Levels(at=at, sloped=sloped, components=_components(fit), unit_in_model=together)
 
 
-def _places(cells: Cells) -> tuple[FloatArray, bool]:
-    """Return each mean's place between the lowest and the highest reference, from -1 to 1."""
+def _places(cells: Cells) -> tuple[FloatArray, tuple[float, float], bool]:
+    """Return the place of each mean along the references, of both ends, and whether it is used.
+
+    Scanners have an offset and a gain. In the unit of the readings their bias is a line along the
+    reference; in percent it is one along its reciprocal, since an offset weighs more where the
+    reference is small. The middle of the references is at 0.
+    """
     low, high = float(cells.reference.min()), float(cells.reference.max())
     if high <= low:
-        return np.zeros(cells.mean.size), False
-    z = (2.0 * cells.reference - low - high) / (high - low)
-    different = min(
-        np.unique(cells.reference[cells.cell == i].round(9)).size for i in range(len(cells.names))
-    )
-    return z, different >= _FEWEST_FOR_SLOPE
+        return np.zeros(cells.mean.size), (0.0, 0.0), False
+    middle = (low + high) / 2.0
+
+    def along(reference: FloatArray) -> FloatArray:
+        if cells.percent:
+            return np.asarray(middle / reference - 1.0, dtype=np.float64)
+        return np.asarray((reference - middle) / (high - middle), dtype=np.float64)
+
+    ends = along(np.array([low, high]))
+    steps = np.round((cells.reference - low) / (high - low), 6)
+    different = min(np.unique(steps[cells.cell == i]).size for i in range(len(cells.names)))
+    return along(cells.reference), (float(ends[0]), float(ends[1])), different >= _FEWEST_FOR_SLOPE
 
 
 def _factors(cells: Cells) -> tuple[list[RandomFactor], bool]:
