@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.errors import ReadError
+from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.finding import Finding
 from qiqa.core.trial import Readings, common_name
-from qiqa.io._table_columns import Columns
+from qiqa.io._table_columns import Columns, known_columns
 from qiqa.io._table_file import columns_of_file
 from qiqa.io.value_table import epochs_of
 
@@ -60,6 +61,7 @@ def read_readings(path: Path, columns: Mapping[str, str] | None = None) -> Readi
     UsageError
         If a column that is needed is missing; names what there is.
     """
+    _check_names(columns or {})
     table = columns_of_file(path, columns)
     at = table.dates()
     fields = _fields(table, at)
@@ -158,6 +160,20 @@ def _readings(
         distance_mm=numbers["distance_mm"][rows],
         deviations=_deviations(fields, rows),
     )
+
+
+def _check_names(columns: Mapping[str, str]) -> None:
+    """Refuse a name that means nothing here: its column would be left out without a word."""
+    known = known_columns() | {*TEMPERATURES}
+    for name in columns:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise UsageError(
+                f"{name!r} is no name of qiqa{meant}",
+                where="--column",
+                hint=f"NAME=COLUMN, with one of {', '.join(sorted(known))}",
+            )
 
 
 def _deviations(

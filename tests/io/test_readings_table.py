@@ -219,3 +219,8 @@ def test_what_is_called_parquet_and_is_not(tmp_path):
     (tmp_path / "t.parquet").write_text("scanner,value\n", encoding="utf-8")
     with pytest.raises(ReadError, match="cannot be read as Parquet"):
         read_readings(tmp_path / "t.parquet")
+
+
+def test_a_name_that_means_nothing_is_refused_with_the_nearest(rows, write):
+    with pytest.raises(UsageError, match="did you mean 'software'"):
+        read_readings(write(rows), {"software_version": "site"})
