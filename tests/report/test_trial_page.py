@@ -12,7 +12,7 @@ import pytest
 
 from qiqa.core.errors import OutputError
 from qiqa.core.programme import TrialState
-from qiqa.core.trial import TRIAL_SCHEMA, Flag
+from qiqa.core.trial import TRIAL_SCHEMA, ClaimAnswer, Exchange, Flag
 from qiqa.core.trial_payload import trial_payload
 from qiqa.report.forest import ForestRow, forest
 from qiqa.report.trial_page import card_name, render_card, render_trial, write_trial
@@ -104,6 +104,36 @@ def test_a_card_says_all_of_its_scanner_and_nothing_of_others(state):
     assert "S01" not in shown
     assert "wrong unit" not in words(render_card(state, "S04"))
     assert "Earlier epochs" in words(render_card(state, "S05"))
+
+
+def test_a_flag_on_a_card_says_which_exam(state):
+    assert "wrong unit exam S03 visit 1 :" in words(render_card(state, "S03"))
+
+
+def test_how_many_answers_are_open_stands_below_the_headline(state):
+    (study,) = state.studies
+    current = [one for one in study.scanners if one.current]
+    for still_open in (0, 2):
+        answers = ["not_enough_data"] * still_open + ["in"] * (len(current) - still_open)
+        scanners = tuple(
+            dataclasses.replace(one, claim=ClaimAnswer(answer))
+            for one, answer in zip(current, answers, strict=True)
+        )
+        changed = dataclasses.replace(study, scanners=scanners)
+        hero = words(render_trial(dataclasses.replace(state, studies=(changed,))))[:200]
+        assert ("2 of 8 answers are still open" in hero) == (still_open == 2)
+        assert ("still open" in hero) == (still_open > 0)
+
+
+def test_groups_that_exchanges_name_are_numbered_as_there(state):
+    (study,) = state.studies
+    exchange = Exchange(phantom_unit="U2", scanner="S01", reason="would connect group 2 with 1")
+    groups = (("S01", "S04"), ("S02",))
+    changed = dataclasses.replace(study, groups=groups, exchanges=(exchange,))
+    page = render_trial(dataclasses.replace(state, studies=(changed,)))
+    listed = page.split('<ol class="groups">')[1].split("</ol>")[0]
+    assert re.findall(r"<li><bdi>(.*?)</bdi></li>", listed) == ["S01, S04", "S02"]
+    assert "scan unit U2 on S01 : would connect group 2 with 1" in words(page)
 
 
 def test_numbers_of_a_card_are_those_of_the_study(state):
