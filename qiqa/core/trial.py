@@ -153,6 +153,8 @@ class ScannerBias:
     """Part of the uncertainty that comes from the references; NaN where none is stated."""
     exam_sd: float
     """From exam to exam."""
+    exam_df: float
+    """Degrees of freedom of `exam_sd`, what it borrows from other scanners included."""
     n: int
     """Readings it rests on."""
     exams: int

@@ -58,14 +58,15 @@ def moderated_variances(variance: FloatArray, degrees_of_freedom: FloatArray) ->
             prior_degrees_of_freedom=0.0,
         )
     s2, d = variance[own], df[own]
-    # values that agree to the last digit have no logarithm: a tiny share of what is usual stands in
-    middle = float(np.median(s2)) or float(s2.mean())
+    # values that agree to the last digit have no logarithm, and must not make others look exact: a
+    # hundredth of the mean stands in
+    middle = float(s2.mean())
     if middle == 0.0:
         zero = np.zeros(df.shape)
         return Moderated(
             variance=zero, degrees_of_freedom=df, prior_variance=0.0, prior_degrees_of_freedom=0.0
         )
-    z = np.log(np.maximum(s2, 1e-5 * middle))
+    z = np.log(np.maximum(s2, 1e-2 * middle))
     e = z - special.digamma(d / 2) + np.log(d / 2)
     spread = float(np.var(e, ddof=1)) if e.size > 1 else 0.0
     excess = spread - float(special.polygamma(1, d / 2).mean())

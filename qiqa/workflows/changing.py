@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import math
+from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qiqa.core.change import DatedValue, ScannerOnTheDay
 from qiqa.core.errors import UsageError
@@ -32,9 +34,9 @@ def state_on_the_day(study: BiasStudy, readings: Readings, value: DatedValue) ->
     if not own:
         there = ", ".join(sorted({one.scanner for one in study.scanners})[:20])
         raise UsageError(f"no phantom was read on {scanner!r}; there is {there}", where=scanner)
-    chosen = _epoch(own, at)
-    rows = (readings.scanner == scanner) & _in_epoch(readings, chosen)
-    days = np.abs((readings.at[rows] - np.datetime64(at, "us")) / np.timedelta64(1, "D"))
+    days = np.abs((readings.at - np.datetime64(at, "us")) / np.timedelta64(1, "D"))
+    near = {one: days[(readings.scanner == scanner) & (readings.epoch == one.epoch)] for one in own}
+    chosen = _epoch(near, at)
     sd = chosen.exam_sd
     return ScannerOnTheDay(
         scanner=scanner,
@@ -45,21 +47,21 @@ def state_on_the_day(study: BiasStudy, readings: Readings, value: DatedValue) ->
         reference_u_percent=0.0 if math.isnan(chosen.reference_u) else chosen.reference_u,
         phantom_units=frozenset(chosen.phantom_units),
         exam_sd_percent=sd,
-        exam_df=max(float(chosen.exams - 1), 1.0),
+        exam_df=max(chosen.exam_df, 1.0),
         covers=study.range[0] <= value.value <= study.range[1],
-        days_to_phantom=float(days.min()) if days.size else math.inf,
+        days_to_phantom=float(near[chosen].min()) if near[chosen].size else math.inf,
         trouble=_trouble(study, scanner, at),
     )
 
 
-def _epoch(own: list[ScannerBias], at: dt.datetime) -> ScannerBias:
-    """Return the epoch whose exams are nearest to a day; between two, that which had begun."""
+def _epoch(near: Mapping[ScannerBias, NDArray[np.float64]], at: dt.datetime) -> ScannerBias:
+    """Return the epoch of the nearest phantom exam; of two as near, that which had begun last."""
 
-    def away(one: ScannerBias) -> tuple[float, float]:
-        outside = max((one.first - at).total_seconds(), (at - one.last).total_seconds(), 0.0)
-        return outside, -one.first.timestamp()
+    def away(one: ScannerBias) -> tuple[float, bool, float]:
+        nearest = float(near[one].min()) if near[one].size else math.inf
+        return nearest, one.first > at, -one.first.timestamp()
 
-    return min(own, key=away)
+    return min(near, key=away)
 
 
 def _bias_at(study: BiasStudy, one: ScannerBias, value: float) -> float:
@@ -70,11 +72,6 @@ def _bias_at(study: BiasStudy, one: ScannerBias, value: float) -> float:
     inside = min(max(value, low), high)
     share = (1.0 / low - 1.0 / inside) / (1.0 / low - 1.0 / high)
     return one.ends[0] + share * (one.ends[1] - one.ends[0])
-
-
-def _in_epoch(readings: Readings, one: ScannerBias) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    first, last = np.datetime64(one.first, "us"), np.datetime64(one.last, "us")
-    return np.asarray((readings.at >= first) & (readings.at <= last), dtype=np.bool_)
 
 
 def _trouble(study: BiasStudy, scanner: str, at: dt.datetime) -> str:

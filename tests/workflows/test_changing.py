@@ -43,7 +43,7 @@ def test_bias_range_and_days_to_the_nearest_phantom(state):
     assert one.covers
     assert one.phantom_units == {"U"}
     assert one.trouble == ""
-    assert one.exam_df == 11.0
+    assert one.exam_df >= 11.0  # its own, and what others know of their days
 
 
 @pytest.mark.parametrize("value", [0.39, 2.01])
@@ -53,14 +53,15 @@ def test_values_beyond_the_references_are_not_covered(state, value):
 
 def test_the_bias_is_that_of_the_value(state):
     def tilted(r):
-        return dataclasses.replace(r, value=r.value * (1 + 0.05 * (r.reference - 1.2)))
+        return dataclasses.replace(r, value=r.value + 0.024 - 0.02 * r.reference)
 
     low, middle, high = (
         state("S02", "2025-01-13", value=v, change=tilted).bias_percent for v in (0.4, 1.2, 2.0)
     )
-    assert low == pytest.approx(-4.0, abs=1.0)
-    assert high == pytest.approx(4.0, abs=1.0)
-    assert middle == pytest.approx((low + high) / 2)
+    # an offset of 0.024 and a gain of -2 %
+    assert low == pytest.approx(4.0, abs=1.0)
+    assert high == pytest.approx(-0.8, abs=1.0)
+    assert middle == pytest.approx(0.0, abs=0.7)
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def is_it_the_patient(
             lines.append(_line(name, state.exam_sd_percent, state.exam_df))
     correction = 0.0
     if not same:
-        correction = two.bias_percent - one.bias_percent
+        # in logarithms, as the change is
+        correction = _LN * math.log((100.0 + two.bias_percent) / (100.0 + one.bias_percent))
         lines += _bias_lines(one, two)
         if position_u_percent is not None:
             lines.append(_line("off-center, both scanners", math.sqrt(2) * position_u_percent))
@@ -149,6 +150,10 @@ def _obstacles(
             found.append(
                 f"{state.scanner}: no phantom within {within:.0f} days in the same epoch; {nearest}"
             )
+        if not math.isfinite(state.exam_sd_percent):
+            found.append(
+                f"{state.scanner}: no scanner was scanned twice: what a day does is not known"
+            )
         if state.trouble:
             found.append(f"{state.scanner}: {state.trouble}")
     found = list(dict.fromkeys(found))
@@ -160,7 +165,11 @@ def _obstacles(
             f"{' and '.join(beyond)}: the value lies outside what the phantom covers, so the bias "
             "there is not known (is it in the unit of the phantom's readings?)"
         )
-    unknown = [s.scanner for s in (one, two) if not math.isfinite(s.bias_percent)]
+    unknown = [
+        s.scanner
+        for s in (one, two)
+        if not (math.isfinite(s.bias_percent) and math.isfinite(s.bias_u_percent))
+    ]
     if unknown:
         what = "scanner" if one.scanner != two.scanner else "epoch"
         found.append(f"another {what}, and the bias of {' and '.join(unknown)} is not known")

@@ -38,10 +38,14 @@ def find(calibrations: CalibrationSet, use: Use) -> ScannerCalibration | str:
     Where a scanner moved within an epoch, that of the value's side of the move holds.
     """
     scanner = [c for c in calibrations.calibrations if c.scanner == use.scanner]
+    scanner = [c for c in scanner if c.unit == use.unit] or scanner
     # a tumor's ADC is corrected by the phantom's: by name, else by kind of quantity
     own = [c for c in scanner if c.name == use.name] or [
         c for c in scanner if use.quantity and c.quantity == use.quantity
     ]
+    names = sorted({c.name for c in own})
+    if len(names) > 1:
+        return f"{' and '.join(names)} are both {use.quantity}: name the value as one of them"
     if not own:
         return f"no phantom was measured on {use.scanner} for {use.name}"
     epoch = sorted((c for c in own if stated_epoch(c.epoch) == use.epoch), key=lambda c: c.first)
@@ -96,8 +100,7 @@ def apply(
             f"{value:.4g} {found.unit} is outside what the phantom covers "
             f"({found.low:.4g} to {found.high:.4g})"
         )
-    own = standard_uncertainty if math.isfinite(standard_uncertainty) else 0.0
-    corrected, u = correct(found, np.array([value]), np.array([own]))
+    corrected, u = correct(found, np.array([value]), np.array([standard_uncertainty]))
     return Calibrated(
         value=float(corrected[0]),
         standard_uncertainty=float(u[0]),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ from qiqa.core.trial import (
     ScannerBias,
     VarianceComponent,
 )
-from qiqa.harmonize.scanners.cells import Cells, cells_of
+from qiqa.harmonize.scanners.cells import Cells, cells_of, known_units
 from qiqa.harmonize.scanners.claims import answers
 from qiqa.harmonize.scanners.differences import Differences
 from qiqa.harmonize.scanners.levels import Level, Levels, component, levels_of
@@ -48,10 +50,20 @@ def study_bias(prepared: Prepared, claim: float | None) -> BiasStudy:
     places = [_with_exams(cells, levels, found, i) for i in range(len(cells.names))]
     dated = _dated(r, prepared.flags)
     scanners = tuple(_scanner(cells, found, i, places[i], dated) for i in range(len(cells.names)))
+    scanners = _one_present_epoch(scanners)
     if claim is not None:
-        scanners = answers(scanners, places, claim, found.unit)
+        whole = any(levels.sloped)
+        crooked = [
+            "its inserts disagree more than those of other scanners: no straight line holds"
+            if levels.disagree[i]
+            else "fewer than three inserts: nothing is known along the references"
+            if whole and not levels.sloped[i]
+            else ""
+            for i in range(len(scanners))
+        ]
+        scanners = answers(scanners, places, claim, found.unit, crooked)
     vendor, spread = vendor_effect([s for s in scanners if s.current])
-    parts = connected(r.scanner, r.phantom_unit)
+    parts = connected(r.scanner, known_units(found))
     components = [*levels.components, *_exam_components(cells)]
     return BiasStudy(
         name=r.name,
@@ -69,7 +81,8 @@ def study_bias(prepared: Prepared, claim: float | None) -> BiasStudy:
         flags=(
             *prepared.flags,
             *unstable_scanners(found),
-            *_confounded(found, levels, len(parts)),
+            *_crooked(scanners, levels),
+            *_confounded(found, len(parts)),
         ),
         readings=len(r),
         left_out=prepared.left_out,
@@ -80,18 +93,19 @@ def _with_exams(
     cells: Cells, levels: Levels, found: Differences, i: int
 ) -> tuple[Level, Level, Level]:
     """Return levels with what exams and references add to their uncertainty."""
-    lines = [
-        BudgetLine(
-            name="exam",
-            standard_uncertainty=cells.exam_sd(i) / math.sqrt(float(cells.scatter.exams[i])),
-            degrees_of_freedom=float(cells.scatter.degrees_of_freedom[i]) or 1.0,
-        )
-    ]
-    reference = _reference_u(cells, found, i)
-    if math.isfinite(reference):
-        lines.append(BudgetLine(name="reference", standard_uncertainty=reference))
-    middle, low, high = (_add(level, lines) for level in levels.at[i])
-    return (middle, low, high) if levels.sloped else (middle, middle, middle)
+    exam = BudgetLine(
+        name="exam",
+        standard_uncertainty=cells.exam_sd(i) / math.sqrt(float(cells.scatter.exams[i])),
+        degrees_of_freedom=float(cells.scatter.degrees_of_freedom[i]) or 1.0,
+    )
+    made = []
+    for level, reference in zip(levels.at[i], _reference_u(cells, found, i), strict=True):
+        lines = [exam]
+        if math.isfinite(reference):
+            lines.append(BudgetLine(name="reference", standard_uncertainty=reference))
+        made.append(_add(level, lines))
+    middle, low, high = made
+    return (middle, low, high) if levels.sloped[i] else (middle, middle, middle)
 
 
 def _add(level: Level, lines: list[BudgetLine]) -> Level:
@@ -107,11 +121,20 @@ def _add(level: Level, lines: list[BudgetLine]) -> Level:
     return Level(value=level.value, standard_uncertainty=u, degrees_of_freedom=df)
 
 
-def _reference_u(cells: Cells, found: Differences, i: int) -> float:
-    """Return the uncertainty that all references of a scanner's phantom share."""
-    stated = found.reference_u[cells.of_reading == i]
-    stated = stated[np.isfinite(stated)]
-    return float(stated.mean()) if stated.size else math.nan
+def _reference_u(cells: Cells, found: Differences, i: int) -> tuple[float, float, float]:
+    """Return the uncertainty of a scanner's references at the middle and both ends.
+
+    All references of a phantom unit share it: it is not averaged away. In percent it may differ
+    along the references, and is taken where the bias is.
+    """
+    own = (cells.of_reading == i) & np.isfinite(found.reference_u)
+    if not own.any():
+        return (math.nan, math.nan, math.nan)
+    reference, place = np.unique(found.reference[own], return_inverse=True)
+    u = np.bincount(place, weights=found.reference_u[own]) / np.bincount(place)
+    low, high = float(found.reference.min()), float(found.reference.max())
+    at = np.interp([(low + high) / 2.0, low, high], reference, u)
+    return (float(at[0]), float(at[1]), float(at[2]))
 
 
 def _dated(readings: Readings, flags: tuple[Flag, ...]) -> NDArray[np.bool_]:
@@ -152,8 +175,9 @@ def _scanner(
         bias_interval=_interval(middle),
         ends=(low.value, high.value),
         ends_intervals=(_interval(low), _interval(high)),
-        reference_u=_reference_u(cells, found, i),
+        reference_u=_reference_u(cells, found, i)[0],
         exam_sd=float(cells.scatter.sd[i]),
+        exam_df=float(cells.scatter.degrees_of_freedom[i]),
         n=int(own.sum()),
         exams=int(cells.scatter.exams[i]),
         phantom_units=tuple(sorted({str(u) for u in r.phantom_unit[own] if u})),
@@ -194,17 +218,46 @@ def _exam_components(cells: Cells) -> list[VarianceComponent]:
 def _exchanges(found: Differences) -> tuple[Exchange, ...]:
     if (found.readings.phantom_unit == "").all():
         return ()
+    stated = {*found.readings.phantom_unit.tolist()}
     return tuple(
         Exchange(
             phantom_unit=one.second,
             scanner=one.first,
             reason=f"would connect group {one.joins[1] + 1} with group {one.joins[0] + 1}",
         )
-        for one in exchanges(found.readings.scanner, found.readings.phantom_unit)
+        for one in exchanges(found.readings.scanner, known_units(found))
+        if one.second in stated
     )
 
 
-def _confounded(found: Differences, levels: Levels, groups: int) -> list[Flag]:
+def _one_present_epoch(scanners: tuple[ScannerBias, ...]) -> tuple[ScannerBias, ...]:
+    """Return scanners with one present epoch each: of two that end on one day, that begun last."""
+    newest: dict[str, int] = {}
+    for k, one in enumerate(scanners):
+        if one.current:
+            held = newest.setdefault(one.scanner, k)
+            if scanners[held].first <= one.first:
+                newest[one.scanner] = k
+    return tuple(
+        dataclasses.replace(one, current=newest.get(one.scanner) == k)
+        for k, one in enumerate(scanners)
+    )
+
+
+def _crooked(scanners: Sequence[ScannerBias], levels: Levels) -> list[Flag]:
+    return [
+        Flag(
+            kind="inserts_disagree",
+            where=one.scanner,
+            reason="its inserts are farther from its own line than those of other scanners",
+            hint="look at each insert: a label, a bubble, or gradients off-center",
+        )
+        for one, crooked in zip(scanners, levels.disagree, strict=True)
+        if crooked
+    ]
+
+
+def _confounded(found: Differences, groups: int) -> list[Flag]:
     """Say what cannot be told apart, and what was taken as exact."""
     flags = []
     name = found.readings.name
@@ -219,7 +272,18 @@ def _confounded(found: Differences, levels: Levels, groups: int) -> list[Flag]:
                 hint="state phantom_unit (--phantom-unit)",
             )
         )
-    elif groups > 1 and not levels.unit_in_model:
+    elif (unit == "").any():
+        silent = sorted({*found.readings.scanner[unit == ""].tolist()})
+        flags.append(
+            Flag(
+                kind="phantom_units_unknown",
+                where=", ".join(silent[:5]) + (", ..." if len(silent) > 5 else ""),
+                reason=f"{int((unit == '').sum())} readings state no phantom unit, or a wrong one: "
+                "what differs between phantoms is part of the bias of these scanners",
+                hint="state phantom_unit (--phantom-unit)",
+            )
+        )
+    if groups > 1 and not (unit == "").all():
         flags.append(
             Flag(
                 kind="units_confounded",
@@ -229,12 +293,15 @@ def _confounded(found: Differences, levels: Levels, groups: int) -> list[Flag]:
                 hint="exchange units as listed",
             )
         )
-    if found.basis == "stated" and not np.isfinite(found.reference_u).any():
+    if found.basis == "stated" and not np.isfinite(found.reference_u).all():
+        unknown = ~np.isfinite(found.reference_u)
+        names = sorted({*found.readings.scanner[unknown].tolist()})
         flags.append(
             Flag(
                 kind="reference_uncertainty_missing",
-                where=name,
-                reason="references state no uncertainty and are taken as exact",
+                where=name if unknown.all() else ", ".join(names[:5]),
+                reason=f"{int(unknown.sum())} of {unknown.size} references state no uncertainty: "
+                "they are taken as exact, and intervals of these scanners are too narrow",
                 hint="state reference_standard_uncertainty",
             )
         )

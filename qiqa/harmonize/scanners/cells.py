@@ -12,7 +12,7 @@ from qiqa.harmonize.scanners.differences import Differences
 from qiqa.harmonize.scanners.stability import ExamScatter, cell_of, exam_scatter
 from qiqa.metrology.moderated import moderated_variances
 
-__all__ = ["Cells", "cells_of"]
+__all__ = ["Cells", "cells_of", "known_units"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -59,6 +59,16 @@ class Cells:
         return float(np.sqrt(max(float(self.scatter.sd[i]) ** 2 - noise, 0.0)))
 
 
+def known_units(found: Differences) -> NDArray[np.str_]:
+    """Return the phantom unit of each reading; one that is not stated is the scanner's own.
+
+    Nothing else would do: two scanners that state none have no unit in common.
+    """
+    r = found.readings
+    own = np.char.add("not stated, ", r.scanner)
+    return np.where(r.phantom_unit == "", own, r.phantom_unit)
+
+
 def cells_of(found: Differences) -> Cells:
     """Return means by insert, with what is known of their scatter.
 
@@ -68,7 +78,7 @@ def cells_of(found: Differences) -> Cells:
     names, cell = cell_of(found)
     exam = _index(zip(r.exam.tolist(), cell.tolist(), strict=True))
     insert_names, insert = numbered(r.insert)
-    unit_names, unit = numbered(r.phantom_unit)
+    unit_names, unit = numbered(known_units(found))
     key = (cell * len(insert_names) + insert) * len(unit_names) + unit
     # first repeats within an exam, then exams
     in_exam = _index(zip(exam.tolist(), key.tolist(), strict=True))

@@ -51,22 +51,42 @@ def evidence(at: Sequence[Level], claim: float) -> Evidence:
 
 
 def answers(
-    scanners: Sequence[ScannerBias], places: Sequence[Sequence[Level]], claim: float, unit: str
+    scanners: Sequence[ScannerBias],
+    places: Sequence[Sequence[Level]],
+    claim: float,
+    unit: str,
+    against: Sequence[str],
 ) -> tuple[ScannerBias, ...]:
-    """Return scanners with their answers; being out is adjusted for how many there are (Holm)."""
+    """Return scanners with their answers; being out is adjusted for how many there are (Holm).
+
+    `against` says for each why it cannot be in claim over the whole range; empty: nothing does.
+    Present epochs are adjusted among themselves, past ones among all.
+    """
+    places = [at if at[1] is not at[0] else at[:1] for at in places]
     known = [
         all(math.isfinite(p.value) and p.standard_uncertainty > 0 for p in at) for at in places
     ]
     tests = [evidence(at, claim) if ok else None for at, ok in zip(places, known, strict=True)]
-    adjusted = iter(holm([t.p_out for t in tests if t is not None]).tolist() if any(known) else [])
+    p_outs = np.array([1.0 if t is None else t.p_out for t in tests])
+    present = np.array([one.current for one in scanners])
+    adjusted = holm(p_outs)
+    if present.any():
+        adjusted[present] = holm(p_outs[present])
     made = []
-    for one, at, test in zip(scanners, places, tests, strict=True):
+    for k, (one, at, test) in enumerate(zip(scanners, places, tests, strict=True)):
         if test is None:
-            reason = "one exam, and no scanner was scanned twice: its scatter is not known"
+            reason = (
+                "its readings do not scatter at all: what a day does is not known"
+                if one.exams > 1
+                else "one exam, and no scanner was scanned twice: its scatter is not known"
+            )
             answer, p_in, p_out = ClaimAnswer.NOT_ENOUGH_DATA, math.nan, math.nan
         else:
-            p_in, p_out = test.p_in, float(next(adjusted))
-            answer, reason = _answer(one, at, test, p_out, claim, unit, len(scanners))
+            p_in, p_out = test.p_in, float(adjusted[k])
+            count = int(present.sum()) if one.current else len(scanners)
+            answer, reason = _answer(one, at, test, p_out, claim, unit, count)
+            if answer is not ClaimAnswer.OUT and against[k]:
+                answer, reason = ClaimAnswer.NOT_ENOUGH_DATA, against[k]
         made.append(dataclasses.replace(one, claim=answer, p_in=p_in, p_out=p_out, reason=reason))
     return tuple(made)
 
@@ -82,16 +102,18 @@ def _answer(
 ) -> tuple[ClaimAnswer, str]:
     if p_out < _ALPHA:
         place = at[test.worst]
-        where = _PLACES[test.worst] if at[1] is not at[0] else ""
+        where = _PLACES[test.worst] if len(at) > 1 else ""
         return ClaimAnswer.OUT, f"{place.value:+.2g} {unit} {where}".rstrip()
     if test.p_in < _ALPHA:
-        return ClaimAnswer.IN, f"within {claim:g} {unit} over the whole range"
+        over = " over the whole range" if len(at) > 1 else ""
+        return ClaimAnswer.IN, f"within {claim:g} {unit}".rstrip() + over
     return ClaimAnswer.NOT_ENOUGH_DATA, _missing(one, at, claim, count)
 
 
 def _missing(one: ScannerBias, at: Sequence[Level], claim: float, count: int) -> str:
     """Say how many exams would settle it if nothing else changed, or what else is missing."""
-    worst = max(at, key=lambda p: abs(p.value))
+    # the place that keeps it open: nearest to the claim in its own uncertainty
+    worst = max(at, key=lambda p: (abs(p.value) - claim) / p.standard_uncertainty)
     gap = abs(claim - abs(worst.value))
     beyond = abs(worst.value) > claim
     z = float(special.ndtri(1.0 - (_ALPHA / len(at) / count if beyond else _ALPHA)))

@@ -23,6 +23,8 @@ class Labeling:
     flags: tuple[Flag, ...]
     suspect: NDArray[np.bool_]
     """(n,) readings of exams whose values cannot be believed to be what they are called."""
+    unit_unknown: NDArray[np.bool_]
+    """(n,) readings of exams whose phantom unit is not what is stated."""
 
 
 def labeling_errors(found: Differences, today: dt.date) -> Labeling:
@@ -47,9 +49,11 @@ def labeling_errors(found: Differences, today: dt.date) -> Labeling:
     dates = out_of_order(readings, today)
     # what the values say of a unit needs no second word from the records
     said = {flag.where for flag in flags}
-    odd = tuple(flag for flag in odd_units(readings) if flag.where not in said)
+    odd, elsewhere = odd_units(readings)
+    odd = tuple(flag for flag in odd if flag.where not in said)
     places = two_places(readings)
     return Labeling(
         flags=(*flags, *copies, *dates, *places, *odd),
         suspect=np.isin(readings.exam, sorted(suspect | again)),
+        unit_unknown=np.isin(readings.exam, sorted(elsewhere)),
     )

@@ -215,7 +215,7 @@ def _homes(readings: Readings) -> np.ndarray[tuple[int], np.dtype[np.str_]]:
     return np.where(readings.site == "", readings.scanner, readings.site)
 
 
-def odd_units(readings: Readings) -> tuple[Flag, ...]:
+def odd_units(readings: Readings) -> tuple[tuple[Flag, ...], set[str]]:
     """Return exams that state another unit than the scanner's, which was at home around then.
 
     The scanner reads this unit in no other exam, and it is read at one other site only, once within
@@ -227,7 +227,7 @@ def odd_units(readings: Readings) -> tuple[Flag, ...]:
     units, unit = numbered(readings.phantom_unit[first])
     scanner, at = numbered(readings.scanner[first])[1], readings.at[first]
     stated = readings.phantom_unit[first] != ""
-    flags = []
+    flags, names_of_exams = list[Flag](), set[str]()
     for place in np.flatnonzero(stated):
         own = unit[scanner == scanner[place]]
         away = (unit == unit[place]) & (home != home[place])
@@ -237,6 +237,7 @@ def odd_units(readings: Readings) -> tuple[Flag, ...]:
             continue
         names, count = np.unique(unit[stated & (scanner == scanner[place])], return_counts=True)
         exam = first[place]
+        names_of_exams.add(str(readings.exam[first[place]]))
         flags.append(
             Flag(
                 kind="odd_phantom_unit",
@@ -247,4 +248,4 @@ def odd_units(readings: Readings) -> tuple[Flag, ...]:
                 hint="look at the serial number on the phantom",
             )
         )
-    return tuple(flags)
+    return tuple(flags), names_of_exams

@@ -7,19 +7,27 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from qiqa.core.errors import FitError
 from qiqa.core.trial import VarianceComponent
 from qiqa.harmonize.scanners.cells import Cells
 from qiqa.metrology.contrasts import estimate
+from qiqa.metrology.estimable import connected
 from qiqa.metrology.factors import RandomFactor
 from qiqa.metrology.mixed import MixedFit, fit_mixed
+from qiqa.metrology.multiplicity import holm
 
 __all__ = ["Level", "Levels", "levels_of"]
 
 FloatArray = NDArray[np.float64]
 
 _FEWEST_FOR_SLOPE = 3
+_FEWEST_TO_COMPARE = 5
+"""Scanners below which nobody's inserts can be called unlike the others'."""
+_CHANCE = 0.01
+_MEDIAN_KNOWS = 0.5
+"""Share of the degrees of freedom that a median of variances keeps, see `stability`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +45,10 @@ class Levels:
 
     at: tuple[tuple[Level, Level, Level], ...]
     """(c,) at the middle, the lowest and the highest reference."""
-    sloped: bool
+    sloped: tuple[bool, ...]
+    """(c,) whether a scanner has read enough inserts for a slope."""
+    disagree: tuple[bool, ...]
+    """(c,) whether its inserts are farther off its line than those of other scanners off theirs."""
     components: tuple[VarianceComponent, ...]
     unit_in_model: bool
     """Whether scanner and phantom unit were told apart."""
@@ -52,9 +63,8 @@ def levels_of(cells: Cells) -> Levels:
     count = len(cells.names)
     names = [f"level {i}" for i in range(count)]
     columns = [(cells.cell == i).astype(float) for i in range(count)]
-    if sloped:
-        names += [f"slope {i}" for i in range(count)]
-        columns += [(cells.cell == i) * z for i in range(count)]
+    names += [f"slope {i}" for i in range(count) if sloped[i]]
+    columns += [(cells.cell == i) * z for i in range(count) if sloped[i]]
     known = np.where(np.isfinite(cells.noise_variance), cells.noise_variance, 0.0)
     factors, together = _factors(cells)
     fit = _fit(cells.mean, np.column_stack(columns), names, factors, known)
@@ -62,14 +72,57 @@ def levels_of(cells: Cells) -> Levels:
         return _means(cells, known)
     at = tuple(
         (_level(fit, i, 0.0), _level(fit, i, ends[0]), _level(fit, i, ends[1]))
-        if sloped
+        if sloped[i]
         else (_level(fit, i, 0.0),) * 3
         for i in range(count)
     )
-    return Levels(at=at, sloped=sloped, components=_components(fit), unit_in_model=together)
+    return Levels(
+        at=at,
+        sloped=sloped,
+        disagree=_disagree(cells, z, sloped),
+        components=_components(fit),
+        unit_in_model=together,
+    )
 
 
-def _places(cells: Cells) -> tuple[FloatArray, tuple[float, float], bool]:
+def _disagree(cells: Cells, z: FloatArray, sloped: tuple[bool, ...]) -> tuple[bool, ...]:
+    """Return whose inserts scatter about their own line more than others' about theirs.
+
+    By F against the median of the other scanners, Holm, 1 %, as for scatter between exams: the
+    scatter of inserts is pooled over scanners, and one that is crooked would hide among them. What
+    an insert is off by on all scanners is taken off first.
+    """
+    count = len(cells.names)
+    names, insert = np.unique(cells.insert, return_inverse=True)
+    centers = np.array([np.median(cells.mean[cells.cell == i]) for i in range(count)])
+    off = cells.mean - centers[cells.cell]
+    common = np.array([np.median(off[insert == k]) for k in range(names.size)])
+    left = cells.mean - (common[insert] if count >= _FEWEST_TO_COMPARE else 0.0)
+    square, df = np.zeros(count), np.zeros(count)
+    for i in range(count):
+        own = cells.cell == i
+        x = np.column_stack([np.ones(own.sum()), z[own]][: 2 if sloped[i] else 1])
+        rest = left[own] - x @ np.linalg.lstsq(x, left[own], rcond=None)[0]
+        square[i], df[i] = float(rest @ rest), max(float(own.sum() - x.shape[1]), 0.0)
+    found = [False] * count
+    judged = np.flatnonzero(df > 0)
+    if judged.size < _FEWEST_TO_COMPARE:
+        return tuple(found)
+    scaled = square[judged] / special.chdtri(df[judged], 0.5)
+    p = np.ones(judged.size)
+    for k in range(judged.size):
+        others = np.delete(np.arange(judged.size), k)
+        usual = float(np.median(scaled[others]))
+        if usual > 0.0:
+            freedom = _MEDIAN_KNOWS * float(df[judged[others]].sum())
+            f = square[judged[k]] / df[judged[k]] / usual
+            p[k] = float(special.fdtrc(df[judged[k]], freedom, f))
+    for place, adjusted in zip(judged.tolist(), holm(p).tolist(), strict=True):
+        found[place] = adjusted < _CHANCE
+    return tuple(found)
+
+
+def _places(cells: Cells) -> tuple[FloatArray, tuple[float, float], tuple[bool, ...]]:
     """Return the place of each mean along the references, of both ends, and whether it is used.
 
     Scanners have an offset and a gain. In the unit of the readings their bias is a line along the
@@ -78,7 +131,7 @@ def _places(cells: Cells) -> tuple[FloatArray, tuple[float, float], bool]:
     """
     low, high = float(cells.reference.min()), float(cells.reference.max())
     if high <= low:
-        return np.zeros(cells.mean.size), (0.0, 0.0), False
+        return np.zeros(cells.mean.size), (0.0, 0.0), (False,) * len(cells.names)
     middle = (low + high) / 2.0
 
     def along(reference: FloatArray) -> FloatArray:
@@ -88,8 +141,10 @@ def _places(cells: Cells) -> tuple[FloatArray, tuple[float, float], bool]:
 
     ends = along(np.array([low, high]))
     steps = np.round((cells.reference - low) / (high - low), 6)
-    different = min(np.unique(steps[cells.cell == i]).size for i in range(len(cells.names)))
-    return along(cells.reference), (float(ends[0]), float(ends[1])), different >= _FEWEST_FOR_SLOPE
+    sloped = tuple(
+        np.unique(steps[cells.cell == i]).size >= _FEWEST_FOR_SLOPE for i in range(len(cells.names))
+    )
+    return along(cells.reference), (float(ends[0]), float(ends[1])), sloped
 
 
 def _factors(cells: Cells) -> tuple[list[RandomFactor], bool]:
@@ -102,7 +157,8 @@ def _factors(cells: Cells) -> tuple[list[RandomFactor], bool]:
     pairs = {(s, u) for s, u in zip(scanner.tolist(), cells.unit.tolist(), strict=True)}
     units, scanners = {u for _, u in pairs}, {s for s, _ in pairs}
     # more pairs than a forest has edges: differences of units are seen on more than one scanner
-    together = len(units) > 1 and len(pairs) > len(units) + len(scanners) - 1
+    parts = len(connected(scanner, cells.unit))
+    together = len(units) > 1 and len(pairs) > len(units) + len(scanners) - parts
     if together:
         made.append(RandomFactor(name="phantom unit", labels=cells.unit))
     return made, together
@@ -147,7 +203,10 @@ def _means(cells: Cells, known: FloatArray) -> Levels:
             degrees_of_freedom=cells.noise_df or math.inf,
         )
         at.append((level, level, level))
-    return Levels(at=tuple(at), sloped=False, components=(), unit_in_model=False)
+    nothing = (False,) * len(cells.names)
+    return Levels(
+        at=tuple(at), sloped=nothing, disagree=nothing, components=(), unit_in_model=False
+    )
 
 
 def _components(fit: MixedFit) -> tuple[VarianceComponent, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 
+import numpy as np
+
 from qiqa.core.errors import NotMeasurable
 from qiqa.core.trial import Flag, Readings
 from qiqa.harmonize.scanners.differences import Differences, differences
@@ -61,8 +63,13 @@ def prepare(
             f"{first.reason}",
             hint=first.hint,
         )
+    # which unit it was is not known: it must not connect scanners
+    known = np.where(labels.unit_unknown, "", found.readings.phantom_unit)
+    corrected = dataclasses.replace(found.readings, phantom_unit=known)
     if left_out:
         # a consensus without them
-        found = differences(found.readings.take(~labels.suspect), percent=percent)
+        found = differences(corrected.take(~labels.suspect), percent=percent)
+    else:
+        found = dataclasses.replace(found, readings=corrected)
     found, moved = split_at_moves(found)
     return Prepared(found=found, flags=(*flags, *moved), left_out=left_out)

@@ -196,7 +196,7 @@ def round_scores(study: BiasStudy, found: Differences) -> tuple[RoundScore, ...]
         reference = one.reference_u if math.isfinite(one.reference_u) else 0.0
         score = float(z_prime_scores([result], 0.0, study.claim / 2.0, reference)[0])
         known = math.isfinite(u) and u > 0
-        k = coverage_factor(max(one.exams - 1, 1))
+        k = coverage_factor(max(one.exam_df, 1.0))
         made.append(
             RoundScore(
                 scanner=one.scanner,

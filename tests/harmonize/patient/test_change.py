@@ -42,7 +42,7 @@ def ask(a: float, b: float, *, tissue: Tissue = BREAST, states=(STATE, STATE), *
 
 
 def test_threshold_on_one_scanner_is_the_repeatability_coefficient():
-    quiet = dataclasses.replace(STATE, exam_sd_percent=math.nan)
+    quiet = dataclasses.replace(STATE, exam_sd_percent=0.0)
     endless = dataclasses.replace(BREAST, degrees_of_freedom=math.inf)
     found = ask(1.0, 1.1, tissue=endless, states=(quiet, quiet))
     assert found.needed_percent == pytest.approx(2.77 * 4.8, rel=1e-3)  # 13.3 % of ACRIN 6698
@@ -63,8 +63,9 @@ def test_bias_cancels_on_one_scanner_in_one_epoch():
 
 def test_difference_of_biases_is_taken_off():
     found = ask(1.0, 1.2, tissue=BRAIN, states=(STATE, OTHER))
-    assert found.correction_percent == pytest.approx(-3.0)
-    assert found.change_percent == pytest.approx(100 * math.log(1.2) + 3.0)
+    off = 100 * math.log(0.98 / 1.01)  # biases of -2 and +1 %
+    assert found.correction_percent == pytest.approx(off)
+    assert found.change_percent == pytest.approx(100 * math.log(1.2) - off)
     assert any("taken off" in reason for reason in found.reasons)
 
 
@@ -93,6 +94,8 @@ def test_largest_doubt_stands_first():
         ((STATE, dataclasses.replace(OTHER, bias_percent=math.nan)), BRAIN, "bias of B"),
         ((STATE, dataclasses.replace(STATE, epoch="2", bias_percent=math.nan)), BRAIN, "epoch"),
         ((STATE, OTHER), BREAST, "off-center"),
+        ((STATE, dataclasses.replace(OTHER, bias_u_percent=math.nan)), BRAIN, "bias of B"),
+        ((dataclasses.replace(STATE, exam_sd_percent=math.nan),) * 2, BRAIN, "what a day does"),
         ((STATE, dataclasses.replace(OTHER, covers=False)), BRAIN, "outside what the phantom"),
         ((STATE, dataclasses.replace(STATE, trouble="drifts")), BREAST, "drifts"),
     ],

@@ -268,3 +268,76 @@ def test_a_step_does_not_hide_itself_among_few_exams(rounds):
         named += [flag.where for flag in split_at_moves(found)[1]]
     assert set(named) == {"S03"}
     assert len(named) >= 10
+
+
+def test_a_crooked_scanner_among_many_good_ones_is_not_in_claim(rounds, rng):
+    readings = rounds(rng, scanners=20, noise=0.003, exam_sd=0.001)
+    crooked = dict(zip("ABCDE", (-0.05, 0.06, -0.02, 0.06, -0.05), strict=True))
+    share = np.array([crooked[i] for i in readings.insert]) * (readings.scanner == "S00")
+    found = study(dataclasses.replace(readings, value=readings.value * (1 + share)), claim=3.6)
+    assert {f.where for f in found.flags if f.kind == "inserts_disagree"} == {"S00"}
+    assert of(found, "S00").claim is ClaimAnswer.NOT_ENOUGH_DATA
+    assert "disagree" in of(found, "S00").reason
+
+
+def test_inserts_of_steady_scanners_do_not_disagree(rounds):
+    named = sum(
+        "inserts_disagree" in kinds(study(rounds(np.random.default_rng(s), interaction_sd=0.01)))
+        for s in range(40)
+    )
+    assert named <= 2
+
+
+def test_two_inserts_of_one_scanner_take_the_slope_of_no_other(rounds, rng):
+    readings = rounds(rng, noise=0.003, exam_sd=0.001)
+    tilt = 1 + np.where(readings.scanner == "S01", 0.06 - 0.05 * readings.reference, 0.0)
+    few = (readings.scanner == "S07") & ~np.isin(readings.insert, ["C", "D"])
+    found = study(dataclasses.replace(readings, value=readings.value * tilt).take(~few))
+    assert of(found, "S01").ends[0] != of(found, "S01").ends[1]
+    assert of(found, "S07").claim is ClaimAnswer.NOT_ENOUGH_DATA
+    assert "fewer than three inserts" in of(found, "S07").reason
+
+
+def test_the_unit_of_the_readings_changes_no_answer(rounds, rng):
+    readings = rounds(rng, bias={1: 0.08, 2: 0.02})
+    small = dataclasses.replace(
+        readings, value=readings.value * 1e-9, reference=readings.reference * 1e-9
+    )
+    one, other = study(readings), study(small)
+    assert [s.claim for s in one.scanners] == [s.claim for s in other.scanners]
+    assert [s.ends[0] for s in one.scanners] == pytest.approx([s.ends[0] for s in other.scanners])
+
+
+def test_uncertainty_of_references_is_that_of_the_place(rounds, rng):
+    """Each known to 0.02 units: 5 % of the lowest, 1 % of the highest."""
+    readings = rounds(rng, noise=0.001, exam_sd=0.001)
+    u = np.full(len(readings), 0.02)
+    one = of(study(dataclasses.replace(readings, reference_standard_uncertainty=u)), "S03")
+    half = [(high - low) / 2 / 1.96 for low, high in one.ends_intervals]
+    assert half[0] == pytest.approx(5.0, rel=0.1)
+    assert half[1] == pytest.approx(1.0, rel=0.1)
+
+
+def test_scanners_that_state_no_phantom_unit_have_none_in_common(rounds, rng):
+    readings = rounds(rng, scanners=5, own_units=True)
+    silent = np.isin(readings.scanner, ["S00", "S01"])
+    unit = np.where(silent, "", readings.phantom_unit)
+    found = study(dataclasses.replace(readings, phantom_unit=unit))
+    assert len(found.groups) == 5
+    assert "phantom_units_unknown" in kinds(found)
+    assert all(e.phantom_unit.startswith("U") for e in found.exchanges)
+
+
+def test_references_of_some_scanners_without_uncertainty_are_flagged(rounds, rng):
+    readings = rounds(rng, reference_u=0.01)
+    u = np.where(readings.scanner == "S04", np.nan, readings.reference_standard_uncertainty)
+    found = study(dataclasses.replace(readings, reference_standard_uncertainty=u))
+    (flag,) = [f for f in found.flags if f.kind == "reference_uncertainty_missing"]
+    assert flag.where == "S04"
+
+
+def test_a_scanner_has_one_present_epoch(rounds, rng):
+    readings = rounds(rng, visits=4)
+    both = (readings.scanner == "S04") & (readings.insert == "A")
+    found = study(dataclasses.replace(readings, epoch=np.where(both, "VB", "VA")))
+    assert sum(s.current for s in found.scanners if s.scanner == "S04") == 1

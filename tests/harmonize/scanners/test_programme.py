@@ -217,7 +217,8 @@ def test_scores_against_hand_arithmetic(rounds, rng):
     assert one.at == dt.datetime(2025, 10, 3)
     assert one.score == pytest.approx(x / math.sqrt(2.0**2 + 1.0**2))  # claim / 2, reference 1 %
     assert one.zeta == pytest.approx(x / math.sqrt(bias.exam_sd**2 + 1.0**2))
-    k = stats.t.ppf(0.975, 3)
+    k = stats.t.ppf(0.975, bias.exam_df)
+    assert bias.exam_df >= 3
     assert one.e_n == pytest.approx(x / math.sqrt((k * bias.exam_sd) ** 2 + 1.96**2), rel=1e-3)
     assert one.verdict == ("acceptable" if abs(one.score) <= 2 else "warning")
 

@@ -19,7 +19,8 @@ def scanner(bias, maker, u=0.01, reference_u=NAN):
         scanner="S", epoch="", site="", manufacturer=maker, first=at, last=at, bias=bias,
         standard_uncertainty=u, degrees_of_freedom=9.0, bias_interval=(NAN, NAN),
         ends=(bias, bias), ends_intervals=((NAN, NAN), (NAN, NAN)), reference_u=reference_u,
-        exam_sd=0.1, n=4, exams=4, phantom_units=(), claim=None, p_in=NAN, p_out=NAN, reason="",
+        exam_sd=0.1, exam_df=3.0, n=4, exams=4,
+        phantom_units=(), claim=None, p_in=NAN, p_out=NAN, reason="",
         current=True,
     )  # fmt: skip
 
