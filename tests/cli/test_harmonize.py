@@ -53,13 +53,16 @@ def test_a_bias_is_learned_and_taken_off(qiqa, calibrate, home, phantom_rounds):
     content = json.loads((home / "c.json").read_text(encoding="utf-8"))
     assert (content["schema"], content["source"]) == ("qiqa.calibration/1", "phantom.csv")
     assert len(content["calibrations"]) == 6
-    phantom_rounds.write_rows([VALUE], home / "v.csv")
+    stated = {**VALUE, "standard_uncertainty": "0.004"}
+    phantom_rounds.write_rows([stated, VALUE], home / "v.csv")
     ran = qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "out.csv")
     assert ran.code == 0, ran.err
-    (row,) = read(home / "out.csv")
+    row, silent = read(home / "out.csv")
     assert float(row["value"]) == pytest.approx(1.0, abs=0.005)
-    assert 0 < float(row["standard_uncertainty"]) < 0.01
-    assert ran.last.startswith("1 values corrected, 0 refused: ")
+    assert 0.003 < float(row["standard_uncertainty"]) < 0.01
+    # that of the calibration alone would pass for all there is
+    assert silent["standard_uncertainty"] == ""
+    assert ran.last.startswith("2 values corrected, 0 refused: ")
 
 
 @pytest.mark.parametrize(
