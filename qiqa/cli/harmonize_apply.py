@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, finite, moment
+from qiqa.cli.columns import refuse_input
 from qiqa.cli.console import one_line, say, tell_findings
 from qiqa.cli.feature_options import tell_flags
 from qiqa.core.calibration import CALIBRATION_SCHEMA
@@ -86,6 +87,7 @@ def command(options: Options) -> int:
     """Correct what was given by whatever kind of model it is."""
     from qiqa.io.calibration_file import calibrations_of, read_json
 
+    refuse_input(options.output, options.model, options.table)
     content = read_json(options.model)
     if content["schema"] != CALIBRATION_SCHEMA:
         _check_options(options, "a model of ComBat")

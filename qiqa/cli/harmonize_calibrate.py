@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, finite, store_option
+from qiqa.cli.columns import refuse_input
 from qiqa.cli.console import one_line, say, write_json
 from qiqa.cli.feature_options import tell_flags
 from qiqa.cli.layout import Row, Section, table
@@ -74,6 +75,7 @@ def command(options: Options) -> int:
     if not 0.0 < options.valid_days <= 3660.0:
         message = f"{options.valid_days:g} is not above 0 and up to 3660 days"
         raise UsageError(message, where="--valid-days")
+    refuse_input(options.output, options.table)
     readings, source = readings_of(options.store, options.table, options.column)
     found: list[ScannerCalibration] = []
     for one in chosen(readings, options.name):

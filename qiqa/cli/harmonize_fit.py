@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, json_option
+from qiqa.cli.columns import refuse_input
 from qiqa.cli.console import say, tell_findings, write_json
 from qiqa.cli.feature_options import (
     FeatureOptions,
@@ -74,6 +75,8 @@ def command(options: Options) -> int:
     from qiqa.harmonize.combat.saving import to_payload
     from qiqa.io.feature_table import read_features, write_features
 
+    for written in (options.output, options.write):
+        refuse_input(written, options.table, options.uncalibrated)
     learn = fitter(options)
     read = read_features(options.table, roles(options))
     tell_findings(read.findings, to_error=True)

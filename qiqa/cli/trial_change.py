@@ -179,21 +179,27 @@ def _tissue(options: Options) -> Tissue:
     )
 
 
+def _percent(logarithm: float) -> float:
+    """Return a change that was reckoned as 100 times a logarithm in percent."""
+    return 100.0 * math.expm1(logarithm / 100.0)
+
+
 def _tell(found: Change, tissue: Tissue, *, to_error: bool) -> None:
     words, style = _WORDS[found.answer]
     a, b = found.first, found.second
     say_parts([(words, style)], to_error=to_error)
     say(
         f"  {a.value:g} on {a.at:%Y-%m-%d} ({one_line(a.scanner, 40)}) to {b.value:g} on "
-        f"{b.at:%Y-%m-%d} ({one_line(b.scanner, 40)}): {found.observed_percent:+.1f} %",
+        f"{b.at:%Y-%m-%d} ({one_line(b.scanner, 40)}): {_percent(found.observed_percent):+.1f} %",
         to_error=to_error,
     )
     if found.answer is not ChangeAnswer.NOT_INTERPRETABLE:
         low, high = found.interval
         say(
-            f"  change of the patient {found.change_percent:+.1f} % ({low:+.1f} to {high:+.1f}, "
-            f"95 %); that it has this direction: {100 * found.probability:.1f} %; called real "
-            f"from {found.needed_percent:.1f} % on",
+            f"  change of the patient {_percent(found.change_percent):+.1f} % "
+            f"({_percent(low):+.1f} to {_percent(high):+.1f}, "
+            f"95 %); that it has this direction: {100 * found.probability:.1f} %; called real from "
+            f"{_percent(found.needed_percent):+.1f} or {_percent(-found.needed_percent):+.1f} % on",
             to_error=to_error,
         )
     for reason in found.reasons:

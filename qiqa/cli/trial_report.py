@@ -27,7 +27,8 @@ EPILOG = """
 examples:
   qiqa trial report
   qiqa trial report --table phantom.csv --claim adc=3.6% -o report
-  qiqa trial report --table qc1.csv --column scanner=site --column acquired_at=scanDate --json -
+  qiqa trial report --table qc1.csv --column scanner=site --column acquired_at=scanDate \\
+      --column name=parameter --json -
 
 Exit status: 0 no scanner is out, 3 a label is wrong or a scanner moved, 4 a scanner is out of
 claim, 5 no claim or no scanner could be judged, 1 it could not be done.
@@ -96,7 +97,7 @@ def arguments(parser: Parser) -> None:
     how.add_argument(
         "--as-of",
         metavar="YYYY-MM-DD",
-        help="the day it is, later exams are flagged; default: that of the last exam",
+        help="the day it is, later exams do not count; default: that of the last exam",
     )
     out = parser.add_argument_group("what to write")
     out.add_argument("--title", default="", metavar="TEXT", help="what the trial is called")
@@ -126,18 +127,23 @@ def command(options: Options) -> int:
     from qiqa.cli.trial_words import tell
     from qiqa.core.programme import ProgrammePolicy
     from qiqa.core.trial_payload import trial_payload
-    from qiqa.workflows.trial import chosen, last_day, look_at_trial
+    from qiqa.workflows.trial import chosen, last_day, look_at_trial, up_to_day
 
     claims = claims_of(options.claim)
     if options.precision is not None and options.precision <= 0.0:
         raise UsageError(f"{options.precision:g} is not above 0 %", where="--precision")
     readings, source = readings_of(options.store, options.table, options.column)
     readings = chosen(readings, options.name)
+    asked = moment(options.as_of, "--as-of")
+    if asked is not None:
+        readings, later = up_to_day(readings, asked)
+        if later:
+            say(f"{later} readings after {asked:%Y-%m-%d} are left out", to_error=True)
     _check_claims(claims, readings)
     with progress() as told:
         state = look_at_trial(
             readings,
-            now=moment(options.as_of, "--as-of") or last_day(readings, dt.datetime.now()),
+            now=asked or last_day(readings, dt.datetime.now()),
             source=source,
             title=options.title or "Trial",
             claims=claims,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.features import FeatureTable
 from qiqa.core.finding import Finding, Severity
-from qiqa.io._table_cells import numbers_of, text_of
+from qiqa.io._table_cells import Wrong, numbers_of, text_of
 from qiqa.io._table_file import Cells, cells_of_file
 from qiqa.io.columns import columns_to_file
 
@@ -82,7 +82,7 @@ def read_features(path: Path, roles: Roles) -> WideTable:
         batch=_texts(cells, roles.batch),
         row=row,
         subject=_texts(cells, roles.subject) if roles.subject else row,
-        covariates={name: _covariate(cells, name) for name in roles.keep},
+        covariates={name: _covariate(cells, name, path) for name in roles.keep},
         batch_name=roles.batch,
     )
     others = {name: np.array(list(column), dtype=object) for name, column in cells.columns.items()}
@@ -112,9 +112,22 @@ def _texts(cells: Cells, name: str) -> NDArray[np.str_]:
     return np.array([text_of(cell) for cell in cells.columns[name]], dtype=np.str_)
 
 
-def _covariate(cells: Cells, name: str) -> NDArray[np.float64] | NDArray[np.str_]:
+def _covariate(cells: Cells, name: str, path: Path) -> NDArray[np.float64] | NDArray[np.str_]:
     numbers, wrong, _ = numbers_of(cells.columns[name], comma=cells.comma)
+    _refuse_slips(name, numbers, wrong, path)
     return _texts(cells, name) if wrong else numbers
+
+
+def _refuse_slips(name: str, numbers: NDArray[np.float64], wrong: Wrong, path: Path) -> None:
+    """Refuse a few texts among numbers: the column is one of numbers, and these are slips."""
+    if wrong and int(np.isfinite(numbers).sum()) > len(wrong):
+        at, text = wrong[0]
+        raise UsageError(
+            f"{name!r} holds numbers, but {len(wrong)} of its cells are none below 1e100, first "
+            f"{text!r} in row {at + 1}",
+            where=str(path),
+            hint="correct it, or leave it empty where nothing is known",
+        )
 
 
 def _features(
@@ -125,6 +138,7 @@ def _features(
     names, columns, texts = list[str](), list[NDArray[np.float64]](), list[str]()
     for name in roles.features or [n for n in cells.columns if n not in taken]:
         values, wrong, _ = numbers_of(cells.columns[name], comma=cells.comma)
+        _refuse_slips(name, values, wrong, path)
         if not wrong and np.isfinite(values).any():
             names.append(name)
             columns.append(values)

@@ -56,6 +56,12 @@ def calibrate_table(
             where=str(source),
             hint="calibrate the table that it was made from",
         )
+    if at_isocenter and np.isfinite(read.distance_mm).any():
+        raise UsageError(
+            "states where its values were measured",
+            where=str(source),
+            hint="leave --at-isocenter out; it is for tables that do not say",
+        )
     refused: collections.Counter[str] = collections.Counter()
     n = len(read.value)
     value, u, correction = (np.full(n, math.nan) for _ in range(3))
@@ -64,6 +70,10 @@ def calibrate_table(
         if not math.isfinite(read.value[i]) or np.isnat(read.at[i]):
             what = "date" if math.isfinite(read.value[i]) else "value"
             reasons[i] = f"it has no {what}"
+            refused[reasons[i]] += 1
+            continue
+        if read.standard_uncertainty[i] < 0.0:
+            reasons[i] = f"its standard uncertainty is {read.standard_uncertainty[i]:g}"
             refused[reasons[i]] += 1
             continue
         distance = 0.0 if at_isocenter else float(read.distance_mm[i])

@@ -12,10 +12,19 @@ from qiqa.core.errors import NotMeasurable, UsageError
 from qiqa.core.programme import Certificate, ProgrammePolicy, RoundScore, TrialState
 from qiqa.core.trial import BiasStudy, Flag, Readings
 from qiqa.harmonize.scanners.bias import study_bias
+from qiqa.harmonize.scanners.differences import Differences
 from qiqa.harmonize.scanners.preparing import prepare
 from qiqa.harmonize.scanners.programme import certificates, round_scores
 
-__all__ = ["DEFAULT_CLAIMS", "Claim", "chosen", "claim_of", "last_day", "look_at_trial"]
+__all__ = [
+    "DEFAULT_CLAIMS",
+    "Claim",
+    "chosen",
+    "claim_of",
+    "last_day",
+    "look_at_trial",
+    "up_to_day",
+]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +107,7 @@ def look_at_trial(
                 )
             )
             continue
+        _refuse_claim(claim, prepared.found)
         study = study_bias(prepared, None if claim is None else claim.value)
         studies.append(study)
         papers += certificates(study, prepared.found, asked, now.date())
@@ -111,6 +121,20 @@ def look_at_trial(
         rounds=rounds,
         flags=tuple(flags),
     )
+
+
+def _refuse_claim(claim: Claim | None, found: Differences) -> None:
+    """Refuse a claim that no scanner could miss: as a rule the sign of percent was forgotten."""
+    if claim is None or claim.percent:
+        return
+    largest = float(np.abs(found.reference).max())
+    if claim.value > largest > 0.0:
+        raise UsageError(
+            f"{claim.value:g} {found.readings.unit} is larger than every reference of "
+            f"{found.readings.name} ({largest:.4g})",
+            where="--claim",
+            hint=f"percent? write {claim.value:g}%",
+        )
 
 
 def _several_units(readings: Sequence[Readings]) -> list[Flag]:
@@ -163,3 +187,23 @@ def last_day(readings: Sequence[Readings], now: dt.datetime) -> dt.datetime:
     end = np.datetime64(now, "us")
     newest = [one.at[one.at <= end].max() for one in readings if (one.at <= end).any()]
     return max(newest).astype("datetime64[us]").astype(dt.datetime) if newest else now
+
+
+def up_to_day(readings: Sequence[Readings], day: dt.datetime) -> tuple[tuple[Readings, ...], int]:
+    """Return what was read up to a day, it included, and how many readings were not.
+
+    Raises
+    ------
+    UsageError
+        If nothing was read until then.
+    """
+    end = np.datetime64(day, "D") + np.timedelta64(1, "D")
+    kept = tuple(part for one in readings if len(part := one.take(one.at < end)))
+    if not kept:
+        first = min(one.at.min() for one in readings)
+        raise UsageError(
+            f"nothing was read until {day:%Y-%m-%d}; the first exam is of "
+            f"{np.datetime_as_string(first, unit='D')}",
+            where="--as-of",
+        )
+    return kept, sum(map(len, readings)) - sum(map(len, kept))

@@ -397,3 +397,35 @@ def test_a_command_is_needed(qiqa):
     ran = qiqa("harmonize", "fti")
     assert "'fti' is none of calibrate, fit, apply, diagnose" in ran.err
     assert math.isfinite(ran.code)
+
+
+def test_what_was_measured_is_not_written_over(qiqa, calibrate, home, phantom_rounds):
+    calibrate()
+    phantom_rounds.write_rows([VALUE], home / "v.csv")
+    for words in (
+        ("apply", "c.json", "v.csv", "-o", "v.csv"),
+        ("apply", "c.json", "v.csv", "-o", "./c.json"),
+        ("calibrate", "--table", "phantom.csv", "-o", "phantom.csv"),
+        ("fit", "v.csv", "--batch", "scanner", "-o", "m.json", "--write", "v.csv"),
+    ):
+        before = (home / "v.csv").read_bytes(), (home / "phantom.csv").read_bytes()
+        ran = qiqa("harmonize", *words)
+        assert ran.code == 2
+        assert "it would be replaced" in ran.err
+        assert before == ((home / "v.csv").read_bytes(), (home / "phantom.csv").read_bytes())
+
+
+def test_stated_positions_are_not_overruled(qiqa, calibrate, home, phantom_rounds):
+    calibrate()
+    phantom_rounds.write_rows([VALUE], home / "v.csv")
+    ran = qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "o.csv", "--at-isocenter")
+    assert ran.code == 2
+    assert "states where its values were measured" in ran.err
+
+
+def test_an_uncertainty_below_zero_is_refused(qiqa, calibrate, home, phantom_rounds):
+    calibrate()
+    phantom_rounds.write_rows([{**VALUE, "standard_uncertainty": "-1"}], home / "v.csv")
+    ran = qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "o.csv")
+    assert ran.code == 5
+    assert "standard uncertainty is -1" in ran.out

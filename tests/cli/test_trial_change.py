@@ -55,7 +55,7 @@ def test_answers_on_one_scanner(change, table, second, code, headline):
     ran = change(1.05, second)
     assert ran.code == code, ran.err
     assert ran.out.startswith(headline)
-    assert f"{100 * math.log(second / 1.05):+.1f} %" in ran.out
+    assert f"{100 * (second / 1.05 - 1):+.1f} %" in ran.out  # percent as people mean it
     assert "ACRIN 6698" in ran.out
 
 
@@ -191,3 +191,10 @@ def test_names_written_to_deceive(qiqa, table):
                "--tissue", "breast", "--table", "t.csv")  # fmt: skip
     assert ran.code == 2
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", ran.err)
+
+
+def test_a_value_in_another_unit_is_not_the_patient(change, table):
+    table()
+    ran = change(1.05, 1310.0)
+    assert ran.code == 5
+    assert "is it in the unit of the phantom's readings?" in ran.out

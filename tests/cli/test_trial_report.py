@@ -89,7 +89,7 @@ def labeled_wrongly(readings):
         (labeled_wrongly, (), 3),
         (moved, (), 3),
         (lambda r: labeled_wrongly(biased(r)), (), 4),
-        (None, ("--claim", "1000"), 0),
+        (None, ("--claim", "1"), 0),
         (lambda r: dataclasses.replace(r, quantity="x", name="x"), (), 5),
         (lambda r: r.take(r.visit == 0), (), 5),
     ],
@@ -142,10 +142,29 @@ def test_keeping_what_is_flagged(report, table, readings):
     assert "left out" not in report("--no-pages", "--keep-flagged").out
 
 
-def test_a_day_ahead_of_the_exams_is_flagged(report, table, readings):
+def test_exams_after_the_day_do_not_count(report, table, readings):
     table(readings)
     ran = report("--as-of", "2025-06-01", "--no-pages")
-    assert "dates out of order: S00, exam S00 visit 2: is dated 2025-06-30, after today" in ran.out
+    assert ran.err == "80 readings after 2025-06-01 are left out\n"
+    assert re.search(r"^S03 .* 2  2025-01-04", ran.out, re.MULTILINE)  # two exams of four
+    ran = report("--as-of", "1999-01-01", "--no-pages")
+    assert ran.code == 2
+    assert "nothing was read until 1999-01-01; the first exam is of 2025-01-01" in ran.err
+
+
+def test_a_claim_that_none_could_miss_is_refused(report, table, readings):
+    table(readings)
+    ran = report("--claim", "1000", "--no-pages")
+    assert ran.code == 2
+    assert "larger than every reference of adc (2)" in ran.err
+    assert "write 1000%" in ran.err
+
+
+def test_a_whole_trial_in_another_unit_accuses_nobody(report, table, readings):
+    table(dataclasses.replace(readings, value=readings.value * 1e6))
+    ran = report("--no-pages")
+    assert "every exam is labeled wrongly" in ran.out
+    assert "1e6 times" in ran.out
 
 
 @pytest.mark.parametrize(

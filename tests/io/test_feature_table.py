@@ -108,3 +108,19 @@ def test_parquet_there_and_back_keeps_numbers_and_times(tmp_path):
     write_features(tmp_path / "b.parquet", read.table, read.others)
     back = parquet.read_table(tmp_path / "b.parquet").to_pydict()
     assert back == given.to_pydict()
+
+
+@pytest.mark.parametrize("slip", ["<1", "inf", "unknown", "56,1"])
+@pytest.mark.parametrize("column", ["f0", "age"])
+def test_a_slip_among_numbers_is_named(tmp_path, column, slip):
+    """It would make a feature no feature, or an age a category of its own."""
+    rows = [f"s{i % 2},{i}.5,{i + 40}.0" for i in range(8)]
+    cells = rows[5].split(",")
+    cells[1 if column == "f0" else 2] = f'"{slip}"'
+    rows[5] = ",".join(cells)
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["site,f0,age", *rows]), encoding="utf-8")
+    with pytest.raises(UsageError, match="holds numbers") as caught:
+        read_features(path, Roles(batch="site", keep=("age",)))
+    assert repr(column) in caught.value.message
+    assert "row 6" in caught.value.message

@@ -9,6 +9,7 @@ from scipy import special
 from qiqa.core.change import Change, ChangeAnswer, DatedValue, ScannerOnTheDay, Tissue
 from qiqa.core.errors import UsageError
 from qiqa.core.measurement import BudgetLine
+from qiqa.harmonize.scanners.moves import stated_epoch
 from qiqa.metrology.budget import combine, coverage_factor
 
 __all__ = ["REAL_FROM", "is_it_the_patient"]
@@ -157,14 +158,20 @@ def _obstacles(
         if state.trouble:
             found.append(f"{state.scanner}: {state.trouble}")
     found = list(dict.fromkeys(found))
-    if (one.scanner, one.epoch) == (two.scanner, two.epoch):
-        return tuple(found)
     beyond = sorted({s.scanner for s in (one, two) if not s.covers})
     if beyond:
         found.append(
-            f"{' and '.join(beyond)}: the value lies outside what the phantom covers, so the bias "
-            "there is not known (is it in the unit of the phantom's readings?)"
+            f"{' and '.join(beyond)}: the value lies outside what the phantom covers, where its "
+            "bias is not known (is it in the unit of the phantom's readings?)"
         )
+    same_settings = stated_epoch(one.epoch) == stated_epoch(two.epoch)
+    if one.scanner == two.scanner and one.epoch != two.epoch and same_settings:
+        found.append(
+            f"{one.scanner} moved between the two, and no change of settings is on record: how "
+            "much of that lies between them is not known (qiqa drift says what happened)"
+        )
+    if (one.scanner, one.epoch) == (two.scanner, two.epoch):
+        return tuple(found)
     unknown = [
         s.scanner
         for s in (one, two)

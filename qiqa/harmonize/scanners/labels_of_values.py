@@ -27,7 +27,7 @@ _BETTER = 4.0
 _CAP = 100.0
 """Scaled deviations beyond which more of them say nothing more: one wild value decides nothing."""
 _POWERS = (3, 6, 9, -3, -6, -9)
-_SCALE_TOLERANCE = 0.2
+_SCALE_TOLERANCE = 0.4
 _FOREIGN = 0.3
 """Share by which most values of a wrong phantom are off."""
 _MANY_EXAMS = 20
@@ -122,13 +122,13 @@ def _judge(
     expected, scatter = reference + usual[0][e, there], usual[1][e, there]
     scatter = np.where(scatter > 0, scatter, np.finfo(float).tiny)
     off = np.abs(value - expected) / scatter
-    if not (off > _OFF).any():
-        return None
     where = f"{readings.scanner[exams.first[e]]}, exam {exams.names[e]}"
     power = _power_of_ten(value, reference)
-    if power is not None:
+    if power is not None:  # whatever the other exams say: they may all be so
         reason = f"values are 1e{power} times their references: another unit than stated"
         return Flag(kind="wrong_unit", where=where, reason=reason, hint=_UNIT)
+    if not (off > _OFF).any():
+        return None
     exchanged = _exchanged(value, reference, expected, scatter)
     if exchanged:
         labels = [exams.inserts[i] for i in there]
