@@ -136,7 +136,7 @@ def usable_batches(table: FeatureTable, draw: Draw) -> tuple[str, ...]:
         raise UsageError(
             f"{few(single)}: one row, and one value has no scatter",
             where=table.batch_name,
-            hint="leave out this row, or correct means only (--mean-only)",
+            hint="leave out this row, or correct means only (--mean-only, mean_only=True)",
         )
     return tuple(str(name) for name in names)
 
