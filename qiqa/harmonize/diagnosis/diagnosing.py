@@ -79,20 +79,7 @@ def diagnose(
     _check(before, after, models, permutations)
     tell = _Telling(before, models, folds, strata)
     seen_before = tell(before.values, rng)
-    if refit is None:
-        seen_after = tell(after.values, rng, permutations=permutations, leaks=True)
-        all_rows = seen_after
-    else:
-        nothing_left = _without_difference(after, refit)
-        seen_after = tell(
-            before.values,
-            rng,
-            _of_folds(before, refit),
-            nothing_left,
-            permutations=permutations,
-            leaks=True,
-        )
-        all_rows = tell(after.values, rng)
+    seen_after, all_rows = _told_after(tell, before, after, rng, refit, permutations)
     effects, share, share_ends = _NO_EFFECT
     if interest:
         effects, share, share_ends = effect_kept(before, after, interest, rng)
@@ -167,6 +154,33 @@ class _Telling:
             null_refit=null_refit,
             leaks=leaks,
         )
+
+
+def _told_after(
+    tell: _Telling,
+    before: FeatureTable,
+    after: FeatureTable,
+    rng: np.random.Generator,
+    refit: RefitTables | None,
+    permutations: int,
+) -> tuple[tuple[Predictability, ...], tuple[Predictability, ...]]:
+    """Return how batches are told afterwards: refitted in every fold, and fitted on all rows.
+
+    Both are the same where nothing can be refitted.
+    """
+    if refit is None:
+        told = tell(after.values, rng, permutations=permutations, leaks=True)
+        return told, told
+    nothing_left = _without_difference(after, refit)
+    told = tell(
+        before.values,
+        rng,
+        _of_folds(before, refit),
+        nothing_left,
+        permutations=permutations,
+        leaks=True,
+    )
+    return told, tell(after.values, rng)
 
 
 def _check(
