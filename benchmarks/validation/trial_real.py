@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import datetime as dt
+import math
 import os
 import sys
 import tempfile
@@ -58,20 +59,20 @@ WORDS = (
                 "Odense, EFP: z 10.4",
                 (
                     "one exam of three is off by 51 %: another phantom, or another protocol. It is "
-                    "left out, and without it Odense is -1.4 % (-2.9 to 0.1): not a biased scanner"
+                    "left out, and without it Odense is -1.7 % (-3.3 to -0.2): not far off"
                 ),
             ],
             [
                 "Aarhus: 2.2 % RMS CV in QC1, the worst; z 3.4 in EFP",
                 (
-                    "unstable in QC1 (section 4: SD 16.3 from exam to exam, others 1.95); +5.0 % "
-                    "(3.5 to 6.6) in EFP. Its mean in QC1 is not off: -1.4 (-7.7 to 4.9)"
+                    "unstable in QC1 (section 4: SD 16.3 from exam to exam, others 1.95); +4.6 % "
+                    "(3.0 to 6.2) in EFP. Its mean in QC1 is not off: -1.4 (-7.5 to 4.7)"
                 ),
             ],
             [
                 "Southampton (`Southamptom` in the table): slope 0.975 in QC1",
                 (
-                    "+8.3 (3.4 to 13.3) in the middle, -0.1 at the lowest and +16.8 at the highest "
+                    "+8.3 (3.6 to 13.1) in the middle, -0.1 at the lowest and +16.8 at the highest "
                     "section: a slope of 2.1 % of 792"
                 ),
             ],
@@ -95,8 +96,8 @@ WORDS = (
     (
         "T1 and T2 at 64 mT have stated references, and P0004 agrees with them to the last digit "
         "at every insert: the references are its own readings. This is P0009 against P0004, and no "
-        "accuracy of either; with one exam of each there is no interval, and none is made up. The "
-        "program does not notice that a reference is the reading itself: a person has to."
+        "accuracy of either: the exam of P0004 is named (`reference_is_reading`) and left out; "
+        "with one exam of the other there is no interval, and none is made up."
     ),
     "",
     (
@@ -156,6 +157,8 @@ def robust_z(study: BiasStudy) -> dict[tuple[str, str], float]:
     bias = np.array([one.bias for one in study.scanners])
     middle = np.median(bias)
     spread = 1.4826 * np.median(np.abs(bias - middle))
+    if spread == 0.0:
+        return {(one.scanner, one.epoch): math.nan for one in study.scanners}
     return {(one.scanner, one.epoch): float((one.bias - middle) / spread) for one in study.scanners}
 
 
@@ -242,7 +245,14 @@ def page(rows: list[dict[str, Any]], about: dict[str, Any]) -> list[str]:
 def _scanner(one: list[Any]) -> list[str]:
     name, epoch, bias, low, high, exams, z = one
     interval = "not known: one exam" if np.isnan(low) else f"{low:.2f} to {high:.2f}"
-    return [name, epoch, f"{bias:+.2f}", interval, str(exams), f"{z:+.1f}"]
+    return [
+        name,
+        epoch,
+        f"{bias:+.2f}",
+        interval,
+        str(exams),
+        (f"{z:+.1f}" if math.isfinite(z) else "none"),
+    ]
 
 
 KNOWN = (
