@@ -114,7 +114,7 @@ def command(options: Options) -> int:
     own = _one(chosen(readings, [options.name]))
     prepared = prepare(own, percent=True, today=dt.date.today())
     study = study_bias(prepared, None)
-    one, two = (state_on_the_day(study, prepared.found.readings, v) for v in (first, second))
+    one, two = (state_on_the_day(study, prepared.found, v) for v in (first, second))
     found = is_it_the_patient(
         first,
         second,

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from qiqa.core.change import DatedValue, ScannerOnTheDay
 from qiqa.core.errors import UsageError
-from qiqa.core.trial import BiasStudy, Readings, ScannerBias
+from qiqa.core.trial import BiasStudy, ScannerBias
+from qiqa.harmonize.scanners.differences import Differences
 from qiqa.harmonize.scanners.moves import stated_epoch
 
 __all__ = ["state_on_the_day"]
 
 
-def state_on_the_day(study: BiasStudy, readings: Readings, value: DatedValue) -> ScannerOnTheDay:
+def state_on_the_day(study: BiasStudy, found: Differences, value: DatedValue) -> ScannerOnTheDay:
     """Return what is known of a scanner on the day of a value, and of its bias at that value.
 
     The epoch is that of the nearest phantom exam. A scanner whose exams are dated wrongly, that
@@ -34,8 +35,10 @@ def state_on_the_day(study: BiasStudy, readings: Readings, value: DatedValue) ->
     if not own:
         there = ", ".join(sorted({one.scanner for one in study.scanners})[:20])
         raise UsageError(f"no phantom was read on {scanner!r}; there is {there}", where=scanner)
-    days = np.abs((readings.at - np.datetime64(at, "us")) / np.timedelta64(1, "D"))
-    near = {one: days[(readings.scanner == scanner) & (readings.epoch == one.epoch)] for one in own}
+    r = found.readings
+    days = np.abs((r.at - np.datetime64(at, "us")) / np.timedelta64(1, "D"))
+    here = found.dated & (r.scanner == scanner)
+    near = {one: days[here & (r.epoch == one.epoch)] for one in own}
     chosen = _epoch(near, at)
     sd = chosen.exam_sd
     return ScannerOnTheDay(

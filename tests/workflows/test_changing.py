@@ -26,7 +26,7 @@ def state(rounds):
         study = study_bias(prepared, None)
         at = dt.datetime.fromisoformat(day)
         asked = DatedValue(value=value, unit="", at=at, scanner=scanner)
-        return state_on_the_day(study, prepared.found.readings, asked)
+        return state_on_the_day(study, prepared.found, asked)
 
     return call
 

@@ -59,6 +59,16 @@ def calibrate(found: Differences) -> tuple[tuple[ScannerCalibration, ...], tuple
         one = _calibration(found.take(rows), scatter, i)
         made.append(one)
         inserts = np.unique(found.readings.insert[rows]).size
+        if not found.dated[rows].any():
+            flags.append(
+                Flag(
+                    kind="no_date_believed",
+                    where=one.scanner,
+                    reason="every exam it rests on is dated wrongly: from when to when it holds "
+                    "is not known",
+                    hint="correct the dates and calibrate again",
+                )
+            )
         if one.exams < 2:
             flags.append(
                 Flag(
@@ -98,7 +108,7 @@ def _calibration(own: Differences, scatter: ExamScatter, i: int) -> ScannerCalib
     if order and math.isfinite(exam_sd):
         covariance[0, 0] += exam_sd**2 / scatter.exams[i]
     reference_u = _common(own.reference_u)
-    at = r.at.astype("datetime64[us]")
+    at = own.moments()
     return ScannerCalibration(
         scanner=str(r.scanner[0]),
         epoch=str(r.epoch[0]),

@@ -8,14 +8,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qiqa.core.measurement import BudgetLine
 from qiqa.core.trial import (
     BiasStudy,
     Exchange,
     Flag,
-    Readings,
     ScannerBias,
     VarianceComponent,
 )
@@ -48,8 +46,7 @@ def study_bias(prepared: Prepared, claim: float | None) -> BiasStudy:
     cells = cells_of(found)
     levels = levels_of(cells)
     places = [_with_exams(cells, levels, found, i) for i in range(len(cells.names))]
-    dated = _dated(r, prepared.flags)
-    scanners = tuple(_scanner(cells, found, i, places[i], dated) for i in range(len(cells.names)))
+    scanners = tuple(_scanner(cells, found, i, places[i]) for i in range(len(cells.names)))
     scanners = _one_present_epoch(scanners)
     if claim is not None:
         whole = any(levels.sloped)
@@ -137,31 +134,15 @@ def _reference_u(cells: Cells, found: Differences, i: int) -> tuple[float, float
     return (float(at[0]), float(at[1]), float(at[2]))
 
 
-def _dated(readings: Readings, flags: tuple[Flag, ...]) -> NDArray[np.bool_]:
-    """Return which readings are of exams whose date is believed."""
-    named = [flag.where for flag in flags if flag.kind == "dates_out_of_order"]
-    wrong = {
-        (scanner, exam)
-        for scanner, _, exams in (where.partition(", exam ") for where in named)
-        for exam in exams.split(", ")
-    }
-    pairs = zip(readings.scanner.tolist(), readings.exam.tolist(), strict=True)
-    return np.array([pair not in wrong for pair in pairs], dtype=np.bool_)
-
-
 def _scanner(
-    cells: Cells,
-    found: Differences,
-    i: int,
-    places: tuple[Level, Level, Level],
-    dated: NDArray[np.bool_],
+    cells: Cells, found: Differences, i: int, places: tuple[Level, Level, Level]
 ) -> ScannerBias:
     scanner, epoch = cells.names[i]
     r = found.readings
     own = cells.of_reading == i
     middle, low, high = places
-    at = _moments(r, own, dated)
-    newest = _moments(r, r.scanner == scanner, dated).max()
+    at = found.moments(own)
+    newest = found.moments(r.scanner == scanner).max()
     return ScannerBias(
         scanner=scanner,
         epoch=epoch,
@@ -187,14 +168,6 @@ def _scanner(
         reason="no claim is stated",
         current=bool(at.max() == newest),
     )
-
-
-def _moments(
-    readings: Readings, rows: NDArray[np.bool_], dated: NDArray[np.bool_]
-) -> NDArray[np.datetime64]:
-    """Return when some readings were taken; a wrong date counts only where there is no other."""
-    believed = rows & dated
-    return readings.at[believed if believed.any() else rows].astype("datetime64[us]")
 
 
 def _interval(level: Level) -> tuple[float, float]:

@@ -39,6 +39,18 @@ class Differences:
     basis: str
     """`stated` or `consensus`."""
     flags: tuple[Flag, ...]
+    dated: NDArray[np.bool_]
+    """(n,) whether the date of its exam is believed."""
+
+    def moments(self, rows: NDArray[np.bool_] | None = None) -> NDArray[np.datetime64]:
+        """Return when some readings were taken; a wrong date counts only where all are."""
+        return self.readings.at[self.believed(rows)].astype("datetime64[us]")
+
+    def believed(self, rows: NDArray[np.bool_] | None = None) -> NDArray[np.bool_]:
+        """Return those of some readings whose date is believed; all of them where it is of none."""
+        some = np.ones(len(self.readings), dtype=np.bool_) if rows is None else rows
+        dated = some & self.dated
+        return dated if dated.any() else some
 
     def take(self, rows: NDArray[np.bool_]) -> Differences:
         """Return some of the differences."""
@@ -49,6 +61,7 @@ class Differences:
             value=self.value[rows],
             standard_uncertainty=self.standard_uncertainty[rows],
             reference_u=self.reference_u[rows],
+            dated=self.dated[rows],
         )
 
 
@@ -121,6 +134,7 @@ def differences(readings: Readings, *, percent: bool | None = None) -> Differenc
         unit="%" if percent else kept.unit,
         basis=basis,
         flags=tuple(flags),
+        dated=np.ones(len(kept), dtype=np.bool_),
     )
 
 

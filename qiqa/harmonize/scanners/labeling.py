@@ -25,6 +25,8 @@ class Labeling:
     """(n,) readings of exams whose values cannot be believed to be what they are called."""
     unit_unknown: NDArray[np.bool_]
     """(n,) readings of exams whose phantom unit is not what is stated."""
+    misdated: NDArray[np.bool_]
+    """(n,) readings of exams whose date cannot be true."""
 
 
 def labeling_errors(found: Differences, today: dt.date) -> Labeling:
@@ -46,7 +48,7 @@ def labeling_errors(found: Differences, today: dt.date) -> Labeling:
     readings = found.readings
     flags, suspect = values_and_labels(found)
     copies, again = copied(readings)
-    dates = out_of_order(readings, today)
+    dates, misdated = out_of_order(readings, today)
     # what the values say of a unit needs no second word from the records
     said = {flag.where for flag in flags}
     odd, elsewhere = odd_units(readings)
@@ -56,4 +58,5 @@ def labeling_errors(found: Differences, today: dt.date) -> Labeling:
         flags=(*flags, *copies, *dates, *places, *odd),
         suspect=np.isin(readings.exam, sorted(suspect | again)),
         unit_unknown=np.isin(readings.exam, sorted(elsewhere)),
+        misdated=misdated,
     )

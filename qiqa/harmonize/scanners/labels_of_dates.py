@@ -7,6 +7,7 @@ import itertools
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qiqa.core.trial import Flag, Readings, numbered
 
@@ -22,17 +23,21 @@ _MOST_VISITS = 12
 """Visits of a scanner up to which every choice of wrong dates is tried."""
 
 
-def out_of_order(readings: Readings, today: dt.date) -> tuple[Flag, ...]:
+def out_of_order(readings: Readings, today: dt.date) -> tuple[tuple[Flag, ...], NDArray[np.bool_]]:
     """Return exams dated after today, and numbered visits that are dated in another order.
+
+    And which readings (n,) are therefore of a date that is not believed.
 
     Of the dates that contradict each other the fewest are called wrong; where that leaves a choice,
     those whose time between visits is least like that of the other scanners.
     """
-    flags = []
+    flags, wrong = list[Flag](), np.zeros(len(readings), dtype=np.bool_)
     late = readings.at.astype("datetime64[D]") > np.datetime64(today)
     for exam in np.unique(readings.exam[late]):
-        date = readings.at[readings.exam == exam].min().astype("datetime64[D]")
-        where = _where(readings, readings.exam == exam)
+        rows = readings.exam == exam
+        wrong |= rows
+        date = readings.at[rows].min().astype("datetime64[D]")
+        where = _where(readings, rows)
         reason = f"is dated {date}, after today ({today})"
         flags.append(Flag(kind="dates_out_of_order", where=where, reason=reason, hint=_CLOCK))
     visits = _visits(readings)
@@ -42,13 +47,14 @@ def out_of_order(readings: Readings, today: dt.date) -> tuple[Flag, ...]:
             j = _contradicted(numbers, days, i)
             order = "after" if days[i] > days[j] else "before"
             rows = (readings.scanner == scanner) & (readings.visit == numbers[i])
+            wrong |= rows
             reason = (
                 f"visit {numbers[i]:g} is dated {_date(days[i])}, {order} visit {numbers[j]:g} "
                 f"({_date(days[j])})"
             )
             where = _where(readings, rows)
             flags.append(Flag(kind="dates_out_of_order", where=where, reason=reason, hint=_CLOCK))
-    return tuple(flags)
+    return tuple(flags), wrong
 
 
 _CLOCK = "look at the scanner's clock and at the form; until then the exam counts for no date"

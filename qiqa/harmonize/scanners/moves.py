@@ -30,21 +30,28 @@ def split_at_moves(found: Differences) -> tuple[Differences, tuple[Flag, ...]]:
     The mean of an exam is compared before and after every exam of its epoch; the scatter comes
     from successive exams (moving range) but for those across the step, which would widen it. The
     limit of t allows for all exams of all scanners (Bonferroni). The halves are looked at again.
+    An exam whose date is not believed shows no step; where there is one it is left out, since
+    nobody knows on which side it was.
 
     This is for telling since when a scanner is where it is; what happened is for `qiqa drift`.
     """
     cells, cell = cell_of(found)
     off, exam_cell, first = exam_means(found, cell)
-    at = found.readings.at[first]
+    at, dated = found.readings.at[first], found.dated[first]
     chance = _CHANCE / max(1, off.size)
     epoch = found.readings.epoch.astype(object)
     flags: list[Flag] = []
+    unplaced = np.zeros(len(found.readings), dtype=np.bool_)
     for i, (scanner, name) in enumerate(cells):
-        own = np.flatnonzero(exam_cell == i)
+        own = np.flatnonzero((exam_cell == i) & dated)
         own = own[np.argsort(at[own], kind="stable")]
-        for place in sorted(_steps(off[own], chance)):
+        places = _steps(off[own], chance)
+        gone = (cell == i) & ~found.dated
+        if places:
+            unplaced |= gone
+        for place in sorted(places):
             before, since = at[own[place - 1]], at[own[place]]
-            size = _size(off[own], place, _steps(off[own], chance))
+            size = _size(off[own], place, places)
             rows = (cell == i) & (found.readings.at >= since)
             day = np.datetime_as_string(since, unit="D")
             epoch[rows] = f"{name}; moved {day}".removeprefix("; ")
@@ -54,14 +61,16 @@ def split_at_moves(found: Differences) -> tuple[Differences, tuple[Flag, ...]]:
                     where=scanner,
                     reason=f"moved by {size:+.2g} {found.unit}".rstrip()
                     + f" between {np.datetime_as_string(before, unit='D')} and {day}, and no "
-                    "change of settings is on record; it is judged by the exams since",
+                    "change of settings is on record; it is judged by the exams since"
+                    + (", without those dated wrongly" if gone.any() else ""),
                     hint="qiqa drift says what happened",
                 )
             )
     if not flags:
         return found, ()
     changed = dataclasses.replace(found.readings, epoch=epoch.astype(np.str_))
-    return dataclasses.replace(found, readings=changed), tuple(flags)
+    found = dataclasses.replace(found, readings=changed)
+    return (found.take(~unplaced) if unplaced.any() else found), tuple(flags)
 
 
 def stated_epoch(epoch: str) -> str:

@@ -24,7 +24,7 @@ class Prepared:
     """Epochs are as stated, and one more where a scanner moved."""
     flags: tuple[Flag, ...]
     left_out: int
-    """Readings of exams with wrong labels."""
+    """Readings of exams with wrong labels, and of wrong dates where the scanner moved."""
 
 
 def prepare(
@@ -68,8 +68,11 @@ def prepare(
     corrected = dataclasses.replace(found.readings, phantom_unit=known)
     if left_out:
         # a consensus without them
-        found = differences(corrected.take(~labels.suspect), percent=percent)
+        kept = ~labels.suspect
+        found = differences(corrected.take(kept), percent=percent)
+        found = dataclasses.replace(found, dated=~labels.misdated[kept])
     else:
-        found = dataclasses.replace(found, readings=corrected)
-    found, moved = split_at_moves(found)
-    return Prepared(found=found, flags=(*flags, *moved), left_out=left_out)
+        found = dataclasses.replace(found, readings=corrected, dated=~labels.misdated)
+    placed, moved = split_at_moves(found)
+    left_out += len(found.readings) - len(placed.readings)
+    return Prepared(found=placed, flags=(*flags, *moved), left_out=left_out)

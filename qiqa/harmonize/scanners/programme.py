@@ -65,15 +65,14 @@ def _certificate(
     since = np.datetime64(_months_after(last, -policy.months))
     r = found.readings
     own = (r.scanner == one.scanner) & (r.epoch == one.epoch)
-    recent = own & (r.at.astype("datetime64[D]") >= since)
+    recent = own & found.dated & (r.at.astype("datetime64[D]") >= since)
     days = np.unique(r.at[recent].astype("datetime64[D]")).size
     wcv, lower, upper = _long_term(found.take(recent))
     # the claim is a percentage: of a bias in another unit it says nothing
     claim = policy.precision_claim_percent if study.unit == "%" else None
     precision = _precise(lower, upper, claim)
     against = [flag for flag in study.flags if flag.kind in _AGAINST and flag.is_about(one.scanner)]
-    newest = r.exam[own][np.argmax(r.at[own])]
-    deviations = r.deviations.get(str(newest))
+    deviations = r.deviations.get(_newest(found, own))
     reasons, state = _judge(
         one, days, precision, deviations, against, policy, expired=expires < today
     )
@@ -171,6 +170,12 @@ def _precise(lower: float, upper: float, claim: float | None) -> ClaimAnswer | N
     return ClaimAnswer.OUT if lower > claim else ClaimAnswer.NOT_ENOUGH_DATA
 
 
+def _newest(found: Differences, own: NDArray[np.bool_]) -> str:
+    """Return the latest exam of some readings, by the dates that are believed."""
+    rows = np.flatnonzero(found.believed(own))
+    return str(found.readings.exam[rows[np.argmax(found.readings.at[rows])]])
+
+
 def _months_after(day: dt.date, months: int) -> dt.date:
     count = day.year * 12 + day.month - 1 + months
     year, month = divmod(count, 12)
@@ -188,9 +193,8 @@ def round_scores(study: BiasStudy, found: Differences) -> tuple[RoundScore, ...]
     r = found.readings
     made = []
     for one in (s for s in study.scanners if s.current):
-        own = np.flatnonzero((r.scanner == one.scanner) & (r.epoch == one.epoch))
-        newest = r.exam[own[np.argmax(r.at[own])]]
-        rows = own[r.exam[own] == newest]
+        own = (r.scanner == one.scanner) & (r.epoch == one.epoch)
+        rows = own & (r.exam == _newest(found, own))
         result = float(found.value[rows].mean())
         u = one.exam_sd
         reference = one.reference_u if math.isfinite(one.reference_u) else 0.0
