@@ -1,0 +1,1 @@
+"""May these series train a model: checks, one file each; policy; decisions."""
