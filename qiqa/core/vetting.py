@@ -29,6 +29,7 @@ __all__ = [
     "PolicyRule",
     "Reason",
     "SeriesFacts",
+    "SeriesSummary",
     "SetAnswer",
     "SetStatement",
     "Setting",
@@ -245,6 +246,24 @@ class Examined:
     """For finding duplicates, see `qiqa.vetting.signature`; empty where there is none."""
     thumbnail: bytes = b""
     """Gray values of the middle slice, 96 x 96, for a person; empty where there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesSummary:
+    """What is kept of a series once it was examined: a row of `VetTable` and more."""
+
+    path: str
+    series_uid: str
+    texts: Mapping[str, str]
+    numbers: Mapping[str, float]
+    """Those that are known."""
+    date: str
+    """Day of acquisition, YYYY-MM-DD; "" unknown."""
+    files: int
+    size: int
+    """Bytes of all files."""
+    examined: Examined
+    """Observations of files, headers and pixels together."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
