@@ -7,7 +7,6 @@ import json
 import zlib
 from typing import Any
 
-from qiqa.core.canonical import storable
 from qiqa.core.vetting import (
     Examined,
     FileNote,
@@ -31,8 +30,8 @@ _OBSERVATION = tuple(field.name for field in dataclasses.fields(Observation))
 
 
 def _pack(value: Any) -> bytes:
-    # NaN is written as NaN: the bytes are read by nothing but this file
-    text = json.dumps(storable(value), separators=(",", ":"), sort_keys=True)
+    # names of files that are no text come back as they were; NaN is written as NaN: the bytes are read by nothing but this file
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True)
     return zlib.compress(text.encode("ascii"), 1)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from qiqa.core.canonical import storable
 from qiqa.core.errors import StoreError
 from qiqa.core.vet_record import note_from, summary_from
 from qiqa.core.vetting import FileNote, SeriesSummary
@@ -109,6 +110,7 @@ class VetWork:
 
     def is_scanned(self, name: str, digest: str, run: int) -> bool:
         """Say whether a chunk of files was scanned as it is now, and mark it as still there."""
+        name = storable(name)
         row = self.db.execute("SELECT digest FROM chunk WHERE name = ?", (name,)).fetchone()
         if row is None or row[0] != digest:
             return False
@@ -137,13 +139,15 @@ class VetWork:
         notes
             Path and its note, packed.
         """
+        # names of files may hold what is no text; in the packed facts they are as they were
+        name = storable(name)
+        series = [(storable(uid), name, data) for uid, data in parts]
+        others = [(storable(path), name, data) for path, data in notes]
         with self._all_or_nothing() as db:
             self._forget(db, name)
-            db.executemany("INSERT INTO part VALUES (?, ?, ?)", [(u, name, d) for u, d in parts])
-            db.executemany(
-                "INSERT OR REPLACE INTO note VALUES (?, ?, ?)", [(p, name, d) for p, d in notes]
-            )
-            db.executemany("DELETE FROM summary WHERE series_uid = ?", [(u,) for u, _ in parts])
+            db.executemany("INSERT INTO part VALUES (?, ?, ?)", series)
+            db.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", others)
+            db.executemany("DELETE FROM summary WHERE series_uid = ?", [row[:1] for row in series])
             db.execute("INSERT INTO chunk VALUES (?, ?, ?, ?)", (name, digest, files, run))
 
     def _forget(self, db: sqlite3.Connection, name: str) -> None:
@@ -202,8 +206,9 @@ class VetWork:
 
     def add_examined(self, rows: Iterable[tuple[str, bytes, bytes, bytes]]) -> None:
         """Keep series UID, packed summary, signature and thumbnail of examined series."""
+        kept = [(storable(uid), *rest) for uid, *rest in rows]
         with self._all_or_nothing() as db:
-            db.executemany("INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO summary VALUES (?, ?, ?, ?)", kept)
 
     def forget_examined(self) -> None:
         """Forget what was examined: other checks or settings see other things."""
