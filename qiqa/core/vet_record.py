@@ -30,7 +30,7 @@ _OBSERVATION = tuple(field.name for field in dataclasses.fields(Observation))
 
 
 def _pack(value: Any) -> bytes:
-    # names of files that are no text come back as they were; NaN is written as NaN: the bytes are read by nothing but this file
+    # names of files that are no text come back as they were, and NaN is written as NaN
     text = json.dumps(value, separators=(",", ":"), sort_keys=True)
     return zlib.compress(text.encode("ascii"), 1)
 

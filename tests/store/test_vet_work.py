@@ -43,7 +43,7 @@ def summary(uid):
 
 
 def examined(uid):
-    return uid, summary_to(summary(uid)), b"sign" + uid.encode(), b"thumb"
+    return uid, summary_to(summary(uid)), b"signature", b"thumb"
 
 
 @pytest.fixture
