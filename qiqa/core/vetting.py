@@ -28,6 +28,8 @@ __all__ = [
     "PolicyChange",
     "PolicyRule",
     "Reason",
+    "ScannerRecord",
+    "ScannerTrouble",
     "SeriesFacts",
     "SeriesSummary",
     "SetAnswer",
@@ -266,6 +268,33 @@ class SeriesSummary:
     """Observations of files, headers and pixels together."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerTrouble:
+    """Days on which a scanner's numbers were not what they are believed to be."""
+
+    first: dt.date
+    """The earliest day on which it may have begun (95 %)."""
+    last: dt.date | None
+    """None: to this day."""
+    code: str
+    """`scanner_out_of_control`, `scanner_moved` or `scanner_out_of_claim`."""
+    what: str
+    """In words: measurement, size, when."""
+    correction: str = ""
+    """Calibration that holds on these days; empty where there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerRecord:
+    """What phantoms say of one scanner over time."""
+
+    scanner: str
+    """Identity, or its pseudonym, as in the series."""
+    exams: tuple[dt.date, ...]
+    """Days of its phantom exams, rising."""
+    troubles: tuple[ScannerTrouble, ...] = ()
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VetTable:
     """All series of a set, n of them, in the order of their series UID, then path."""
@@ -285,6 +314,8 @@ class VetTable:
     """(n, p) image quality; NaN where it could not be measured."""
     signatures: NDArray[np.uint8] | None = None
     """(n, bytes); all zero where there is none."""
+    records: Mapping[str, ScannerRecord] | None = None
+    """Scanner -> what its phantom says; None: no history was given."""
 
     def __len__(self) -> int:
         return len(self.series_uid)
