@@ -194,9 +194,9 @@ def page(found: dict[str, Any], seconds: float) -> list[str]:
     return [
         "# Vetting: every fault planted",
         "",
-        f"{made['date']}, commit {made['commit']}, seed {SEED}: {found['series']:,} made-up series, "
-        f"{seconds / 60:.0f} minutes. The default policy, set down before. Shares of 0.1, 1 and "
-        "5 % of the series together; severities 0 (hardly there), 0.5 and 1 (gross).",
+        f"{made['date']}, commit {made['commit']}, seed {SEED}: {found['series']:,} made-up "
+        + f"series, {seconds / 60:.0f} minutes. The default policy, set down before. Shares of "
+        + "0.1, 1 and 5 % of the series together; severities 0 (hardly there), 0.5 and 1 (gross).",
         "",
         "## What is found",
         "",
