@@ -70,6 +70,7 @@ THIRD_PARTY: dict[str, tuple[str, set[str]]] = {
     "openjpeg": ("pylibjpeg-openjpeg", {"io"}),
     "ruptures": ("ruptures", {"drift"}),
     "sklearn": ("scikit-learn", {"metrology"}),
+    "distributed": ("distributed", {"workflows"}),
     "pyarrow": ("pyarrow", {"io"}),
     "xlrd": ("xlrd", {"io"}),
     "openpyxl": ("openpyxl", {"io"}),

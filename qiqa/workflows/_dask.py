@@ -13,7 +13,7 @@ from qiqa.workflows.executing import Failed
 
 __all__ = ["Cluster"]
 
-_WAIT_S = 20
+_WAIT_S = 10
 
 
 class Cluster:
