@@ -193,8 +193,8 @@ def page(found: dict[str, Any], seconds: float) -> list[str]:
     made = stamp(SEED, seconds)
     about = (
         f"{made['date']}, commit {made['commit']}, seed {SEED}: {found['series']:,} made-up "
-        f"series, {seconds / 60:.0f} minutes. The default policy, set down before. Shares of 0.1, 1 and "
-        "5 % of the series together; severities 0 (hardly there), 0.5 and 1 (gross)."
+        f"series, {seconds / 60:.0f} minutes. The default policy, set down before. Shares of 0.1, "
+        "1 and 5 % of the series together; severities 0 (hardly there), 0.5 and 1 (gross)."
     )
     return [
         "# Vetting: every fault planted",
