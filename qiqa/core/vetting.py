@@ -304,7 +304,7 @@ class VetTable:
     texts: Mapping[str, TextArray]
     """Name -> (n,); "" unknown. `patient` (hash), `site`, `scanner`, `manufacturer`, `model`,
     `software`, `modality`, `protocol`; where a table states them also `label`, `split`, `sex`, and
-    any other column of words."""
+    any other column of words; `study` (UID), where it is known."""
     numbers: Mapping[str, FloatArray]
     """Name -> (n,); NaN unknown: `field_t`, `tr_ms`, `te_ms`, `age`, ..."""
     date: NDArray[np.datetime64]
@@ -316,6 +316,9 @@ class VetTable:
     """(n, bytes); all zero where there is none."""
     records: Mapping[str, ScannerRecord] | None = None
     """Scanner -> what its phantom says; None: no history was given."""
+    population: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Whom the set is to stand for: column -> value, or bin of numbers -> share; shares of a
+    column add up to 1. Empty where none is stated."""
 
     def __len__(self) -> int:
         return len(self.series_uid)
@@ -324,6 +327,11 @@ class VetTable:
         """Return a column of words; all unknown where there is no such column."""
         known = self.texts.get(name)
         return np.full(len(self), "", dtype=np.str_) if known is None else known
+
+    def number(self, name: str) -> FloatArray:
+        """Return a column of numbers; all unknown where there is no such column."""
+        known = self.numbers.get(name)
+        return np.full(len(self), np.nan) if known is None else known
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
