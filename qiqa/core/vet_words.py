@@ -1,0 +1,103 @@
+"""What was found of a set, in words: one wording for the card, the terminal and machine records."""
+
+from __future__ import annotations
+
+import math
+
+from qiqa.core.vet_result import VetResult
+from qiqa.core.vetting import Action, SetStatement
+
+__all__ = [
+    "counted_words",
+    "headline",
+    "number_words",
+    "set_answer",
+    "statement_words",
+    "unchecked",
+]
+
+
+def number_words(value: float, unit: str = "") -> str:
+    """Return a number as short as four digits make it, with its unit; words where there is none.
+
+    >>> number_words(0.93218), number_words(12.0, "%"), number_words(float("nan"))
+    ('0.9322', '12 %', 'could not be found')
+    """
+    if math.isnan(value):
+        return "could not be found"
+    if math.isinf(value):
+        return "beyond any limit" if value > 0 else "below any limit"
+    return f"{value:.4g} {unit}".rstrip()
+
+
+def counted_words(number: int, one: str, many: str = "") -> str:
+    """Return a count with its noun.
+
+    >>> counted_words(1, "series", "series"), counted_words(2, "site")
+    ('1 series', '2 sites')
+    """
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def statement_words(result: VetResult, statement: SetStatement) -> str:
+    """Return a statement as one sentence: what, of what, how much, how sure, why."""
+    known = result.reasons.get(statement.code)
+    title = known[1].title if known is not None else statement.code.replace("_", " ")
+    unit = known[1].unit if known is not None else ""
+    words = f"{title} ({statement.subject})" if statement.subject else title
+    words += f": {number_words(statement.value, unit)}"
+    low, high = statement.interval
+    if math.isfinite(low) and math.isfinite(high):
+        words += f" (95 % {number_words(low)} to {number_words(high)})"
+    if math.isfinite(statement.p):
+        words += f", p {statement.p:.2g}"
+    return f"{words}; {statement.evidence}" if statement.evidence else words
+
+
+def headline(result: VetResult) -> str:
+    """Return how many series can be used."""
+    actions, series = result.counts.actions, result.counts.series
+    usable = actions[Action.KEEP] + actions[Action.CORRECT]
+    if not series:
+        return "There is no series"
+    if usable == series and not actions[Action.CORRECT]:
+        return f"All {series} series can be used as they are" if series > 1 else "It can be used"
+    words = f"{usable} of {series} series can be used"
+    correct = actions[Action.CORRECT]
+    return f"{words}, {correct} of them after a correction" if correct else words
+
+
+def set_answer(result: VetResult) -> tuple[str, ...]:
+    """Return what holds of the set as a whole, one sentence each."""
+    statements = [one for given in result.parts.statements.values() for one in given]
+    if not statements:
+        return ("Nothing was said of the set as a whole: no check of all series was run.",)
+    above = [one for one in statements if result.called_by(one) is not None]
+    open_ = [one for one in statements if math.isnan(one.value)]
+    words = []
+    if above:
+        counted = counted_words(len(above), "statement")
+        verb = "is" if len(above) == 1 else "are"
+        words.append(f"{counted} of {len(statements)} on the set {verb} above the policy's limit.")
+    elif len(open_) < len(statements):
+        words.append("No statement on the set is above the policy's limit.")
+    if open_:
+        counted = counted_words(len(open_), "question", "questions")
+        words.append(f"{counted} on the set could not be answered.")
+    return tuple(words)
+
+
+def unchecked(result: VetResult) -> tuple[tuple[str, str], ...]:
+    """Return what was not checked and why: each check or code, and the reason."""
+    titles = {check.name: check.title for check in result.parts.checks}
+    found = [
+        (titles.get(name, name), "turned off by the policy") for name in sorted(result.policy.off)
+    ]
+    found += [(titles.get(name, name), why) for name, why in sorted(result.parts.not_run.items())]
+    unruled = [code for code in result.counts.reasons if code not in result.policy.rules]
+    for code in unruled:
+        known = result.reasons.get(code)
+        seen = counted_words(result.counts.reasons[code].seen, "series", "series")
+        title = known[1].title if known is not None else code
+        found.append((title, f"seen in {seen}; the policy has no rule for it, nothing was done"))
+    return tuple(found)

@@ -1,0 +1,341 @@
+"""A vetted set as one HTML page: what can be used, what cannot, why, and by whose rule."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+from qiqa.core.regulation import CAUTIONS, evidence_rows
+from qiqa.core.vet_result import NOT_STATED, GroupCount, ReasonCount, VetResult
+from qiqa.core.vet_words import (
+    counted_words,
+    headline,
+    number_words,
+    set_answer,
+    unchecked,
+)
+from qiqa.core.vetting import Action, FileNote, PolicyRule, SetStatement
+from qiqa.report.data_card_pictures import KINDS, actions_bar, montage
+from qiqa.report.files import write_whole
+from qiqa.report.html import environment, load_text
+from qiqa.report.numbers import plain_number
+from qiqa.report.svg import icon
+from qiqa.report.text import short_hash
+
+__all__ = ["CARD", "render_card", "write_card"]
+
+CARD = "card.html"
+MOST_GROUPS = 60
+"""Scanners in the table; more fill pages that nobody reads, the manifest has them all."""
+MOST_ROWS = 30
+"""Rows of a table below a statement, for the same reason."""
+MOST_SAID = 4
+"""Values of the whole set in one cell."""
+LIMITS = (
+    (
+        "A series that is kept was not found at fault by the checks that were run. It may be at "
+        "fault in ways that no check looks for."
+    ),
+    (
+        "Labels, reference readings and diagnoses are not judged: nothing here looks at whether "
+        "they are true."
+    ),
+    (
+        "Rules are decisions of their owners, not of qiqa; a default rule was written for no "
+        "purpose in particular."
+    ),
+    "Thumbnails are for orientation, not for reading: one slice, few pixels, gray values spread.",
+)
+
+
+def write_card(result: VetResult, folder: Path) -> Path:
+    """Write `card.html` and return its path.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    return write_whole(folder / CARD, render_card(result).encode("utf-8"))
+
+
+def render_card(result: VetResult) -> str:
+    """Return the page as text; nothing in it is looked at or decided again."""
+    kind = _overall(result)
+    parts, counts = result.parts, result.counts
+    return (
+        environment()
+        .get_template("data_card.html")
+        .render(
+            style=load_text("qc.css") + load_text("data_card.css"),
+            title=parts.about.name or "Data card",
+            kind=kind,
+            icon=icon(kind),
+            words=headline(result),
+            answer=set_answer(result),
+            bar=actions_bar(counts.actions, wide=True),
+            actions=[(a.value, KINDS[a], icon(KINDS[a]), counts.actions[a]) for a in Action],
+            facts=_facts(result),
+            statements=_statements(result),
+            rules=_rules(result),
+            groups=[_group(one) for one in _shown_groups(counts.groups)],
+            groups_left=max(len(counts.groups) - MOST_GROUPS, 0),
+            reasons=_reasons(result),
+            files=_files(parts.notes),
+            unchecked=unchecked(result),
+            policy=result.policy,
+            overrides=_overrides(result),
+            features=[_feature(one) for one in parts.features],
+            regulation=evidence_rows(result),
+            cautions=CAUTIONS,
+            limits=LIMITS,
+            provenance=_provenance(result),
+        )
+    )
+
+
+def _overall(result: VetResult) -> str:
+    """Return the kind of the headline: the worst of set and series."""
+    rules = [
+        rule
+        for given in result.parts.statements.values()
+        for one in given
+        if (rule := result.called_by(one)) is not None
+    ]
+    worst = [rule.action for rule in rules]
+    worst += [action for action, number in result.counts.actions.items() if number]
+    if not result.counts.series:
+        return "not_evaluated"
+    return KINDS[max(worst, key=lambda action: action.rank)]
+
+
+def _facts(result: VetResult) -> list[tuple[str, str]]:
+    counts, provenance = result.counts, result.parts.provenance
+    modalities = ", ".join(
+        f"{name or NOT_STATED} {number}" for name, number in counts.modalities.items()
+    )
+    sites = {group.site for group in counts.groups if group.site}
+    scanners = {group.scanner for group in counts.groups if group.scanner}
+    return [
+        ("Series", str(counts.series)),
+        ("Patients", str(counts.patients or "not known")),
+        ("Sites", str(len(sites) or NOT_STATED)),
+        ("Scanners", str(len(scanners) or NOT_STATED)),
+        ("Modality", modalities or NOT_STATED),
+        ("Policy", f"{result.policy.name}, {result.policy.decided_on:%Y-%m-%d}"),
+        ("Images read", f"{provenance.at:%Y-%m-%d %H:%M}"),
+        ("From", ", ".join(provenance.inputs) or NOT_STATED),
+    ]
+
+
+def _statements(result: VetResult) -> list[dict[str, Any]]:
+    """Return what the checks of all series say, by check, what is above its limit first."""
+    titles = {check.name: check.title for check in result.parts.checks}
+    made = []
+    for name, given in result.parts.statements.items():
+        lines = [_statement(one, result) for one in given]
+        lines.sort(key=lambda line: -line["rank"])
+        if lines:
+            topic = {"title": titles.get(name, name), "lines": lines, "rank": lines[0]["rank"]}
+            made.append(topic)
+    return sorted(made, key=lambda topic: -topic["rank"])
+
+
+def _statement_kind(one: SetStatement, result: VetResult) -> str:
+    """Return how a statement is marked; what no rule acts on is only recorded."""
+    rule = result.policy.rules.get(one.code)
+    if math.isnan(one.value):
+        return "not_evaluated"
+    if rule is None:
+        return "recorded"
+    if one.value > rule.limit:
+        return "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
+    return "pass"
+
+
+def _statement(one: SetStatement, result: VetResult) -> dict[str, Any]:
+    known = result.reasons.get(one.code)
+    called, ruled = result.called_by(one), result.policy.rules.get(one.code)
+    kind = _statement_kind(one, result)
+    low, high = one.interval
+    return {
+        "kind": kind,
+        "icon": icon(kind),
+        "rank": 2 + called.action.rank if called else int(math.isnan(one.value)),
+        "title": known[1].title if known else one.code,
+        "meaning": known[1].meaning if known else "",
+        "subject": one.subject,
+        "value": number_words(one.value, known[1].unit if known else ""),
+        "interval": f"{number_words(low)} to {number_words(high)}" if _finite(low, high) else "",
+        "p": f"{one.p:.2g}" if _finite(one.p) else "",
+        "limit": f"limit {plain_number(ruled.limit)}: {ruled.action}" if ruled else "no rule",
+        "evidence": one.evidence,
+        "head": one.rows[0] if one.rows else (),
+        "rows": one.rows[1 : MOST_ROWS + 1],
+        "left": max(len(one.rows) - 1 - MOST_ROWS, 0),
+    }
+
+
+def _finite(*values: float) -> bool:
+    return all(map(math.isfinite, values))
+
+
+def _rules(result: VetResult) -> list[dict[str, Any]]:
+    """Return every rule of the policy with what it found, those that were called first."""
+    made = [_rule(rule, result) for rule in result.policy.rules.values()]
+    return sorted(made, key=lambda one: (-one["rank"], -one["above"], one["code"]))
+
+
+def _rule(rule: PolicyRule, result: VetResult) -> dict[str, Any]:
+    known = result.reasons.get(rule.code)
+    counted = result.counts.reasons.get(rule.code)
+    given = [
+        one
+        for statements in result.parts.statements.values()
+        for one in statements
+        if one.code == rule.code
+    ]
+    above = counted.above if counted else sum(one.value > rule.limit for one in given)
+    off = known is not None and known[0].name in {*result.policy.off, *result.parts.not_run}
+    kind = "not_evaluated" if off else "pass"
+    if above:
+        kind = "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
+    return {
+        "code": rule.code,
+        "title": known[1].title if known else rule.code,
+        "limit": f"{plain_number(rule.limit)} {known[1].unit if known else ''}".rstrip(),
+        "action": rule.action.value,
+        "owner": rule.owner,
+        "reason": rule.reason,
+        "found": "not checked" if off else _found(counted, given, result.counts.series),
+        "above": above,
+        "rank": rule.action.rank + 1 if above else 0,
+        "kind": kind,
+        "icon": icon(kind),
+    }
+
+
+def _found(counted: ReasonCount | None, given: list[SetStatement], series: int) -> str:
+    """Return what one rule met: series above and below its limit, or values of the whole set."""
+    if given:
+        said = [f"{one.subject or 'set'}: {number_words(one.value)}" for one in given[:MOST_SAID]]
+        said += [f"{len(given) - MOST_SAID} more"] if len(given) > MOST_SAID else []
+        return "; ".join(said)
+    if counted is None:
+        return f"0 of {series} series"
+    below = counted.seen - counted.above
+    words = f"{counted.above} of {series} series"
+    return f"{words}, {below} not above the limit" if below else words
+
+
+def _shown_groups(groups: tuple[GroupCount, ...]) -> list[GroupCount]:
+    """Return the scanners of the table: all, or those with the most series that are not used."""
+    if len(groups) <= MOST_GROUPS:
+        return list(groups)
+
+    def lost(one: GroupCount) -> int:
+        return one.actions[Action.QUARANTINE] + one.actions[Action.REJECT]
+
+    worst = sorted(groups, key=lambda one: (-lost(one), one.site, one.scanner))[:MOST_GROUPS]
+    return sorted(worst, key=lambda one: (one.site, one.scanner))
+
+
+def _group(one: GroupCount) -> dict[str, Any]:
+    used = one.actions[Action.KEEP] + one.actions[Action.CORRECT]
+    return {
+        "site": one.site or NOT_STATED,
+        "scanner": one.scanner or NOT_STATED,
+        "series": one.series,
+        "used": f"{100 * used / one.series:.0f} %",
+        "bar": actions_bar(one.actions),
+        "numbers": [one.actions[action] for action in Action],
+    }
+
+
+def _reasons(result: VetResult) -> list[dict[str, Any]]:
+    """Return what was found above a limit, the strictest action first."""
+    found = [one for one in result.counts.reasons.values() if one.above]
+    found.sort(key=lambda one: (-result.policy.rules[one.code].action.rank, -one.above, one.code))
+    return [_reason(one, result) for one in found]
+
+
+def _reason(one: ReasonCount, result: VetResult) -> dict[str, Any]:
+    known = result.reasons.get(one.code)
+    rule = result.policy.rules[one.code]
+    unit = known[1].unit if known else ""
+    series = counted_words(one.above, "series", "series")
+    alone = f"; the only reason for {one.only}" if one.only else ""
+    pictures = result.parts.thumbnails
+    return {
+        "code": one.code,
+        "title": known[1].title if known else one.code,
+        "meaning": known[1].meaning if known else "",
+        "kind": KINDS[rule.action],
+        "icon": icon(KINDS[rule.action]),
+        "count": f"{series} above {plain_number(rule.limit)} {unit}".rstrip() + alone,
+        "action": rule.action.value,
+        "worst": montage(one.worst, pictures, unit),
+        "typical": montage(one.typical, pictures, unit),
+        "examples": [(s.site or NOT_STATED, s.evidence) for s in one.worst[:3] if s.evidence],
+    }
+
+
+def _files(notes: tuple[FileNote, ...]) -> list[tuple[str, int, str]]:
+    """Return each kind of other file, how many there are, and their size."""
+    number: collections.Counter[str] = collections.Counter()
+    size: collections.Counter[str] = collections.Counter()
+    for note in notes:
+        number[note.kind] += 1
+        size[note.kind] += note.size
+    return [(kind, n, _bytes(size[kind])) for kind, n in sorted(number.items())]
+
+
+def _bytes(size: int) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size = round(size / 1000)
+    return f"{size} {unit}"
+
+
+def _overrides(result: VetResult) -> list[dict[str, str]]:
+    return [
+        {
+            "series": one.series_uid,
+            "action": one.action.value,
+            "kind": KINDS[one.action],
+            "who": one.who,
+            "at": f"{one.at:%Y-%m-%d %H:%M}",
+            "reason": one.reason,
+        }
+        for one in reversed(result.overrides)
+    ]
+
+
+def _feature(one: Any) -> dict[str, Any]:
+    known = one.measured > 0
+    return {
+        "name": one.name,
+        "measured": one.measured,
+        "missing": one.missing,
+        "low": number_words(one.low) if known else "",
+        "median": number_words(one.median) if known else "not measured",
+        "high": number_words(one.high) if known else "",
+    }
+
+
+def _provenance(result: VetResult) -> list[tuple[str, str]]:
+    made = dataclasses.asdict(result.parts.provenance)
+    about = result.parts.about
+    return [
+        ("Made by", f"qiqa {made['qiqa_version']}"),
+        ("Images read", f"{made['at']:%Y-%m-%d %H:%M:%S}"),
+        ("Decided", f"{made['judged_at']:%Y-%m-%d %H:%M:%S}"),
+        ("Policy SHA-256", short_hash(result.policy.sha256) or NOT_STATED),
+        ("Fingerprint of the key", made["key_fingerprint"] or NOT_STATED),
+        ("Creator", about.creator or NOT_STATED),
+        ("License", about.license or NOT_STATED),
+    ]

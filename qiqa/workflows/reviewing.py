@@ -1,0 +1,249 @@
+"""Deciding on what was seen: the first time, by a person, or under another policy; no image."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from qiqa.core.errors import ReadError, UsageError
+from qiqa.core.vet_result import SeriesKey, SeriesSeen, VetParts, VetResult, VetRow
+from qiqa.core.vetting import Action, Check, Override, PolicyChange, VetPolicy
+from qiqa.io.policy_file import parse_policy
+from qiqa.io.vet_files import POLICY, read_vet_json
+from qiqa.io.vet_override import add_change, add_override, read_changes, read_overrides
+from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
+from qiqa.vetting.checking import settings_of
+from qiqa.vetting.counting import count, shown_keys
+from qiqa.vetting.deciding import decide
+from qiqa.workflows.vet_outputs import write_decisions
+
+__all__ = [
+    "JudgedRows",
+    "StoredVet",
+    "decide_by_person",
+    "decide_by_policy",
+    "judge",
+    "open_output",
+    "waiting",
+]
+
+Pictures = Callable[[Sequence[SeriesKey]], Mapping[SeriesKey, bytes]]
+"""Series wanted -> thumbnails of those that have one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class JudgedRows:
+    """Series held against a policy, one at a time and anew each time they are gone through."""
+
+    series: Iterable[SeriesSeen]
+    policy: VetPolicy
+    overrides: Mapping[str, Override]
+    """Series UID -> the decision that holds."""
+    ignored: frozenset[str] = frozenset()
+    """Codes of checks that the policy has turned off."""
+
+    def __iter__(self) -> Iterator[VetRow]:
+        """Yield each series with what is done with it."""
+        names = [field.name for field in dataclasses.fields(SeriesSeen)]
+        for one in self.series:
+            seen = tuple(o for o in one.observations if o.code not in self.ignored)
+            given = {name: getattr(one, name) for name in names} | {"observations": seen}
+            decision = decide(seen, self.policy, self.overrides.get(one.series_uid))
+            yield VetRow(**given, decision=decision)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StoredVet:
+    """The output of an earlier run, opened to decide anew."""
+
+    folder: Path
+    parts: VetParts
+    policy: VetPolicy
+    """With the changes made since."""
+    policy_text: bytes
+    overrides: tuple[Override, ...]
+
+    def pictures(self, wanted: Sequence[SeriesKey]) -> dict[SeriesKey, bytes]:
+        """Return those of the wanted thumbnails that were kept."""
+        return read_thumbnails(self.folder, wanted)
+
+    def judged(self) -> VetResult:
+        """Return the set as it is decided now."""
+        return judge(self.parts, self.policy, self.overrides, self.pictures)
+
+
+def judge(
+    parts: VetParts,
+    policy: VetPolicy,
+    overrides: Sequence[Override] = (),
+    pictures: Pictures | None = None,
+) -> VetResult:
+    """Return a set, decided: every series held against the policy, counted, the worst chosen.
+
+    Parameters
+    ----------
+    parts
+        What was seen.
+    policy
+        The rules.
+    overrides
+        Decisions of persons, oldest first; the last one for a series holds.
+    pictures
+        Gives thumbnails of the series that the card shows; None: those in `parts`.
+    """
+    off = {*policy.off}
+    ignored = frozenset(
+        r.code for check in parts.checks if check.name in off for r in check.reasons
+    )
+    latest = {one.series_uid: one for one in overrides}
+    rows = JudgedRows(parts.series, policy, latest, ignored)
+    counts = count(rows, policy)
+    thumbnails = parts.thumbnails if pictures is None else pictures(shown_keys(counts))
+    statements = {name: given for name, given in parts.statements.items() if name not in off}
+    shown = dataclasses.replace(parts, thumbnails=thumbnails, statements=statements)
+    return VetResult(
+        parts=shown, policy=policy, rows=rows, counts=counts, overrides=tuple(overrides)
+    )
+
+
+def waiting(result: VetResult) -> Iterator[VetRow]:
+    """Yield the series that a person has to decide on."""
+    return (row for row in result.rows if row.decision.action is Action.QUARANTINE)
+
+
+def open_output(folder: Path, checks: Sequence[Check]) -> StoredVet:
+    """Return the output of an earlier run.
+
+    Raises
+    ------
+    ReadError
+        If a file is missing or damaged; names it.
+    DefinitionError
+        If the policy is no longer one, for instance since a check is not installed here.
+    """
+    words = read_vet_json(folder)
+    path = folder / POLICY
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ReadError(
+            f"cannot be read: {error.strerror or error}",
+            where=str(path),
+            hint="give the folder that qiqa vet wrote",
+        ) from error
+    policy = parse_policy(text, checks, str(path))
+    parts = VetParts(
+        series=StoredSeries(folder),
+        checks=tuple(checks),
+        provenance=words.provenance,
+        about=words.about,
+        notes=read_other_files(folder),
+        statements=words.statements,
+        not_run=words.not_run,
+        features=words.features,
+    )
+    return StoredVet(
+        folder=folder,
+        parts=parts,
+        policy=_with_changes(policy, read_changes(folder)),
+        policy_text=text,
+        overrides=read_overrides(folder),
+    )
+
+
+def _with_changes(policy: VetPolicy, changes: Sequence[PolicyChange]) -> VetPolicy:
+    added = [one for one in changes if one not in policy.changes]
+    return dataclasses.replace(policy, changes=(*policy.changes, *added))
+
+
+def _at(parts: VetParts, when: dt.datetime) -> VetParts:
+    provenance = dataclasses.replace(parts.provenance, judged_at=when)
+    return dataclasses.replace(parts, provenance=provenance)
+
+
+def decide_by_person(stored: StoredVet, override: Override) -> VetResult:
+    """Record a person's decision on one series, decide anew, and write the output again.
+
+    Raises
+    ------
+    UsageError
+        If there is no such series, or the words are missing.
+    OutputError
+        If it cannot be written; a decision that is recorded stays so.
+    """
+    if not override.who.strip() or not override.reason.strip():
+        raise UsageError(
+            "a decision needs a name and a reason",
+            where="--who and --reason",
+            hint="the next person has to understand it",
+        )
+    if not any(one.series_uid == override.series_uid for one in stored.parts.series):
+        raise UsageError(
+            f"there is no series {override.series_uid!r}",
+            where=str(stored.folder),
+            hint="qiqa vet review lists those that wait; the manifest has all",
+        )
+    add_override(stored.folder, override)
+    # by what is on disk: somebody else may have decided meanwhile
+    overrides = read_overrides(stored.folder)
+    parts = _at(stored.parts, override.at)
+    result = judge(parts, stored.policy, overrides, stored.pictures)
+    write_decisions(result, stored.folder, stored.policy_text)
+    return result
+
+
+def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyChange) -> VetResult:
+    """Hold what was seen against another policy, record the change, and write the output again.
+
+    Parameters
+    ----------
+    stored
+        The output.
+    text, where
+        The new policy's bytes, and its file.
+    change
+        Who changed it, why and when; what it was before is filled in.
+
+    Raises
+    ------
+    DefinitionError
+        If the new policy is none.
+    UsageError
+        If it is the same, or asks for what only the images can say.
+    OutputError
+        If it cannot be written.
+    """
+    if not change.who.strip() or not change.reason.strip():
+        raise UsageError("a change needs a name and a reason", where="--who and --reason")
+    policy = parse_policy(text, stored.parts.checks, where)
+    if policy.sha256 == stored.policy.sha256:
+        raise UsageError("is the policy that holds already", where=where)
+    _refuse_new_looks(stored.policy, policy, stored.parts.checks, where)
+    change = dataclasses.replace(change, before_sha256=stored.policy.sha256)
+    add_change(stored.folder, change)
+    policy = _with_changes(policy, read_changes(stored.folder))
+    parts = _at(stored.parts, change.at)
+    result = judge(parts, policy, stored.overrides, stored.pictures)
+    write_decisions(result, stored.folder, text)
+    return result
+
+
+def _refuse_new_looks(
+    before: VetPolicy, after: VetPolicy, checks: Sequence[Check], where: str
+) -> None:
+    """Refuse what would need the images: other settings, a check that was off."""
+    hint = "vet the images again with this policy: qiqa vet PATH --policy"
+    for check in checks:
+        if check.name in after.off:
+            continue
+        if check.name in before.off:
+            message = f"check {check.name} was off: nothing is known of what it would see"
+            raise UsageError(message, where=where, hint=hint)
+        old, new = settings_of(check, before), settings_of(check, after)
+        changed = [name for name in new if old.get(name) != new[name]]
+        if changed:
+            values = ", ".join(f"{n} from {old.get(n)!r} to {new[n]!r}" for n in changed)
+            message = f"check {check.name} would look in another way: {values}"
+            raise UsageError(message, where=where, hint=hint)

@@ -1,0 +1,13 @@
+"""All checks of a training set, wherever they are done."""
+
+from __future__ import annotations
+
+from qiqa.core.vetting import Check
+from qiqa.vetting.checking import checks
+
+__all__ = ["known_checks"]
+
+
+def known_checks() -> tuple[Check, ...]:
+    """Return every check in the order of names: their codes are what a policy may rule on."""
+    return tuple(sorted(checks(), key=lambda check: check.name))

@@ -1,0 +1,61 @@
+"""A vetted set to its folder: tables, card, JSON, Croissant, RO-Crate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qiqa.core.vet_result import OutputFile, VetParts, VetResult
+from qiqa.io.croissant import write_croissant
+from qiqa.io.manifest import write_manifest_csv, write_manifest_parquet
+from qiqa.io.ro_crate import write_ro_crate
+from qiqa.io.vet_files import MANIFEST_CSV, described, write_policy, write_vet_json
+from qiqa.io.vet_parts import MANIFEST, write_observations, write_other_files, write_thumbnails
+from qiqa.report.data_card import write_card
+from qiqa.report.files import made_folder
+
+__all__ = ["write_decisions", "write_parts"]
+
+
+def write_parts(parts: VetParts, folder: Path) -> None:
+    """Write what was seen; no decision changes it later.
+
+    `features.parquet` is written by whoever has the values: `qiqa.io.vet_parts.write_features`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    made_folder(folder)
+    write_observations(parts.series, folder)
+    write_other_files(parts.notes, folder)
+    write_thumbnails(parts.thumbnails, folder)
+
+
+def write_decisions(result: VetResult, folder: Path, policy_text: bytes) -> tuple[OutputFile, ...]:
+    """Write what was decided, and the metadata of all files; return what is described in them.
+
+    Parameters
+    ----------
+    result
+        The set, decided.
+    folder
+        With the files of `write_parts`.
+    policy_text
+        The file of the policy, byte by byte.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written; each file is whole or as it was.
+    """
+    made_folder(folder)
+    write_manifest_csv(result.rows, folder / MANIFEST_CSV)
+    write_manifest_parquet(result.rows, folder / MANIFEST, result.policy.sha256)
+    write_policy(policy_text, folder)
+    write_vet_json(result, folder)
+    write_card(result, folder)
+    write_croissant(result, described(folder), folder)
+    files = described(folder)
+    write_ro_crate(result, files, folder)
+    return files
