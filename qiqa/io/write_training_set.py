@@ -204,6 +204,5 @@ def _damage(written: list[Path], series: PlannedSeries, rng: np.random.Generator
         data = path.read_bytes()
         path.write_bytes(data[: int(len(data) * (0.95 - 0.35 * series.dose("truncated")))])
     if _has(series, "unreadable"):
-        data = bytearray(path.read_bytes())
-        data[200:] = rng.bytes(len(data) - 200)
-        path.write_bytes(bytes(data))
+        data = path.read_bytes()
+        path.write_bytes(data[:200] + rng.bytes(len(data) - 200))

@@ -48,8 +48,8 @@ def _motion(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatAr
     k = np.fft.fftshift(np.fft.fft2(image, axes=(0, 1)), axes=(0, 1))
     n = image.shape[1]
     lines = np.flatnonzero(rng.random(n) < 0.25)
-    freq = np.fft.fftshift(np.fft.fftfreq(n))
-    shift = rng.uniform(-1.0, 1.0, n) * (1.0 + 11.0 * dose)
+    freq: FloatArray = np.fft.fftshift(np.fft.fftfreq(n))
+    shift: FloatArray = rng.uniform(-1.0, 1.0, n) * (1.0 + 11.0 * dose)
     phase = np.ones(n, dtype=complex)
     phase[lines] = np.exp(2j * np.pi * freq[lines] * shift[lines])
     moved = np.fft.ifft2(np.fft.ifftshift(k * phase[None, :, None], axes=(0, 1)), axes=(0, 1))
@@ -82,7 +82,8 @@ def _bias_field(image: FloatArray, dose: float, rng: np.random.Generator) -> Flo
     angle = rng.uniform(0, 2 * np.pi)
     along = np.cos(angle) * axes[0][:, None] + np.sin(angle) * axes[1][None, :]
     low = 1.0 - (0.40 + 0.55 * dose)
-    return image * (low + (1.0 - low) * (along - along.min()) / np.ptp(along))[:, :, None]
+    share = low + (1.0 - low) * (along - along.min()) / np.ptp(along)
+    return np.asarray(image * share[:, :, None])
 
 
 def _dropout(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatArray:

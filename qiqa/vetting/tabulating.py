@@ -94,23 +94,17 @@ def _day(facts: SeriesFacts) -> str:
     return ""
 
 
-def tabulate(
-    summaries: Iterable[SeriesSummary],
-    stated: Mapping[str, Mapping[str, str | float]] | None = None,
-) -> VetTable:
+def tabulate(summaries: Iterable[SeriesSummary]) -> VetTable:
     """Return the table of a set.
 
     Parameters
     ----------
     summaries
         In the order of their series UIDs; each is looked at once.
-    stated
-        Series UID -> what a table says of it, which goes before what headers say.
     """
-    said = stated or {}
     rows = _Columns()
     for one in summaries:
-        rows.add(one, said.get(one.series_uid, {}))
+        rows.add(one)
     return rows.table()
 
 
@@ -127,20 +121,18 @@ class _Columns:
         self.features: dict[str, list[float]] = {}
         self.signatures: list[bytes] = []
 
-    def add(self, one: SeriesSummary, stated: Mapping[str, str | float]) -> None:
+    def add(self, one: SeriesSummary) -> None:
         """Add a row."""
         self.paths.append(one.path)
         self.uids.append(one.series_uid)
-        self.dates.append(str(stated.get("date", "")) or one.date)
+        self.dates.append(one.date)
         self.signatures.append(one.examined.signature)
-        words = {k: v for k, v in stated.items() if isinstance(v, str) and v}
-        for name, text in {**one.texts, **words}.items():
+        for name, text in one.texts.items():
             known, codes = self.texts.setdefault(name, ({"": 0}, []))
             codes.extend([0] * (self.count - len(codes)))
             # one copy of each word: a million rows have few
             codes.append(known.setdefault(text, len(known)))
-        sizes = {k: v for k, v in stated.items() if not isinstance(v, str)}
-        self._numbers(self.numbers, {**one.numbers, **sizes})
+        self._numbers(self.numbers, one.numbers)
         self._numbers(self.features, one.examined.features)
         self.count += 1
 

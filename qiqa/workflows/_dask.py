@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
-
-import distributed
 
 from qiqa.core.errors import UsageError
 from qiqa.workflows.executing import Failed
@@ -14,6 +13,8 @@ from qiqa.workflows.executing import Failed
 __all__ = ["Cluster"]
 
 _WAIT_S = 10
+# its types are stated in part only
+_distributed: Any = importlib.import_module("distributed")
 
 
 class Cluster:
@@ -21,7 +22,7 @@ class Cluster:
 
     def __init__(self, address: str) -> None:
         try:
-            self.client = distributed.Client(address, timeout=_WAIT_S, set_as_default=False)
+            self.client = _distributed.Client(address, timeout=_WAIT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise UsageError(
                 f"no Dask scheduler answers: {error}",
@@ -35,7 +36,7 @@ class Cluster:
         """Yield each item with its result, or with `Failed`."""
         left = iter(items)
         pending: dict[str, Any] = {}
-        done = distributed.as_completed([], loop=self.client.loop)
+        done = _distributed.as_completed([], loop=self.client.loop)
         for item in itertools.islice(left, self._ahead()):
             self._submit(function, item, pending, done)
         for future in done:
@@ -53,7 +54,7 @@ class Cluster:
         function: Callable[[Any], Any],
         item: Any,
         pending: dict[str, Any],
-        done: distributed.as_completed,
+        done: Any,
     ) -> None:
         # pure=False: every piece has a key of its own
         future = self.client.submit(function, item, pure=False, retries=2)
@@ -61,8 +62,8 @@ class Cluster:
         done.add(future)
 
     @staticmethod
-    def _result(future: distributed.Future, item: Any) -> Any:
+    def _result(future: Any, item: Any) -> Any:
         try:
             return future.result()
-        except distributed.KilledWorker:
+        except _distributed.KilledWorker:
             return Failed(item, "every worker that worked on it died")

@@ -7,21 +7,32 @@ that was ended in any way goes on where it was.
 from __future__ import annotations
 
 import dataclasses
+import heapq
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from qiqa import __version__
 from qiqa.core.canonical import digest
-from qiqa.core.vetting import Observation, SetAnswer, VetPolicy, VetTable
+from qiqa.core.vet_record import note_to
+from qiqa.core.vet_result import SeriesSeen
+from qiqa.core.vetting import FileNote, Observation, SetAnswer, VetPolicy, VetTable
+from qiqa.io.scan.listing import Chunk, list_files, member_name
 from qiqa.store.vet_work import VetWork
-from qiqa.vetting.checking import checks, examine_set, settings_of
+from qiqa.vetting.checking import checks, settings_of
 from qiqa.vetting.tabulating import tabulate
 from qiqa.workflows.executing import Executor, Failed
-from qiqa.workflows.vet_tasks import ExamineJob, ScanJob, examine_series, lost, scan_files
+from qiqa.workflows.vet_tasks import (
+    Examination,
+    ExamineJob,
+    ScanJob,
+    Scanned,
+    examine_series,
+    lost,
+    scan_files,
+)
 
-__all__ = ["Progress", "examine", "look_at_all", "scan"]
+__all__ = ["Progress", "SeriesRows", "by_row", "examine", "look_at_all", "scan", "top_of"]
 
 _MOST_SERIES = 32
 """In one piece of work."""
@@ -79,18 +90,18 @@ def scan(
     tell
         Progress.
     """
-    from qiqa.io.scan.listing import list_files
-
+    top = top_of(root)
     run = int(work.get("run") or 0) + 1
     work.put("run", str(run))
     progress = Progress(tell, "headers")
 
     def jobs() -> Iterator[ScanJob]:
         for chunk in list_files(root):
-            if work.is_scanned(chunk.name, chunk.digest, run):
+            state = _state(top, chunk)
+            if work.is_scanned(chunk.name, state, run):
                 progress.add(len(chunk.files))
             else:
-                yield ScanJob(root=str(root), chunk=chunk, digest=chunk.digest, key=key)
+                yield ScanJob(root=str(top), chunk=chunk, digest=state, key=key)
 
     for job, result in executor.run(scan_files, jobs()):
         found = _unscanned(job, result) if isinstance(result, Failed) else result
@@ -100,17 +111,30 @@ def scan(
     work.forget_before(run)
 
 
-def _unscanned(job: ScanJob, failed: Failed) -> Any:
-    """Return notes of files that no process survived."""
-    from qiqa.core.vet_record import note_to
-    from qiqa.core.vetting import FileNote
-    from qiqa.workflows.vet_tasks import Scanned
+def top_of(root: Path) -> Path:
+    """Return the folder that paths are below of."""
+    return root if root.is_dir() else root.parent
 
+
+def _state(top: Path, chunk: Chunk) -> str:
+    """Return a digest of what files of a chunk are there: names, sizes, times of change."""
+    names = (chunk.archive,) if chunk.archive else chunk.files
+    seen: list[object] = [list(chunk.files)]
+    for name in names:
+        try:
+            status = (top / name).lstat()
+            seen.append([status.st_size, status.st_mtime_ns])
+        except OSError:
+            seen.append(None)
+    return digest(seen)
+
+
+def _unscanned(job: ScanJob, failed: Failed) -> Scanned:
+    """Return notes of files that no process survived."""
     seen = (Observation(code="not_examined", evidence=failed.reason),)
-    notes = [
-        FileNote(path=path, kind="unreadable", size=size, observations=seen)
-        for path, size in job.chunk.files
-    ]
+    archive = job.chunk.archive
+    paths = [member_name(archive, one) if archive else one for one in job.chunk.files]
+    notes = [FileNote(path=p, kind="unreadable", size=0, observations=seen) for p in paths]
     return Scanned(parts=(), notes=tuple((one.path, note_to(one)) for one in notes))
 
 
@@ -134,7 +158,7 @@ def examine(
     progress = Progress(tell, "series", series)
     progress.add(done)
     jobs = (
-        ExamineJob(root=str(root), policy=policy, series=some)
+        ExamineJob(root=str(top_of(root)), policy=policy, series=some)
         for some in _batches(work.to_examine())
     )
     for job, result in executor.run(examine_series, jobs):
@@ -164,25 +188,62 @@ def _batches(
         yield tuple(batch)
 
 
-def _one_by_one(job: ExamineJob, executor: Executor, reason: str) -> list[Any]:
+def _one_by_one(job: ExamineJob, executor: Executor, reason: str) -> list[Examination]:
     """Examine the series of a piece that no process survived one at a time."""
     if len(job.series) == 1:
         return [lost(job.series[0][1], reason)]
     singles = (dataclasses.replace(job, series=(one,)) for one in job.series)
-    made: list[Any] = []
+    made: list[Examination] = []
     for single, result in executor.run(examine_series, singles):
         failed = isinstance(result, Failed)
         made += [lost(single.series[0][1], reason)] if failed else result
     return made
 
 
-def look_at_all(
-    work: VetWork,
-    policy: VetPolicy,
-    stated: Mapping[str, Mapping[str, str | float]] | None,
-    tell: Callable[[str], None],
-) -> tuple[VetTable, dict[str, SetAnswer]]:
-    """Run the checks of the set as a whole."""
-    tell("looking at all series together")
-    table = tabulate(work.summaries(), stated)
-    return table, examine_set(table, policy)
+def look_at_all(work: VetWork, tell: Callable[[str], None]) -> VetTable:
+    """Return the table of all series."""
+    tell("putting all series together")
+    return tabulate(work.summaries())
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class SeriesRows:
+    """All series and all unreadable files with what was seen of them; read anew each time."""
+
+    work: VetWork
+    table: VetTable
+    of_set: Mapping[int, Sequence[Observation]]
+    """Row of the table -> what checks of the set saw of it."""
+
+    def __iter__(self) -> Iterator[SeriesSeen]:
+        """Yield them in the order of their keys."""
+        return heapq.merge(self._files(), self._series(), key=lambda one: one.key)
+
+    def _files(self) -> Iterator[SeriesSeen]:
+        """Yield files that may have been images, each as a series of its own."""
+        for note in self.work.notes():
+            if note.observations:
+                uid = f"file:{note.path}"
+                yield SeriesSeen(path=note.path, series_uid=uid, observations=note.observations)
+
+    def _series(self) -> Iterator[SeriesSeen]:
+        texts = {name: self.table.text(name) for name in ("patient", "site", "scanner", "modality")}
+        for row, one in enumerate(self.work.summaries()):
+            yield SeriesSeen(
+                path=one.path,
+                series_uid=one.series_uid,
+                patient_hash=str(texts["patient"][row]),
+                site=str(texts["site"][row]),
+                scanner=str(texts["scanner"][row]),
+                modality=str(texts["modality"][row]),
+                observations=(*one.examined.observations, *self.of_set.get(row, ())),
+            )
+
+
+def by_row(answers: Mapping[str, SetAnswer]) -> dict[int, list[Observation]]:
+    """Return what checks of the set saw of each series that they saw something of."""
+    made: dict[int, list[Observation]] = {}
+    for _, answer in sorted(answers.items()):
+        for row, one in answer.observations:
+            made.setdefault(row, []).append(one)
+    return made

@@ -6,9 +6,9 @@ Each depends on nothing but what it is given, so that a piece done twice gives t
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from qiqa.core.vetting import Examined, Observation, SeriesFacts, VetPolicy
+from qiqa.io.scan.listing import Chunk
 
 __all__ = [
     "Examination",
@@ -26,7 +26,7 @@ class ScanJob:
     """Files to scan."""
 
     root: str
-    chunk: Any
+    chunk: Chunk
     digest: str
     key: bytes = dataclasses.field(repr=False)
 
@@ -55,7 +55,7 @@ Examination = tuple[str, bytes, bytes, bytes]
 def scan_files(job: ScanJob) -> Scanned:
     """Read the headers of some files."""
     from qiqa.core.vet_record import facts_to, note_to
-    from qiqa.io.scan import scan_chunk
+    from qiqa.io.scan.scanning import scan_chunk
 
     found = scan_chunk(job.root, job.chunk, job.key)
     return Scanned(
@@ -71,7 +71,7 @@ def examine_series(job: ExamineJob) -> tuple[Examination, ...]:
 
 def _examine(job: ExamineJob, parts: tuple[bytes, ...]) -> Examination:
     from qiqa.core.vet_record import facts_from
-    from qiqa.io.scan import merge
+    from qiqa.io.scan.gathering import merge
     from qiqa.vetting.checking import examine_headers
 
     facts = merge([facts_from(part) for part in parts])
@@ -108,7 +108,7 @@ def _failed(error: Exception) -> Observation:
 def lost(parts: tuple[bytes, ...], reason: str) -> Examination:
     """Return what is kept of a series whose examination killed its process."""
     from qiqa.core.vet_record import facts_from
-    from qiqa.io.scan import merge
+    from qiqa.io.scan.gathering import merge
 
     facts = merge([facts_from(part) for part in parts])
     observation = Observation(code="not_examined", evidence=reason)

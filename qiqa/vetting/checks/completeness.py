@@ -68,7 +68,6 @@ CHECK = Check(
 )
 
 _DATES = ("AcquisitionDate", "SeriesDate", "StudyDate", "ContentDate")
-_MADE_BY_A_PROGRAM = frozenset(("DERIVED",))
 
 
 def look(facts: SeriesFacts, settings: Settings) -> Iterable[Observation]:
@@ -76,7 +75,7 @@ def look(facts: SeriesFacts, settings: Settings) -> Iterable[Observation]:
     wanted = list(_words(settings["required"]))
     more = f"required_{facts.text('Modality').lower()}"
     # a map that was computed need not say how its sources were acquired
-    derived = _MADE_BY_A_PROGRAM.intersection(facts.attributes.get("ImageType", ()))
+    derived = "DERIVED" in facts.text("ImageType").split("\\")
     if more in settings and not derived:
         wanted += _words(settings[more])
     missing = [keyword for keyword in wanted if not facts.attributes.get(keyword)]

@@ -148,7 +148,7 @@ def _by_scanner(
 ) -> list[tuple[str, ...]]:
     assert table.records is not None  # noqa: S101 - the caller looked
     names, counts = np.unique(table.text("scanner")[asked], return_counts=True)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, count in zip(names.tolist(), counts.tolist(), strict=True):
         record = table.records.get(name)
         exams = len(record.exams) if record else 0
