@@ -28,7 +28,7 @@ __all__ = [
 VET_JSON = "vet.json"
 POLICY = "policy.toml"
 MANIFEST_CSV = "manifest.csv"
-_PARQUET = "application/vnd.apache.parquet"
+_PARQUET = "application/x-parquet"
 _LINES = "application/jsonl"
 _FILES: Mapping[str, tuple[str, str]] = {
     MANIFEST_CSV: ("text/csv", "one row a series: what is done with it and why"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from qiqa.core.regulation import CAUTIONS, evidence_rows
-from qiqa.core.vet_result import NOT_STATED, GroupCount, ReasonCount, VetResult
+from qiqa.core.vet_result import NOT_STATED, GroupCount, ReasonCount, SeriesKey, VetResult
 from qiqa.core.vet_words import (
     counted_words,
     headline,
@@ -34,6 +35,8 @@ MOST_ROWS = 30
 """Rows of a table below a statement, for the same reason."""
 MOST_SAID = 4
 """Values of the whole set in one cell."""
+MOST_EXAMPLES = 3
+"""Findings in words below the pictures of one reason."""
 LIMITS = (
     (
         "A series that is kept was not found at fault by the checks that were run. It may be at "
@@ -266,21 +269,31 @@ def _reason(one: ReasonCount, result: VetResult) -> dict[str, Any]:
     known = result.reasons.get(one.code)
     rule = result.policy.rules[one.code]
     unit = known[1].unit if known else ""
-    series = counted_words(one.above, "series", "series")
-    alone = f"; the only reason for {one.only}" if one.only else ""
-    pictures = result.parts.thumbnails
+    plain = not unit and not rule.limit
+    limit = "" if plain else f" above {plain_number(rule.limit)} {unit}".rstrip()
+    alone = f"; nothing else speaks against {one.only} of them" if one.only else ""
+    said = dict.fromkeys((s.evidence, s.site or NOT_STATED) for s in one.worst if s.evidence)
     return {
         "code": one.code,
         "title": known[1].title if known else one.code,
         "meaning": known[1].meaning if known else "",
         "kind": KINDS[rule.action],
         "icon": icon(KINDS[rule.action]),
-        "count": f"{series} above {plain_number(rule.limit)} {unit}".rstrip() + alone,
+        "count": f"{counted_words(one.above, 'series', 'series')}{limit}{alone}",
         "action": rule.action.value,
-        "worst": montage(one.worst, pictures, unit),
-        "typical": montage(one.typical, pictures, unit),
-        "examples": [(s.site or NOT_STATED, s.evidence) for s in one.worst[:3] if s.evidence],
+        "strips": _strips(one, result.parts.thumbnails, unit),
+        "examples": list(said)[:MOST_EXAMPLES],
     }
+
+
+def _strips(
+    one: ReasonCount, pictures: Mapping[SeriesKey, bytes], unit: str
+) -> list[tuple[str, list[dict[str, str]]]]:
+    """Return rows of pictures; where all values are the same none is worse than another."""
+    worst, typical = (montage(shown, pictures, unit) for shown in (one.worst, one.typical))
+    if len({shown.value for shown in (*one.worst, *one.typical)}) == 1:
+        return [("Examples", worst + typical)]
+    return [("Worst", worst), ("Typical", typical)]
 
 
 def _files(notes: tuple[FileNote, ...]) -> list[tuple[str, int, str]]:

@@ -55,7 +55,7 @@ def montage(
     return [
         {
             "picture": _picture(thumbnails.get(one.key, b"")),
-            "value": number_words(one.value, unit),
+            "value": number_words(one.value, unit) if unit or one.value != 1.0 else "",
             "site": one.site or NOT_STATED,
             "kind": KINDS[one.action],
             "action": one.action.value,

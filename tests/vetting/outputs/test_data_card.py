@@ -1,0 +1,195 @@
+"""The data card says what was decided, by whose rule, and what was not checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from qiqa.core.regulation import CAUTIONS
+from qiqa.core.vetting import Action, FileNote, Observation, SetStatement
+from qiqa.report.data_card import MOST_GROUPS, render_card, write_card
+from qiqa.workflows.reviewing import judge
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ATTACK = "<img src=x onerror=document.title='owned'></script><script>alert(1)</script>\u202e"
+
+
+class Words(HTMLParser):
+    """What a reader sees, and which tags there are."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.text = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+
+    def handle_data(self, data):
+        if self.tags[-1] != "style":
+            self.text.append(data)
+
+    @property
+    def words(self):
+        return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module")
+def page(vetted):
+    return render_card(vetted)
+
+
+@pytest.fixture(scope="module")
+def words(page):
+    return Words(page).words
+
+
+def test_the_headline_counts(vetted, words):
+    actions = vetted.counts.actions
+    usable = actions[Action.KEEP] + actions[Action.CORRECT]
+    assert f"{usable} of 500 series can be used, {actions[Action.CORRECT]} of them after" in words
+    for action in Action:
+        assert f"{actions[action]} {action.value}" in words
+
+
+def test_every_rule_stands_with_limit_owner_and_reason(vetted, words):
+    for rule in vetted.policy.rules.values():
+        assert rule.code in words
+        assert rule.owner in words
+        assert rule.reason in words
+    clipped = vetted.counts.reasons["clipped"]
+    below = clipped.seen - clipped.above
+    assert below > 0
+    assert f"{clipped.above} of 500 series, {below} not above the limit" in words
+
+
+def test_statements_say_how_sure_and_what_could_not_be_answered(words):
+    assert "0.931 95 % 0.902 to 0.957 p 0.005 limit 0.8: quarantine" in words
+    assert "1 statement of 4 on the set is above the policy's limit" in words
+    assert "could not be found" in words
+    assert "no table states the sex" in words
+
+
+def test_what_was_not_checked_is_said(vetted, words):
+    seen = vetted.counts.reasons["ghosting"].seen
+    assert "Labels : no table with labels was given" in words
+    assert f"Ghosts : seen in {seen} series; the policy has no rule for it" in words
+
+
+def test_the_table_of_clauses_claims_no_conformity(words):
+    assert CAUTIONS[0].startswith("This table claims no conformity")
+    assert words.index(CAUTIONS[0]) < words.index("NIST AI RMF 1.0")
+    assert "2 August 2026" not in words
+    assert "none in this output" in words
+
+
+def test_sites_files_and_decisions_of_persons_are_listed(vetted, words):
+    for group in vetted.counts.groups:
+        assert f"{group.site} {group.scanner} {group.series}" in words
+    assert "not DICOM 7" in words
+    assert "structured report 1" in words
+    assert "letters are the side marker" in words
+
+
+def test_pictures_of_the_worst_are_in_the_page(vetted, page):
+    shown = {
+        one.key for r in vetted.counts.reasons.values() if r.above for one in (*r.worst, *r.typical)
+    }
+    addresses = re.findall(r'src="(data:image/png;base64,[^"]+)"', page)
+    assert len(shown) > 30
+    assert len(addresses) >= len(shown)
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_a_series_without_a_picture_says_so(parts, policy):
+    result = judge(dataclasses.replace(parts, thumbnails={}), policy)
+    page = render_card(result)
+    assert "<img" not in page
+    assert "no picture" in page
+
+
+def test_no_path_and_no_hash_of_a_patient_is_on_the_page(vetted, page):
+    assert "aarhus/0" not in page
+    assert not any(row.patient_hash in page for row in vetted.rows)
+
+
+def test_a_set_that_is_fine_says_so(parts, policy):
+    fine = tuple(dataclasses.replace(one, observations=()) for one in parts.series)
+    result = judge(dataclasses.replace(parts, series=fine, statements={}), policy)
+    page = Words(render_card(result)).words
+    assert "All 500 series can be used as they are" in page
+    assert "no check of all series was run" in page
+    assert "Nothing is above its limit." in page
+
+
+def test_a_set_without_a_series_is_no_success(parts, policy):
+    result = judge(dataclasses.replace(parts, series=(), notes=(), statements={}), policy)
+    page = render_card(result)
+    assert "There is no series" in page
+    assert 'class="hero not_evaluated"' in page
+
+
+def test_many_scanners_are_cut_and_counted(parts, policy):
+    many = tuple(
+        dataclasses.replace(one, scanner=f"scanner {i:03d}") for i, one in enumerate(parts.series)
+    )
+    page = Words(render_card(judge(dataclasses.replace(parts, series=many), policy))).words
+    assert f"{500 - MOST_GROUPS} more scanners" in page
+
+
+def hostile(parts):
+    seen = Observation(code="clipped", value=50.0, evidence=ATTACK, where=ATTACK)
+    first = dataclasses.replace(
+        parts.series[0], site=ATTACK, scanner=ATTACK, modality=ATTACK, observations=(seen,)
+    )
+    statement = SetStatement(
+        code="label_by_site",
+        value=0.9,
+        evidence=ATTACK,
+        subject=ATTACK,
+        rows=((ATTACK,), (ATTACK,)),
+    )
+    return dataclasses.replace(
+        parts,
+        series=(first, *parts.series[1:]),
+        notes=(FileNote(path=ATTACK, kind=ATTACK, size=1),),
+        statements={"confounding": (statement,)},
+        not_run={"labels": ATTACK},
+        thumbnails={first.key: b"short"},
+        about=dataclasses.replace(parts.about, name=ATTACK, license=ATTACK, creator=ATTACK),
+    )
+
+
+def test_texts_of_headers_are_words_on_the_page(parts, policy, page):
+    attacked = render_card(judge(hostile(parts), policy))
+    assert ATTACK[:10] not in attacked
+    assert "\u202e" not in attacked
+    assert "&lt;img src=x" in attacked
+    known = set(Words(page).tags)
+    assert set(Words(attacked).tags) <= known | {"details", "summary"}
+    assert "script" not in known
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+def test_the_page_opens_and_prints_in_a_browser(parts, policy, tmp_path):
+    path = write_card(judge(hostile(parts), policy), tmp_path)
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    pdf = tmp_path / "card.pdf"
+    command = [CHROMIUM, *flags, f"--user-data-dir={tmp_path / 'profile'}"]
+    more = ["--enable-logging=stderr", "--dump-dom", path.as_uri()]
+    done = subprocess.run([*command, *more], check=True, capture_output=True, timeout=120)
+    assert b"Content Security Policy" not in done.stderr
+    assert b"can be used" in re.search(rb"<title>.*</title>", done.stdout).group()
+    subprocess.run(
+        [*command, f"--print-to-pdf={pdf}", path.as_uri()],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", pdf.read_bytes())) <= 5
