@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, counted, json_option
-from qiqa.cli.columns import named_columns
 from qiqa.cli.console import one_line, progress, say, tell_findings, write_json
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.vetting import VET_SCHEMA, Action
 
 if TYPE_CHECKING:
     from qiqa.core.finding import Finding
-    from qiqa.core.pseudonyms import PseudonymKey
     from qiqa.core.vet_result import VetResult
     from qiqa.core.vetting import VetTable
     from qiqa.workflows.executing import Executor
     from qiqa.workflows.vetting_walk import Given
 
-__all__ = ["COMMANDS", "EPILOG", "OPERANDS", "Options", "arguments", "command"]
+__all__ = ["COMMANDS", "EPILOG", "OPERANDS", "TABLES", "WORK", "Options", "arguments", "command"]
 
 COMMANDS = {
     "review": ("qiqa.cli.vet_review", "Show what waits, decide on a series, change the policy."),
@@ -43,14 +43,16 @@ examples:
   qiqa vet images --policy policy.toml --table subjects.csv --history qiqa.db -o vetted
   qiqa vet features.tsv --column row=subject_id --column site=site -o vetted
 
-PATH is a folder, a zip archive, or a table with one row a series. A run that was ended goes on where
-it was with the same command. Open vetted/data_card.html; vetted/manifest.csv says what to use.
+PATH is a folder, a zip archive, or a table with one row a series. A run that was ended goes on
+where it was with the same command. Open vetted/card.html; vetted/manifest.csv says what to use.
 Exit status: 0 all series may be used as they are, 3 some are corrected or wait for a person, 4 some
 are rejected, 1 it could not be done.
 """
-_TABLES = (".csv", ".tsv", ".parquet")
-_WORK = "work.sqlite"
-_KEY = "patients.key"
+TABLES = (".csv", ".tsv", ".parquet")
+WORK = "work.sqlite"
+CARD = "card.html"
+MANIFEST_CSV = "manifest.csv"
+_MOST_REASONS = 12
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,20 +122,79 @@ def command(options: Options) -> int:
     """Vet a set and write the outputs."""
     from qiqa.cli.vet_inputs import given_of, policy_of
     from qiqa.io.vet_parts import write_features
+    from qiqa.workflows.vet_checks import known_checks
     from qiqa.workflows.vet_outputs import write_decisions, write_parts
-    from qiqa.workflows.vetting_walk import all_checks
 
     if not options.path.exists():
         raise ReadError("no such file or folder", where=str(options.path))
-    policy, text = policy_of(options.policy, all_checks())
+    policy, text = policy_of(options.policy, known_checks())
     options.output.mkdir(parents=True, exist_ok=True)
     given = given_of(options, policy, dt.datetime.now(dt.UTC).replace(tzinfo=None))
-    result, table, findings = _vetted(options, given)
-    tell_findings(findings, to_error=True)
-    with progress() as tell:
+    with contextlib.ExitStack() as open_files, progress() as tell:
+        result, table, findings = _vetted(options, given, open_files, tell)
         tell("writing")
         write_parts(result.parts, options.output)
         keys = list(zip(table.series_uid.tolist(), table.path.tolist(), strict=True))
         write_features(keys, table.features, table.values, options.output)
         write_decisions(result, options.output, text)
+    tell_findings(findings, to_error=True)
     return _tell(result, options)
+
+
+def _vetted(
+    options: Options, given: Given, open_files: contextlib.ExitStack, tell: Callable[[str], None]
+) -> tuple[VetResult, VetTable, tuple[Finding, ...]]:
+    """Vet images, or a table of them."""
+    from qiqa.cli.vet_inputs import roles_of
+    from qiqa.workflows.vetting_walk import vet_images, vet_table
+
+    if options.path.suffix.lower() in TABLES:
+        from qiqa.io.vet_table import read_set
+
+        table, found = read_set(options.path, roles_of(options))
+        result, whole, more = vet_table(table, given)
+        return result, whole, (*found, *more)
+    from qiqa.store.vet_work import VetWork
+
+    work = open_files.enter_context(VetWork(options.output / WORK))
+    return vet_images(options.path, work, given, _executor(options), tell)
+
+
+def _executor(options: Options) -> Executor:
+    from qiqa.workflows.executing import Processes, cluster
+
+    if options.cluster is None:
+        return Processes(options.processes)
+    if options.processes is not None:
+        raise UsageError("not with --cluster", where="--processes")
+    return cluster(options.cluster)
+
+
+def _tell(result: VetResult, options: Options) -> int:
+    """Say what was decided, and return the exit status."""
+    from qiqa.core.vet_payload import vet_payload
+
+    to_error = options.json == "-"
+    if options.json is not None:
+        write_json(vet_payload(result), options.json)
+    counts = result.counts
+    said = ", ".join(f"{counts.actions[action]:,} {action.value}" for action in Action)
+    say(f"{counts.series:,} series: {said}", style="bold", to_error=to_error)
+    called = [
+        one
+        for code, one in counts.reasons.items()
+        if one.above
+        and code in result.policy.rules
+        and result.policy.rules[code].action is not Action.KEEP
+    ]
+    for one in sorted(called, key=lambda r: (-r.above, r.code))[:_MOST_REASONS]:
+        title = result.reasons[one.code][1].title if one.code in result.reasons else one.code
+        say(f"  {one.above:>9,}  {one.code}: {one_line(title)}", to_error=to_error)
+    if len(called) > _MOST_REASONS:
+        say(f"  {len(called) - _MOST_REASONS} more reasons on the card", to_error=to_error)
+    say(f"card:     {(options.output / CARD).resolve()}", to_error=to_error)
+    say(f"manifest: {(options.output / MANIFEST_CSV).resolve()}", to_error=to_error)
+    if counts.actions[Action.REJECT]:
+        return status.ACTION
+    waiting = counts.actions[Action.QUARANTINE] + counts.actions[Action.CORRECT]
+    return status.TOLERANCE if waiting else status.PASS

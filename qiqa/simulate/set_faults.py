@@ -49,7 +49,7 @@ def _motion(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatAr
     n = image.shape[1]
     lines = np.flatnonzero(rng.random(n) < 0.25)
     freq: FloatArray = np.fft.fftshift(np.fft.fftfreq(n))
-    shift: FloatArray = rng.uniform(-1.0, 1.0, n) * (1.0 + 11.0 * dose)
+    shift = (1.0 + 11.0 * dose) * np.asarray(rng.uniform(-1.0, 1.0, n))
     phase = np.ones(n, dtype=complex)
     phase[lines] = np.exp(2j * np.pi * freq[lines] * shift[lines])
     moved = np.fft.ifft2(np.fft.ifftshift(k * phase[None, :, None], axes=(0, 1)), axes=(0, 1))

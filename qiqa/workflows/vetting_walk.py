@@ -11,17 +11,16 @@ from qiqa import __version__
 from qiqa.core.finding import Finding
 from qiqa.core.pseudonyms import PseudonymKey
 from qiqa.core.vet_result import About, SeriesSeen, VetParts, VetProvenance, VetResult
-from qiqa.core.vetting import Check, Override, ScannerRecord, SetAnswer, VetPolicy, VetTable
-from qiqa.io.scan import checks as file_checks
+from qiqa.core.vetting import Override, ScannerRecord, SetAnswer, VetPolicy, VetTable
 from qiqa.store.vet_work import VetWork
-from qiqa.vetting.checking import checks as own_checks
 from qiqa.vetting.checking import examine_set
 from qiqa.vetting.counting import summarize
 from qiqa.workflows.executing import Executor
 from qiqa.workflows.reviewing import judge
 from qiqa.workflows.training_set import SeriesRows, by_row, examine, look_at_all, scan
+from qiqa.workflows.vet_checks import known_checks
 
-__all__ = ["Given", "all_checks", "vet_images", "vet_table"]
+__all__ = ["Given", "vet_images", "vet_table"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +32,14 @@ class Given:
     now: dt.datetime
     about: About = dataclasses.field(default_factory=About)
     records: Mapping[str, ScannerRecord] | None = None
+    history_key: PseudonymKey | None = None
+    """That images were de-identified with: takes their dates back to the days of phantoms."""
     population: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     join: Callable[[VetTable], tuple[VetTable, tuple[Finding, ...]]] | None = None
     """Adds what a table says of the series."""
     inputs: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
     """What persons decided before."""
-
-
-def all_checks() -> tuple[Check, ...]:
-    """Return the checks of files, headers, pixels and the set."""
-    return tuple(sorted((*file_checks(), *own_checks()), key=lambda check: check.name))
 
 
 def vet_images(
@@ -102,7 +98,11 @@ def vet_table(table: VetTable, given: Given) -> tuple[VetResult, VetTable, tuple
         )
         for i in order
     ]
-    return judge(_parts(series, whole, answers, given), given.policy, given.overrides), whole, findings
+    return (
+        judge(_parts(series, whole, answers, given), given.policy, given.overrides),
+        whole,
+        findings,
+    )
 
 
 def _completed(table: VetTable, given: Given) -> tuple[VetTable, tuple[Finding, ...]]:
@@ -122,7 +122,7 @@ def _parts(
 ) -> VetParts:
     return VetParts(
         series=series,
-        checks=all_checks(),
+        checks=known_checks(),
         provenance=VetProvenance(
             qiqa_version=__version__,
             at=given.now,
@@ -132,7 +132,7 @@ def _parts(
         ),
         about=given.about,
         statements={name: answer.statements for name, answer in answers.items()},
-        not_run={name: "turned off by the policy" for name in given.policy.off},
+        not_run=dict.fromkeys(given.policy.off, "turned off by the policy"),
         features=summarize(table.features, table.values),
         **more,  # type: ignore[arg-type]
     )
