@@ -76,7 +76,8 @@ def command(options: Options) -> int:
         message = f"{options.valid_days:g} is not above 0 and up to 3660 days"
         raise UsageError(message, where="--valid-days")
     refuse_input(options.output, options.table)
-    readings, source = readings_of(options.store, options.table, options.column)
+    readings, source, odd = readings_of(options.store, options.table, options.column)
+    tell_flags(odd)
     found: list[ScannerCalibration] = []
     for one in chosen(readings, options.name):
         try:

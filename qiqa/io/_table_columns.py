@@ -67,6 +67,8 @@ class Columns:
         Line of the file that each row stands in; None: one a row, below the names.
     comma
         Whether `1,5` may be one and a half.
+    fixed
+        Whether `mapped` is not for the person who gave the file to say.
 
     Attributes
     ----------
@@ -91,6 +93,7 @@ class Columns:
         *,
         lines: Sequence[int] | None = None,
         comma: bool = False,
+        fixed: bool = False,
     ) -> None:
         self.where, self.findings = where, list[Finding]()
         self._lines, self._comma = lines, comma
@@ -111,7 +114,9 @@ class Columns:
             raise UsageError(
                 f"there is no column {', '.join(missing)}; there are {', '.join(raw) or 'none'}",
                 where=where,
-                hint=f"map it, for instance --column {missing[0].split()[0]}=COLUMN",
+                hint=f"name a column so: {missing[0].split()[0]}"
+                if fixed
+                else f"map it, for instance --column {missing[0].split()[0]}=COLUMN",
             )
 
     def _column(self, role: str) -> str | None:

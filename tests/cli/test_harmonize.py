@@ -429,3 +429,44 @@ def test_an_uncertainty_below_zero_is_refused(qiqa, calibrate, home, phantom_rou
     ran = qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "o.csv")
     assert ran.code == 5
     assert "standard uncertainty is -1" in ran.out
+
+
+def test_a_table_of_values_cannot_be_mapped_and_the_hint_does_not_say_so(
+    qiqa, calibrate, home, phantom_rounds
+):
+    calibrate()
+    bare = {k: v for k, v in VALUE.items() if k != "scanner"}
+    phantom_rounds.write_rows([bare], home / "v.csv")
+    ran = qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "out.csv")
+    assert (ran.code, "--column" in ran.err) == (2, False)
+    assert "name a column so: scanner" in ran.err
+
+
+def test_participants_are_not_calibrated_on(qiqa, home, phantom_rounds):
+    phantom_rounds.write_rows([VALUE], home / "v.csv")
+    ran = qiqa("harmonize", "calibrate", "--table", "v.csv", "-o", "c.json")
+    assert (ran.code, "values of participants" in ran.err) == (2, True)
+    assert not (home / "c.json").exists()
+
+
+def test_scanners_of_one_name_are_calibrated_each_by_its_own_phantom(
+    qiqa, phantom, home, phantom_rounds
+):
+    """One reads 8 % high, the one of the same name at the other site does not."""
+    for row in phantom:
+        row["site"] = {"S02": "B"}.get(row["scanner"], "A")
+        row["scanner"] = {"S02": "MR 1", "S03": "MR 1"}.get(row["scanner"], row["scanner"])
+    phantom_rounds.write_rows(phantom, home / "phantom.csv")
+    ran = qiqa("harmonize", "calibrate", "--table", "phantom.csv", "-o", "c.json")
+    assert ran.code == 0, ran.err
+    assert "scanner at several sites: MR 1: is the name of a scanner at each of A, B" in ran.out
+    given = [{**VALUE, "scanner": "MR 1", "site": site} for site in ("B", "A", "")]
+    phantom_rounds.write_rows(given[:1], home / "one.csv")
+    phantom_rounds.write_rows(given, home / "v.csv")
+    assert qiqa("harmonize", "apply", "c.json", "one.csv", "-o", "out1.csv").code == 0
+    assert qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "out.csv").code == 3
+    (alone,), (high, right, unknown) = read(home / "out1.csv"), read(home / "out.csv")
+    assert float(alone["value"]) == float(high["value"]) == pytest.approx(1.0, abs=0.01)
+    assert float(right["value"]) == pytest.approx(1.08, abs=0.01)
+    assert (unknown["value"], unknown["scanner"]) == ("", "MR 1")
+    assert "no phantom was measured on MR 1" in unknown["refused"]
