@@ -1,4 +1,4 @@
-"""What looks wrong in a table of readings: names that are nearly one, doubled rows, participants."""
+"""What looks wrong in a table of readings: names nearly alike, doubled rows, participants."""
 
 from __future__ import annotations
 
