@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from qiqa.core.counting import so_many
 from qiqa.core.programme import Certificate, CertificateState
 from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias
 from qiqa.report.numbers import decimals, fixed, plain_number
@@ -53,7 +54,7 @@ def certificates_line(papers: Sequence[Certificate], name: str) -> str:
 def headline(study: BiasStudy) -> str:
     """Return who is out, and of how many, in a sentence."""
     current = [one for one in study.scanners if one.current]
-    count = f"{len(current)} scanner" + ("s" if len(current) != 1 else "")
+    count = so_many(len(current), "scanner")
     if study.claim is None:
         return f"{study.name}: {count}, no claim is stated"
     claim = f"{plain_number(study.claim)} {study.unit}".rstrip()
