@@ -14,7 +14,7 @@ from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias
 from qiqa.report.files import made_folder, remove_own, write_whole
 from qiqa.report.forest import ForestRow, forest
 from qiqa.report.html import environment, load_text
-from qiqa.report.numbers import fixed, plain_number
+from qiqa.report.numbers import decimals, fixed, plain_number
 from qiqa.report.shown import range_text
 from qiqa.report.svg import icon
 from qiqa.report.trial_text import (
@@ -25,6 +25,7 @@ from qiqa.report.trial_text import (
     certificates_line,
     headline,
     interval_text,
+    signed,
     since_text,
 )
 
@@ -263,8 +264,8 @@ def _study(study: BiasStudy) -> dict[str, object]:
         ],
         "vendor": f"{study.vendor.reason[:1].upper()}{study.vendor.reason[1:]}.",
         "vendors": [
-            (name, f"{value:+.2g}", f"{low:+.2g} to {high:+.2g}", count)
-            for name, value, (low, high), count in study.vendor.levels
+            (name, *_with_interval(value, ends), count)
+            for name, value, ends, count in study.vendor.levels
         ],
         "groups": study.groups,
         "exchanges": study.exchanges,
@@ -272,6 +273,13 @@ def _study(study: BiasStudy) -> dict[str, object]:
         "sites": any(one.site not in ("", one.scanner) for one in current),
         "left_out": study.left_out,
     }
+
+
+def _with_interval(value: float, ends: tuple[float, float]) -> tuple[str, str]:
+    """Return a number and its 95 % interval, to two digits of its uncertainty."""
+    half = (ends[1] - ends[0]) / 4
+    places = decimals(half) if math.isfinite(half) and half > 0 else 2
+    return signed(value, places), " to ".join(signed(end, places) for end in ends)
 
 
 def _sd_interval(interval: tuple[float, float]) -> str:
@@ -298,7 +306,9 @@ def _one(one: ScannerBias, study: BiasStudy) -> str:
 def _shown(one: ScannerBias, study: BiasStudy) -> Shown:
     kind = KINDS[one.claim]
     sloped = all(map(math.isfinite, one.ends)) and one.ends[0] != one.ends[1]
-    ends = f"{one.ends[0]:+.2g}, {one.ends[1]:+.2g}" if sloped else ""
+    u = one.standard_uncertainty
+    places = decimals(u) if math.isfinite(u) and u > 0 else 2
+    ends = ", ".join(signed(end, places) for end in one.ends) if sloped else ""
     unit = study.unit if math.isfinite(one.bias) else ""
     return Shown(
         scanner=one.scanner,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from qiqa.core.counting import so_many
 from qiqa.core.programme import Certificate, CertificateState
 from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias
-from qiqa.report.numbers import decimals, fixed, plain_number
+from qiqa.report.numbers import DASH, decimals, fixed, plain_number
 
 __all__ = [
     "ANSWERS",
@@ -18,6 +18,7 @@ __all__ = [
     "certificates_line",
     "headline",
     "interval_text",
+    "signed",
     "since_text",
 ]
 
@@ -71,7 +72,7 @@ def bias_text(one: ScannerBias) -> str:
     if not math.isfinite(one.bias):
         return "not known"
     u = one.standard_uncertainty
-    return f"{_signed(one.bias, decimals(u) if math.isfinite(u) and u > 0 else 2)}"
+    return f"{signed(one.bias, decimals(u) if math.isfinite(u) and u > 0 else 2)}"
 
 
 def interval_text(one: ScannerBias) -> str:
@@ -80,10 +81,13 @@ def interval_text(one: ScannerBias) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return "not known"
     places = decimals(one.standard_uncertainty) if one.standard_uncertainty > 0 else 2
-    return f"{_signed(low, places)} to {_signed(high, places)}"
+    return f"{signed(low, places)} to {signed(high, places)}"
 
 
-def _signed(value: float, places: int) -> str:
+def signed(value: float, places: int) -> str:
+    """Return a number with its sign; a dash for none."""
+    if math.isnan(value):
+        return DASH
     text = fixed(value, places)
     return text if text.startswith("-") else f"+{text}"
 

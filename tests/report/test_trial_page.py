@@ -346,3 +346,16 @@ def test_one_is_not_many(state):
     assert not re.search(r"\b1 (scanners|exams|readings)\b", words)
     card = re.sub(r"<[^>]+>", " ", render_card(alone, one.scanners[0].scanner))
     assert "by 1 exam from" in card
+
+
+def test_a_sentence_ends_once_and_vendors_are_rounded_alike(state):
+    (study,) = state.studies
+    levels = (("A", 1.0, (0.75, 5.9), 4), ("B", 1.3, (-1.3, 4.0), 4), ("C", 1.0, (NAN, NAN), 1))
+    vendor = dataclasses.replace(study.vendor, levels=levels, reason="it differs: p = 0.19")
+    page = render_trial(
+        dataclasses.replace(state, studies=(dataclasses.replace(study, vendor=vendor),))
+    )
+    assert "It differs: p = 0.19.<" in page
+    assert "+0.8 to +5.9" in page
+    assert "-1.3 to +4.0" in page
+    assert "nan" not in words(page)
