@@ -44,6 +44,7 @@ _EXAM = (
     "action_low",
     "action_high",
 )
+_STORED = frozenset(("created_at", "created_by"))
 _KNOWN = frozenset((*_EXAM, *SETTINGS, *(column.name for column in COLUMNS)))
 
 
@@ -137,6 +138,10 @@ class Columns:
         if name is None:
             return [default] * self.rows
         return [text or default for text in texts_of(self._raw[name])]
+
+    def cells(self, row: int) -> tuple[object, ...]:
+        """Return all cells of a row but those that say who stored it when."""
+        return tuple(cells[row] for name, cells in self._raw.items() if name not in _STORED)
 
     def line(self, row: int) -> int:
         """Return the line of the file that a row stands in."""

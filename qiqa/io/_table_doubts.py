@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -129,50 +128,38 @@ def _spelled(text: str, rows: Sequence[int], line: Callable[[int], int]) -> str:
 
 
 def doubled(
-    columns: Sequence[NDArray[np.generic]],
-    scanner: TextArray,
-    value: NDArray[np.float64],
-    usable: NDArray[np.bool_],
-    line: Callable[[int], int],
+    table: Columns, scanner: TextArray, usable: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], list[Flag]]:
-    """Return which rows repeat another to the last digit (n,), and a flag for each scanner.
+    """Return which rows repeat another in every cell (n,), and a flag for each scanner.
+
+    Values alone say nothing: three scans in a row may well give the same number of two digits.
+    What tells them apart stands in some column, used here or not.
 
     Parameters
     ----------
-    columns
-        All that is read of a row; (n,) each.
-    scanner, value
-        (n,); rows without a value are not looked at.
+    table
+        The file.
+    scanner
+        (n,)
     usable
         (n,) rows that are looked at.
-    line
-        Line of the file of a row.
     """
-    seen: dict[tuple[object, ...], int] = {}
+    seen: dict[tuple[str, ...], int] = {}
     again = np.zeros(len(scanner), dtype=bool)
     pairs: dict[str, list[tuple[int, int]]] = collections.defaultdict(list)
-    cells = zip(*(column.tolist() for column in columns), strict=True)
-    looked_at = (usable & np.isfinite(value)).tolist()
-    for row, (key, ok) in enumerate(zip(cells, looked_at, strict=True)):
-        if not ok:
-            continue
-        # not a number is not equal to itself
-        first = seen.setdefault(tuple(None if _none(one) else one for one in key), row)
+    for row in np.flatnonzero(usable).tolist():
+        first = seen.setdefault(tuple(map(str, table.cells(row))), row)
         if first != row:
             again[row] = True
-            pairs[str(scanner[row])].append((line(first), line(row)))
+            pairs[str(scanner[row])].append((table.line(first), table.line(row)))
     flags = []
     for name, found in pairs.items():
         shown = ", ".join(f"line {two} as line {one}" for one, two in found[:_MOST])
         more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
-        words = "row repeats another to the last digit and counts"
+        words = "row repeats another in every cell and counts"
         if len(found) > 1:
-            words = "rows repeat others to the last digit and count"
+            words = "rows repeat others in every cell and count"
         reason = f"{len(found)} {words} once: {shown}{more}"
-        hint = "if they are repeats, tell them apart: by exam, time or slice"
+        hint = "if they are repeats, give a column that tells them apart"
         flags.append(Flag(kind="doubled_rows", where=name, reason=reason, hint=hint))
     return again, flags
-
-
-def _none(one: object) -> bool:
-    return isinstance(one, float) and math.isnan(one)

@@ -64,8 +64,8 @@ def read_readings(path: Path, columns: Mapping[str, str] | None = None) -> Readi
     ReadingsTable
         Rows without scanner, name or date are left out and named; the others stand. A row without
         a name of its exam belongs to the exam of its scanner, phantom unit and day. Scanners of
-        one name at several sites are named "site / scanner", a row that repeats another to the
-        last digit counts once; both are flagged.
+        one name at several sites are named "site / scanner", a row that repeats another in
+        every cell counts once; both are flagged.
 
     Raises
     ------
@@ -102,8 +102,7 @@ def read_readings(path: Path, columns: Mapping[str, str] | None = None) -> Readi
     }
     names = {role: fields[role] for role in _NAMES}
     flags += alike(names, usable, table.line)
-    cells = [*(fields[role] for role in fields if role != "row"), *numbers.values(), at]
-    again, found = doubled(cells, fields["scanner"], numbers["value"], usable, table.line)
+    again, found = doubled(table, fields["scanner"], usable & np.isfinite(numbers["value"]))
     usable &= ~again
     flags += found
     made = []

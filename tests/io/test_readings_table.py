@@ -283,8 +283,16 @@ def test_a_doubled_row_counts_once_and_is_named(rows, write):
     assert len(table.readings[0]) == len(plain.readings[0]) == len(rows)
     assert (table.flags[0].where, table.rows) == (rows[4]["scanner"], len(rows) + 1)
     assert f"line {len(rows) + 2} as line 6" in table.flags[0].reason
-    near = {**rows[4], "value": float(rows[4]["value"]) * (1 + 1e-15) + 1e-15}
-    assert kinds(read_readings(write([*rows, near], "near.csv"))) == []
+
+
+def test_scans_in_a_row_that_give_one_number_are_no_doubles(rows, write):
+    """As three scans of a phantom do whose values have few digits."""
+    for row in rows:
+        row["scan"], row["created_at"] = "1", "2025-01-01"
+    table = read_readings(write([*rows, {**rows[4], "scan": "2"}]))
+    assert (kinds(table), len(table.readings[0])) == ([], len(rows) + 1)
+    stored_twice = {**rows[4], "created_at": "2025-01-02"}
+    assert kinds(read_readings(write([*rows, stored_twice], "twice.csv"))) == ["doubled_rows"]
 
 
 def test_participants_are_no_phantom(rows, write):

@@ -131,7 +131,5 @@ def _missing(one: ScannerBias, at: Sequence[Level], claim: float, count: int) ->
     if abs(worst.value) > 0.7 * claim and abs(worst.value) < 1.3 * claim:
         return "the bias is close to the claim"
     if math.isnan(one.reference_u):
-        return (
-            "more exams do not help: inserts disagree, and references state no uncertainty"
-        )
+        return "more exams do not help: inserts disagree, and references state no uncertainty"
     return "more exams do not help: the inserts disagree"
