@@ -11,6 +11,7 @@ from qiqa.cli.console import one_line, progress, say, tell_findings, write_json
 from qiqa.cli.feature_options import (
     FeatureOptions,
     fitter,
+    harmonized_before,
     model_options,
     role_options,
     roles,
@@ -60,7 +61,11 @@ def arguments(parser: Parser) -> None:
         "--interest", default="", metavar="COLUMN", help="covariate whose effect must stay"
     )
     how.add_argument(
-        "--permutations", type=counted, default=99, metavar="N", help="for the p value; default: 99"
+        "--permutations",
+        type=counted,
+        default=99,
+        metavar="N",
+        help="for the p value, at least 59; default: 99",
     )
     how.add_argument("--seed", type=counted, default=1, metavar="N", help="default: 1")
     out = parser.add_argument_group("what to write")
@@ -86,6 +91,7 @@ def command(options: Options) -> int:
         wanted = dataclasses.replace(wanted, keep=(*wanted.keep, options.interest))
     read = read_features(options.table, wanted)
     tell_findings(read.findings, to_error=True)
+    tell_flags(harmonized_before(read, options.table, options.batch), to_error=True)
     before = read.table
     to_error = options.json == "-"
     learn = fitter(options)

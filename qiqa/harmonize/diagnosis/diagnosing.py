@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.counting import so_many
 from qiqa.core.diagnosis import (
     HarmonizationDiagnosis,
     InjectedEffect,
@@ -18,6 +19,7 @@ from qiqa.core.diagnosis import (
 )
 from qiqa.core.errors import UsageError
 from qiqa.core.features import FeatureTable
+from qiqa.harmonize.combat.correcting import FEW_FEATURES
 from qiqa.harmonize.diagnosis.injecting import injected_effect, placebo
 from qiqa.harmonize.diagnosis.judging import judge, over_correction
 from qiqa.harmonize.diagnosis.retained import effect_kept
@@ -96,7 +98,7 @@ def diagnose(
         reasons=judged.reasons,
         help=judged.help,
         over_corrected=over,
-        warnings=_warnings(all_rows, seen_before),
+        warnings=(*_few_features(before), *_warnings(all_rows, seen_before)),
         batch_name=before.batch_name,
         batches=batches,
         rows=len(before),
@@ -247,6 +249,18 @@ def _cost(
         return refit(table, table)
 
     return injected_effect(before, harmonize, rng), placebo(before, after, harmonize, rng)
+
+
+def _few_features(table: FeatureTable) -> tuple[str, ...]:
+    """Say that features are few: what learns from many has little to learn from."""
+    count = len(table.features)
+    if count >= FEW_FEATURES:
+        return ()
+    words = (
+        f"{so_many(count, 'feature')}, fewer than {FEW_FEATURES}: a correction that learns from "
+        "all of them has little to learn from, and batches that these do not tell others may"
+    )
+    return (words,)
 
 
 def _warnings(

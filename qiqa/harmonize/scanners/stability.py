@@ -123,7 +123,7 @@ def unstable_scanners(found: Differences) -> tuple[Flag, ...]:
             kind="unstable",
             where=name,
             reason=f"scatters from exam to exam by {sd:.3g} {found.unit}".rstrip()
-            + f" at {insert or r.name}, other scanners by {usual:.3g}",
+            + f" at {f'insert {insert}' if insert else r.name}, other scanners by {usual:.3g}",
             hint="look at its chart: qiqa drift",
         )
         for name, (insert, sd, usual) in worst.items()

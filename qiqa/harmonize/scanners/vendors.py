@@ -42,6 +42,7 @@ def vendor_effect(
     counts = {name: vendor.count(name) for name in sorted({*vendor})}
     enough = [name for name, count in counts.items() if name and count >= _FEWEST]
     names = sorted(counts)
+    spelled = _spelled(used)
     x = np.column_stack([[float(v == n) for v in vendor] for n in names]) if used else None
     fit = None
     if x is not None and len(used) > len(names):
@@ -60,9 +61,10 @@ def vendor_effect(
     levels = []
     for name in names:
         found = estimate(fit, {name: 1.0})
-        levels.append((name or "not stated", found.value, found.interval, counts[name]))
+        levels.append((spelled[name], found.value, found.interval, counts[name]))
     if len(enough) < 2:
-        stated = "no manufacturer is stated" if names == [""] else _few(counts)
+        few = _few({spelled[name]: count for name, count in counts.items()})
+        stated = "no manufacturer is stated" if names == [""] else few
         return _untested(stated, tuple(levels)), spread
     test = f_test(fit, [{enough[0]: 1.0, other: -1.0} for other in enough[1:]])
     if test.reason:
@@ -90,8 +92,18 @@ def _own_variance(one: ScannerBias) -> float:
     return max(one.standard_uncertainty**2 - shared, 0.0)
 
 
+def _spelled(scanners: Sequence[ScannerBias]) -> dict[str, str]:
+    """Return vendor -> how it is shown: as stated, where it is stated in one way."""
+    ways: dict[str, set[str]] = {"": {"not stated"}}
+    for one in scanners:
+        vendor = normal_manufacturer(one.manufacturer)
+        if vendor:
+            ways.setdefault(vendor, set()).add(one.manufacturer.strip())
+    return {name: found.pop() if len(found) == 1 else name for name, found in ways.items()}
+
+
 def _few(counts: dict[str, int]) -> str:
-    said = ", ".join(f"{name or 'not stated'} {count}" for name, count in counts.items())
+    said = ", ".join(f"{name} {count}" for name, count in counts.items())
     return f"needs {_FEWEST} scanners from each of two vendors; there are {said}"
 
 

@@ -47,6 +47,10 @@ def test_the_linear_test_passes_and_the_answer_is_still_seen(curled):
     assert all(one.auc > 0.9 for one in curled.before)
 
 
+def test_few_features_are_said(curled):
+    assert "4 features, fewer than 10" in curled.warnings[0]
+
+
 def test_what_was_fitted_on_all_rows_is_below_chance_and_warned_of(curled):
     naive = {one.model: one for one in curled.after_all_rows}["linear"]
     assert naive.auc < 0.4
