@@ -49,6 +49,8 @@ def diagnose(
     permutations: int = 99,
     strata: NDArray[np.str_] | None = None,
     method: str = "",
+    threads: int | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _most: None,
 ) -> HarmonizationDiagnosis:
     """Return whether batches can still be told apart after a harmonization, and what it cost.
 
@@ -69,15 +71,19 @@ def diagnose(
         (n,) labels are only swapped within the same text; None: anywhere.
     method
         Name of the harmonization, for the report.
+    threads
+        None: one for each processor; no number depends on it.
+    progress
+        Told permuted tables done, and how many there can be: nearly all of the time.
 
     Raises
     ------
     UsageError
-        If the tables do not hold the same rows and features, there is one batch only, too few
-        permutations are asked for to see anything, or scikit-learn is missing.
+        If the tables do not hold the same rows and features, there is one batch only, or too
+        few permutations are asked for to see anything.
     """
     _check(before, after, models, permutations)
-    tell = _Telling(before, models, folds, strata)
+    tell = _Telling(before, models, folds, strata, threads, progress)
     seen_before = tell(before.values, rng)
     seen_after, all_rows = _told_after(tell, before, after, rng, refit, permutations)
     effects, share, share_ends = _NO_EFFECT
@@ -96,7 +102,7 @@ def diagnose(
         reasons=judged.reasons,
         help=judged.help,
         over_corrected=over,
-        warnings=_warnings(all_rows, seen_before),
+        warnings=_warnings(all_rows, seen_before, seen_after),
         batch_name=before.batch_name,
         batches=batches,
         rows=len(before),
@@ -127,8 +133,11 @@ class _Telling:
         models: Sequence[str],
         folds: int,
         strata: NDArray[np.str_] | None,
+        threads: int | None,
+        progress: Callable[[int, int], None],
     ) -> None:
         self.table, self.models, self.folds, self.strata = table, models, folds, strata
+        self.threads, self.progress = threads, progress
 
     def __call__(
         self,
@@ -153,6 +162,8 @@ class _Telling:
             refit=refit,
             null_refit=null_refit,
             leaks=leaks,
+            threads=self.threads,
+            progress=self.progress,
         )
 
 
@@ -250,7 +261,9 @@ def _cost(
 
 
 def _warnings(
-    all_rows: Sequence[Predictability], before: Sequence[Predictability]
+    all_rows: Sequence[Predictability],
+    before: Sequence[Predictability],
+    after: Sequence[Predictability],
 ) -> tuple[str, ...]:
     found = [
         f"{one.model}: fitted on all rows the AUC is {one.auc:.3f}, below chance: held-out "
@@ -262,6 +275,17 @@ def _warnings(
         if one.left_out:
             found.append(
                 f"too few subjects to be told apart, left out of all AUC: {', '.join(one.left_out)}"
+            )
+    for one in after[:1]:
+        if one.rows_given is not None and one.rows_given > one.rows:
+            found.append(
+                f"{one.rows_given} rows would take too long: every AUC is that of {one.rows} of "
+                "them, drawn by subject"
+            )
+        if one.rows_again is not None and 0 < one.rows_again < one.rows:
+            found.append(
+                f"p, and what tells the batch, rest on {one.rows_again} of {one.rows} rows, drawn "
+                "by subject: all would take too long"
             )
     known = [one for one in before if math.isfinite(one.auc)]
     if known and all(one.interval[0] <= 0.5 for one in known):

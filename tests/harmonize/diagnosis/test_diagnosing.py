@@ -16,8 +16,6 @@ from qiqa.core.errors import UsageError
 from qiqa.harmonize.diagnosis.diagnosing import diagnose
 from qiqa.metrology import learners
 
-pytest.importorskip("sklearn")
-
 
 def look(table, after, **more):
     return diagnose(table, after, rng=np.random.default_rng(0), **more)
