@@ -13,7 +13,7 @@ from qiqa.metrology.auc import auc_of_wins, wins_in_fold
 from qiqa.metrology.learners import scores
 from qiqa.metrology.permuting import grouped_folds
 
-__all__ = ["Dealt", "Refit", "Task", "auc_later", "deal", "held_out", "only"]
+__all__ = ["Dealt", "Fold", "Refit", "Task", "auc_later", "deal", "held_out", "only"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]

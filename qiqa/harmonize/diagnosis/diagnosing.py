@@ -182,7 +182,7 @@ def _told_after(
     if refit is None:
         told = tell(after.values, rng, permutations=permutations, leaks=True)
         return told, told
-    nothing_left = _without_difference(after, refit)
+    nothing_left = _without_difference(before, after, refit)
     told = tell(
         before.values,
         rng,
@@ -232,16 +232,43 @@ def _of_folds(before: FeatureTable, refit: RefitTables) -> Refit:
     return values
 
 
-def _without_difference(after: FeatureTable, refit: RefitTables) -> NullRefit:
-    """Return the same harmonization of a table whose batches do not differ.
+def _without_difference(before: FeatureTable, after: FeatureTable, refit: RefitTables) -> NullRefit:
+    """Return the same harmonization of a table in which it can take out all that differs.
 
-    Batches of the harmonized table are permuted among subjects, and it is harmonized again.
+    Batches of the harmonized table, which differ in nothing, are permuted among subjects; then
+    each gets the level and scatter back that it had before, and is harmonized again. With nothing
+    to take out, a harmonization that shrinks would take out part of what is there by chance, and
+    held-out rows would be told the wrong way round.
     """
+    back = {name: _level_and_scatter(before, after, name) for name in np.unique(before.batch)}
 
     def of_labels(batch: NDArray[np.str_]) -> Refit:
-        return _of_folds(dataclasses.replace(after, batch=batch), refit)
+        values = after.values.copy()
+        for name, (level, scatter) in back.items():
+            rows = batch == name
+            values[rows] = level + scatter * values[rows]
+        return _of_folds(dataclasses.replace(after, batch=batch, values=values), refit)
 
     return of_labels
+
+
+def _level_and_scatter(
+    before: FeatureTable, after: FeatureTable, name: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (p,) a and b: a + b * after has the mean and SD of this batch before."""
+    rows = before.batch == name
+    old, new = before.values[rows], after.values[rows]
+    both = np.isfinite(old) & np.isfinite(new)
+    n = np.maximum(both.sum(axis=0), 1)
+    middle = [np.where(both, part, 0.0).sum(axis=0) / n for part in (old, new)]
+    squares = [
+        (np.where(both, part - mean, 0.0) ** 2).sum(axis=0)
+        for part, mean in zip((old, new), middle, strict=True)
+    ]
+    # What no longer varies cannot be given scatter back: it gets its level.
+    still = ~(squares[1] > 0.0)
+    scatter = np.sqrt(np.where(still, 1.0, squares[0]) / np.where(still, 1.0, squares[1]))
+    return middle[0] - scatter * middle[1], scatter
 
 
 def _cost(
