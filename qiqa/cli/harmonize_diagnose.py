@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from qiqa.cli import status
@@ -116,6 +118,7 @@ def command(options: Options) -> int:
             interest=options.interest,
             permutations=options.permutations,
             method=method,
+            progress=_left(told),
         )
     if options.json is not None:
         write_json(diagnosis_payload(found), options.json)
@@ -134,6 +137,17 @@ def _check_options(options: Options) -> None:
         if options.after is not None and given[name]:
             where = f"--{name.replace('_', '-')}"
             raise UsageError("not with AFTER: nothing is fitted", where=where)
+
+
+def _left(tell: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Return what shows the tables done and the seconds that the others take at most."""
+    started = time.perf_counter()
+
+    def show(done: int, most: int) -> None:
+        seconds = (time.perf_counter() - started) / done * (most - done)
+        tell(f"permuted tables: {done} of at most {most}; at most {seconds:.0f} s more")
+
+    return show
 
 
 def _method(options: Options) -> str:

@@ -10,6 +10,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from qiqa.cli import harmonize_diagnose
+
 
 def read(path):
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -353,7 +355,6 @@ def test_parquet_through_and_through(qiqa, features, home):
 @pytest.fixture
 def diagnose(qiqa, features, monkeypatch):
     """Return a function that diagnoses with the quickest of the three models."""
-    pytest.importorskip("sklearn")
     from qiqa.harmonize.diagnosis import diagnosing
 
     quick = functools.partial(diagnosing.diagnose, models=("linear",))
@@ -380,9 +381,17 @@ def test_what_was_not_harmonized_is_still_seen(diagnose):
 
 
 def test_too_few_permutations_to_see_anything(qiqa, features):
-    pytest.importorskip("sklearn")
     ran = qiqa("harmonize", "diagnose", "f.csv", *features, "--permutations", "19")
     assert (ran.code, "at least 59" in ran.err) == (2, True)
+
+
+def test_a_terminal_sees_how_much_is_left():
+    told = []
+    show = harmonize_diagnose._left(told.append)
+    show(25, 100)
+    show(100, 100)
+    assert re.fullmatch(r"permuted tables: 25 of at most 100; at most \d+ s more", told[0])
+    assert told[1].endswith("100 of at most 100; at most 0 s more")
 
 
 @pytest.mark.parametrize("rows", [slice(50), slice(None, None, -1)], ids=["fewer", "turned"])
