@@ -17,9 +17,9 @@ from qiqa.core.trial import (
     ScannerBias,
     VarianceComponent,
 )
-from qiqa.harmonize.scanners.cells import Cells, cells_of, known_units
+from qiqa.harmonize.scanners.cells import Cells, cells_of
 from qiqa.harmonize.scanners.claims import answers
-from qiqa.harmonize.scanners.differences import Differences
+from qiqa.harmonize.scanners.differences import Differences, known_units
 from qiqa.harmonize.scanners.levels import Level, Levels, component, levels_of
 from qiqa.harmonize.scanners.preparing import Prepared
 from qiqa.harmonize.scanners.stability import unstable_scanners
@@ -179,7 +179,7 @@ def _interval(level: Level) -> tuple[float, float]:
 
 def _exam_components(cells: Cells) -> list[VarianceComponent]:
     made = []
-    df = np.maximum(cells.scatter.exams - 1.0, 0.0)
+    df = cells.scatter.own
     if df.sum() > 0:
         variance = float(np.median(cells.scatter.sd**2))
         made.append(component("exam, all inserts together", variance, float(df.sum())))

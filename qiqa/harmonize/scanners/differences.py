@@ -11,7 +11,7 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.trial import Flag, Readings
 from qiqa.metrology.robust import algorithm_a
 
-__all__ = ["FEWEST_FOR_CONSENSUS", "Differences", "differences"]
+__all__ = ["FEWEST_FOR_CONSENSUS", "Differences", "differences", "known_units"]
 
 FloatArray = NDArray[np.float64]
 _LEAST_SHARE = 0.05
@@ -63,6 +63,16 @@ class Differences:
             reference_u=self.reference_u[rows],
             dated=self.dated[rows],
         )
+
+
+def known_units(found: Differences) -> NDArray[np.str_]:
+    """Return the phantom unit of each reading; one that is not stated is the scanner's own.
+
+    Nothing else would do: two scanners that state none have no unit in common.
+    """
+    r = found.readings
+    own = np.char.add("not stated, ", r.scanner)
+    return np.where(r.phantom_unit == "", own, r.phantom_unit)
 
 
 def differences(readings: Readings, *, percent: bool | None = None) -> Differences:
