@@ -161,7 +161,7 @@ def _blocks(exam: IntArray, row: IntArray) -> IntArray:
 
 def _by_cell(left: FloatArray, share: FloatArray, cell: IntArray, count: int) -> FloatArray:
     """Return the noise variance of each scanner and epoch, moderated by that of all."""
-    own_df = np.bincount(cell, weights=share, minlength=count)
+    own_df = np.asarray(np.bincount(cell, weights=share, minlength=count), dtype=np.float64)
     square = np.bincount(cell, weights=left**2, minlength=count)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = np.asarray(square / own_df, dtype=np.float64)

@@ -185,7 +185,9 @@ def _by_scanner(
     square = np.bincount(own, weights=(mean - center[own]) ** 2)
     names, of_cell = numbered([name for name, _ in cells])
     scanner = of_cell[cell[first][begins]]
-    df = np.bincount(scanner, weights=count - 1.0, minlength=len(names))
+    df = np.asarray(
+        np.bincount(scanner, weights=count - 1.0, minlength=len(names)), dtype=np.float64
+    )
     total = np.bincount(scanner, weights=square, minlength=len(names))
     several = np.flatnonzero(df > 0)
     return total[several] / df[several], df[several], [names[i] for i in several]
