@@ -50,17 +50,10 @@ class Cells:
     scatter: ExamScatter
     """Of the means of exams; arrays (c,)."""
 
-    def exam_sd(self, i: int) -> float:
-        """Return the SD of what the inserts of an exam have in common; NaN where not known.
-
-        The mean of an exam scatters also by the noise of its inserts, which is told apart.
-        """
-        own = self.cell == i
-        if not np.isfinite(self.noise_variance[own]).all():
-            return float(self.scatter.sd[i])
-        inserts = np.unique(self.insert[own]).size
-        noise = float(np.mean(self.noise_variance[own] * self.exams[own])) / inserts
-        return float(np.sqrt(max(float(self.scatter.sd[i]) ** 2 - noise, 0.0)))
+    exam_sds: FloatArray
+    """(c,) SD of what the inserts of an exam have in common; NaN where not known."""
+    consensus: bool
+    """Whether references are the consensus of the scanners."""
 
 
 def cells_of(found: Differences) -> Cells:
@@ -93,6 +86,7 @@ def cells_of(found: Differences) -> Cells:
     scaled = left / np.sqrt(by_cell[cell[first]])
     by_insert = _by_insert(scaled, share, insert[first], len(insert_names))
     own = by_cell[cell[start]] * by_insert[insert[start]]
+    scatter = exam_scatter(found)
     return Cells(
         names=names,
         percent=found.unit == "%",
@@ -109,8 +103,26 @@ def cells_of(found: Differences) -> Cells:
         noise_variance=own / count,
         noise_sd=float(np.sqrt(noise_variance)),
         noise_df=df,
-        scatter=exam_scatter(found),
+        scatter=scatter,
+        exam_sds=_exam_sds(scatter, own, cell[start], insert[start]),
+        consensus=found.basis == "consensus",
     )
+
+
+def _exam_sds(
+    scatter: ExamScatter, noise_variance: FloatArray, cell: IntArray, insert: IntArray
+) -> FloatArray:
+    """Return the SD of what the inserts of an exam have in common, of each cell.
+
+    The mean of an exam scatters also by the noise of its inserts, which is told apart.
+    """
+    sds = np.array(scatter.sd)
+    for i in range(sds.size):
+        own = cell == i
+        if np.isfinite(noise_variance[own]).all():
+            noise = float(np.mean(noise_variance[own])) / np.unique(insert[own]).size
+            sds[i] = np.sqrt(max(float(sds[i]) ** 2 - noise, 0.0))
+    return sds
 
 
 def _index(keys: object) -> IntArray:

@@ -197,7 +197,9 @@ def round_scores(study: BiasStudy, found: Differences) -> tuple[RoundScore, ...]
         rows = own & (r.exam == _newest(found, own))
         result = float(found.value[rows].mean())
         u = one.exam_sd
-        reference = one.reference_u if math.isfinite(one.reference_u) else 0.0
+        # of the unit that was read in this exam, its own part with it
+        stated = found.reference_u[rows][np.isfinite(found.reference_u[rows])]
+        reference = float(stated.mean()) if stated.size else 0.0
         score = float(z_prime_scores([result], 0.0, study.claim / 2.0, reference)[0])
         known = math.isfinite(u) and u > 0
         k = coverage_factor(max(one.exam_df, 1.0))

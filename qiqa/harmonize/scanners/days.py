@@ -1,0 +1,92 @@
+"""What a day does to a mean, and what a unit does that is not in the model, by scanner and unit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.harmonize.scanners.cells import Cells
+from qiqa.metrology.factors import KnownFactor
+
+__all__ = ["Days", "days_of"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Days:
+    """Shifts that the m means of one scanner and unit share; b of them, c cells.
+
+    A scanner that read one unit has the same shift in all its means: that changes no estimate, and
+    stands in `alone`.
+    """
+
+    levels: tuple[str, ...]
+    """(b,) scanners, in their epochs, and units, where a scanner read several."""
+    labels: NDArray[np.str_]
+    """(m,) level of each mean, empty where its scanner read one unit."""
+    day_variance: FloatArray
+    """(b,)"""
+    unit_variance: FloatArray
+    """(b,) stated, of units that are not in the model: what they differ by is no scatter."""
+    alone: FloatArray
+    """(c,) variance from days where a scanner read one unit, else 0."""
+
+    def factors(self) -> list[KnownFactor]:
+        """Return what a model is given."""
+        if not self.levels:
+            return []
+        variance = self.day_variance + self.unit_variance
+        return [
+            KnownFactor(name="day", labels=self.labels, levels=self.levels, covariance=variance)
+        ]
+
+    def add_up(self, weights: FloatArray) -> FloatArray:
+        """Return the weights (m, k) of means as weights (b, k) of these shifts."""
+        place = {level: k for k, level in enumerate(self.levels)}
+        total = np.zeros((len(self.levels), weights.shape[1]))
+        for row, label in enumerate(self.labels.tolist()):
+            if label:
+                total[place[label]] += weights[row]
+        return total
+
+
+def days_of(cells: Cells, *, units_estimated: bool) -> Days:
+    """Return the shifts of scanners and units.
+
+    Parameters
+    ----------
+    cells
+        Means of inserts.
+    units_estimated
+        Whether the model has phantom units of its own.
+    """
+    labels = np.full(cells.cell.size, "", dtype=object)
+    levels, day, unit_variance = [], [], []
+    sd2 = np.where(np.isfinite(cells.exam_sds), cells.exam_sds, 0.0) ** 2
+    alone = sd2 / cells.scatter.exams
+    for i in range(len(cells.names)):
+        own = cells.cell == i
+        units = np.unique(cells.unit[own])
+        if units.size < 2:
+            continue
+        alone[i] = 0.0
+        for unit in units.tolist():
+            rows = own & (cells.unit == unit)
+            level = f"{i} {unit}"
+            labels[rows] = level
+            levels.append(level)
+            # an insert may be missing from some exams
+            day.append(sd2[i] / float(cells.exams[rows].max()))
+            u = cells.reference_u[rows]
+            stated = 0.0 if units_estimated or not np.isfinite(u).any() else float(np.nanmean(u))
+            unit_variance.append(stated**2)
+    return Days(
+        levels=tuple(levels),
+        labels=labels.astype(np.str_),
+        day_variance=np.array(day, dtype=np.float64),
+        unit_variance=np.array(unit_variance, dtype=np.float64),
+        alone=alone,
+    )
