@@ -187,7 +187,7 @@ def calibrated(
 def one_trial(stratum: Stratum, seed: list[int]) -> dict[str, Any]:
     """Return for each kind of interval of one trial how many there are and how many hold."""
     trial = simulate_trial(stratum.design, np.random.default_rng(seed))
-    readings = seen(stratum, trial.readings[0])
+    readings = seen(stratum, trial.readings[0], np.random.default_rng([*seed, 2]))
     prepared = prepare(readings, today=TODAY, percent=stratum.percent)
     percent = prepared.found.unit == "%"
     rows: dict[str, list[float]] = {what: [] for what in WHATS}
@@ -260,7 +260,7 @@ def main() -> None:
     """Run the study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--reduced", action="store_true")
-    parser.add_argument("--runs", type=int, default=42, help="trials of each of the 12 kinds")
+    parser.add_argument("--runs", type=int, default=42, help="trials of each kind")
     parser.add_argument("--keep", type=Path, help="folder for what is done of an interrupted run")
     arguments = parser.parse_args()
     began = time.perf_counter()
