@@ -230,8 +230,6 @@ class BiasStudy:
     flags: tuple[Flag, ...]
     readings: int
     left_out: int
-    ends_covariance: FloatArray = dataclasses.field(
-        default_factory=lambda: np.empty((0, 0)), compare=False, repr=False
-    )
+    ends_covariance: FloatArray = dataclasses.field(compare=False, repr=False)
     """(2 k, 2 k) of the biases of the k scanners in `unit` squared, at the lowest, then at the
     highest reference, with all that two of them share; NaN where an uncertainty is not known."""

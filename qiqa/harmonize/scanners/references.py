@@ -56,7 +56,9 @@ def reference_parts(cells: Cells, unit_variance: float) -> ReferenceParts:
     """
     count = len(cells.names)
     low, high = float(cells.reference.min()), float(cells.reference.max())
-    places = ((low + high) / 2.0, low, high)
+    # in percent along the reciprocal: an uncertainty in the unit of the readings is a line there
+    along = np.reciprocal if cells.percent else np.negative
+    places = along(np.array([(low + high) / 2.0, low, high]))
     units = np.unique(cells.unit)
     read = np.zeros((count, units.size))
     u = np.full((count, PLACES), math.nan)
@@ -68,7 +70,7 @@ def reference_parts(cells: Cells, unit_variance: float) -> ReferenceParts:
             read[i, np.searchsorted(units, unit)] = 1.0
             rows = own[(cells.unit[own] == unit) & np.isfinite(cells.reference_u[own])]
             if rows.size:
-                stated.append(_along(cells.reference[rows], cells.reference_u[rows], places))
+                stated.append(_along(along(cells.reference[rows]), cells.reference_u[rows], places))
         if stated:
             u[i] = _common(np.array(stated), own_part)
     length = np.sqrt(read.sum(axis=1))
@@ -83,11 +85,11 @@ def reference_parts(cells: Cells, unit_variance: float) -> ReferenceParts:
     )
 
 
-def _along(reference: FloatArray, u: FloatArray, places: tuple[float, float, float]) -> list[float]:
+def _along(where: FloatArray, u: FloatArray, places: FloatArray) -> FloatArray:
     """Return the uncertainty at three places: in percent it may differ along the references."""
-    at, place = np.unique(reference, return_inverse=True)
+    at, place = np.unique(where, return_inverse=True)
     mean = np.bincount(place, weights=u) / np.bincount(place)
-    return [float(one) for one in np.interp(places, at, mean)]
+    return np.asarray(np.interp(places, at, mean), dtype=np.float64)
 
 
 def _common(u: FloatArray, own_part: float) -> FloatArray:
