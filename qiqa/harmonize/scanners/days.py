@@ -30,7 +30,8 @@ class Days:
     day_variance: FloatArray
     """(b,)"""
     unit_variance: FloatArray
-    """(b,) stated, of units that are not in the model: what they differ by is no scatter."""
+    """(b,) stated or seen, the larger, of units that are not in the model: what they differ by is
+    no scatter of inserts."""
     alone: FloatArray
     """(c,) variance from days where a scanner read one unit, else 0."""
 
@@ -73,6 +74,7 @@ def days_of(cells: Cells, *, units_estimated: bool) -> Days:
         if units.size < 2:
             continue
         alone[i] = 0.0
+        seen = float(np.var([cells.mean[own & (cells.unit == u)].mean() for u in units], ddof=1))
         for unit in units.tolist():
             rows = own & (cells.unit == unit)
             level = f"{i} {unit}"
@@ -81,8 +83,8 @@ def days_of(cells: Cells, *, units_estimated: bool) -> Days:
             # an insert may be missing from some exams
             day.append(sd2[i] / float(cells.exams[rows].max()))
             u = cells.reference_u[rows]
-            stated = 0.0 if units_estimated or not np.isfinite(u).any() else float(np.nanmean(u))
-            unit_variance.append(stated**2)
+            stated = float(np.nanmean(u)) ** 2 if np.isfinite(u).any() else 0.0
+            unit_variance.append(0.0 if units_estimated else max(stated, seen))
     return Days(
         levels=tuple(levels),
         labels=labels.astype(np.str_),

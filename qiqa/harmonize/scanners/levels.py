@@ -145,18 +145,20 @@ def _disagree(cells: Cells, z: FloatArray, sloped: tuple[bool, ...]) -> tuple[bo
 
     By F against the median of the other scanners, Holm, 1 %, as for scatter between exams: the
     scatter of inserts is pooled over scanners, and one that is crooked would hide among them. What
-    an insert is off by on all scanners is taken off first.
+    an insert is off by on all scanners is taken off first. Phantom units have lines of one slope.
     """
     count = len(cells.names)
     names, insert = np.unique(cells.insert, return_inverse=True)
-    centers = np.array([np.median(cells.mean[cells.cell == i]) for i in range(count)])
-    off = cells.mean - centers[cells.cell]
+    block = np.unique(np.char.add(cells.cell.astype(np.str_), cells.unit), return_inverse=True)[1]
+    centers = np.array([np.median(cells.mean[block == b]) for b in range(int(block.max()) + 1)])
+    off = cells.mean - centers[block]
     common = np.array([np.median(off[insert == k]) for k in range(names.size)])
     left = cells.mean - (common[insert] if count >= _FEWEST_TO_COMPARE else 0.0)
     square, df = np.zeros(count), np.zeros(count)
     for i in range(count):
         own = cells.cell == i
-        x = np.column_stack([np.ones(own.sum()), z[own]][: 2 if sloped[i] else 1])
+        units = [(block[own] == b).astype(np.float64) for b in np.unique(block[own])]
+        x = np.column_stack([*units, z[own]] if sloped[i] else units)
         rest = left[own] - x @ np.linalg.lstsq(x, left[own], rcond=None)[0]
         square[i], df[i] = float(rest @ rest), max(float(own.sum() - x.shape[1]), 0.0)
     found = [False] * count
@@ -209,12 +211,13 @@ def _factors(cells: Cells) -> list[RandomFactor]:
     if len(shared) > 1:
         made.append(RandomFactor(name="insert", labels=cells.insert))
     named = ~np.char.startswith(cells.unit, UNIT_NOT_STATED)
-    units = np.unique(cells.unit[named])
-    parts = connected(cells.cell[named].astype(np.str_), cells.unit[named])
+    pairs = np.unique(np.column_stack([cells.cell.astype(np.str_), cells.unit])[named], axis=0)
+    scanners, units = np.unique(pairs[:, 0]).size, np.unique(pairs[:, 1]).size
+    parts = len(connected(pairs[:, 0], pairs[:, 1]))
     stated = np.isfinite(cells.reference_u) & (cells.reference_u > 0) & (not cells.consensus)
-    # independent differences of units that are seen on scanners
-    seen = units.size - len(parts)
-    if seen >= (_FEWEST_DIFFERENCES if stated.all() else 1):
+    # independent differences of units, and pairs that see one again on another scanner
+    seen, again = units - parts, len(pairs) - (units + scanners - parts)
+    if seen >= _FEWEST_DIFFERENCES or (again > 0 and not stated.all()):
         made.append(RandomFactor(name=UNIT, labels=cells.unit))
     return made
 
