@@ -9,12 +9,14 @@ import math
 import numpy as np
 import pytest
 
+from qiqa.core.programme import ProgrammePolicy
 from qiqa.core.trial import BiasStudy, ClaimAnswer, Readings
 from qiqa.harmonize.scanners.bias import study_bias
 from qiqa.harmonize.scanners.cells import cells_of
 from qiqa.harmonize.scanners.differences import differences
 from qiqa.harmonize.scanners.moves import split_at_moves
 from qiqa.harmonize.scanners.preparing import prepare
+from qiqa.harmonize.scanners.programme import certificates
 from qiqa.harmonize.scanners.stability import exam_scatter, unstable_scanners
 
 TODAY = dt.date(2040, 1, 1)
@@ -97,6 +99,15 @@ def test_a_changed_unit_is_no_scatter_of_the_scanner(rounds, rng):
     scatter = exam_scatter(found)
     assert scatter.own.tolist() == [7.0, 7.0, 7.0, 6.0, 7.0, 7.0, 7.0, 7.0]
     assert scatter.sd == pytest.approx(1.1, rel=0.4)  # day 1 % and noise of 1 % over 5 inserts
+
+
+def test_a_changed_unit_is_no_scatter_on_a_certificate(rounds, rng):
+    readings = read_units(rounds(rng, visits=12), changed_on_one, {"B": 0.02})
+    prepared = prepare(readings, today=TODAY)
+    policy = ProgrammePolicy(months=60)
+    found = certificates(study_bias(prepared, 5.0), prepared.found, policy, dt.date(2028, 1, 1))
+    # noise of 1 % and days of 0.3 %; with what the units differ by it would be 1.5 %
+    assert [one.wcv for one in found if one.scanner == "S03"] == [pytest.approx(1.04, rel=0.2)]
 
 
 def test_scanners_that_read_each_unit_once_share_what_sums_leave(rounds):
