@@ -168,7 +168,7 @@ def _units(own: Differences, exam_sd: float) -> _Units:
     """
     r = own.readings
     _, unit = numbered(known_units(own))
-    pairs = np.unique(unit.astype(np.str_) + np.array(" ") + r.exam)
+    pairs = np.unique(np.char.add(np.char.add(unit.astype(np.str_), " "), r.exam))
     exams = np.bincount([int(pair.partition(" ")[0]) for pair in pairs.tolist()])
     stated = np.isfinite(own.reference_u)
     u2 = np.bincount(unit, weights=np.where(stated, own.reference_u, 0.0)) / np.bincount(unit)

@@ -149,7 +149,8 @@ def _disagree(cells: Cells, z: FloatArray, sloped: tuple[bool, ...]) -> tuple[bo
     """
     count = len(cells.names)
     names, insert = np.unique(cells.insert, return_inverse=True)
-    block = np.unique(np.char.add(cells.cell.astype(np.str_), cells.unit), return_inverse=True)[1]
+    cell = np.char.add(cells.cell.astype(np.str_), " ")
+    block = np.unique(np.char.add(cell, cells.unit), return_inverse=True)[1]
     centers = np.array([np.median(cells.mean[block == b]) for b in range(int(block.max()) + 1)])
     off = cells.mean - centers[block]
     common = np.array([np.median(off[insert == k]) for k in range(names.size)])
