@@ -47,7 +47,7 @@ def study_bias(prepared: Prepared, claim: float | None) -> BiasStudy:
     r = found.readings
     cells = cells_of(found)
     levels = levels_of(cells)
-    references = reference_parts(cells, levels.unit_variance)
+    references = reference_parts(cells, levels)
     places = [_with_exams(cells, levels, references, i) for i in range(len(cells.names))]
     scanners = tuple(
         _scanner(cells, found, i, places[i], float(references.u[i, 0]))

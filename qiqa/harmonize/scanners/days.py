@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +24,8 @@ class Days:
     stands in `alone`.
     """
 
-    levels: tuple[str, ...]
-    """(b,) scanners, in their epochs, and units, where a scanner read several."""
+    keys: tuple[tuple[int, str], ...]
+    """(b,) cells and units, where a scanner read several."""
     labels: NDArray[np.str_]
     """(m,) level of each mean, empty where its scanner read one unit."""
     day_variance: FloatArray
@@ -37,21 +38,27 @@ class Days:
 
     def factors(self) -> list[KnownFactor]:
         """Return what a model is given."""
-        if not self.levels:
+        if not self.keys:
             return []
         variance = self.day_variance + self.unit_variance
         return [
-            KnownFactor(name="day", labels=self.labels, levels=self.levels, covariance=variance)
+            KnownFactor(
+                name="day", labels=self.labels, levels=_names(self.keys), covariance=variance
+            )
         ]
 
     def add_up(self, weights: FloatArray) -> FloatArray:
         """Return the weights (m, k) of means as weights (b, k) of these shifts."""
-        place = {level: k for k, level in enumerate(self.levels)}
-        total = np.zeros((len(self.levels), weights.shape[1]))
+        place = {level: k for k, level in enumerate(_names(self.keys))}
+        total = np.zeros((len(self.keys), weights.shape[1]))
         for row, label in enumerate(self.labels.tolist()):
             if label:
                 total[place[label]] += weights[row]
         return total
+
+
+def _names(keys: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    return tuple(f"{cell} {unit}" for cell, unit in keys)
 
 
 def days_of(cells: Cells, *, units_estimated: bool) -> Days:
@@ -65,7 +72,8 @@ def days_of(cells: Cells, *, units_estimated: bool) -> Days:
         Whether the model has phantom units of its own.
     """
     labels = np.full(cells.cell.size, "", dtype=object)
-    levels, day, unit_variance = [], [], []
+    keys: list[tuple[int, str]] = []
+    day, unit_variance = [], []
     sd2 = np.where(np.isfinite(cells.exam_sds), cells.exam_sds, 0.0) ** 2
     alone = sd2 / cells.scatter.exams
     for i in range(len(cells.names)):
@@ -77,16 +85,15 @@ def days_of(cells: Cells, *, units_estimated: bool) -> Days:
         seen = float(np.var([cells.mean[own & (cells.unit == u)].mean() for u in units], ddof=1))
         for unit in units.tolist():
             rows = own & (cells.unit == unit)
-            level = f"{i} {unit}"
-            labels[rows] = level
-            levels.append(level)
+            keys.append((i, unit))
+            labels[rows] = _names(keys[-1:])[0]
             # an insert may be missing from some exams
             day.append(sd2[i] / float(cells.exams[rows].max()))
             u = cells.reference_u[rows]
             stated = float(np.nanmean(u)) ** 2 if np.isfinite(u).any() else 0.0
             unit_variance.append(0.0 if units_estimated else max(stated, seen))
     return Days(
-        levels=tuple(levels),
+        keys=tuple(keys),
         labels=labels.astype(np.str_),
         day_variance=np.array(day, dtype=np.float64),
         unit_variance=np.array(unit_variance, dtype=np.float64),

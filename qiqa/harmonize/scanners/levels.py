@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,8 @@ class Levels:
     components: tuple[VarianceComponent, ...]
     unit_variance: float
     """Of phantom units, as they were seen to differ; NaN where they are not in the model."""
+    unit_shares: Mapping[tuple[int, str], FloatArray]
+    """Cell that read several units, unit -> (3,) its share in the levels."""
 
 
 def levels_of(cells: Cells) -> Levels:
@@ -115,6 +118,9 @@ def levels_of(cells: Cells) -> Levels:
         disagree=_disagree(cells, z, sloped),
         components=_components(fit),
         unit_variance=_unit_variance(fit),
+        unit_shares={
+            key: of_block[k].reshape(PLACES, count)[:, key[0]] for k, key in enumerate(days.keys)
+        },
     )
 
 
@@ -279,6 +285,7 @@ def _means(cells: Cells, known: FloatArray) -> Levels:
         disagree=nothing,
         components=(),
         unit_variance=math.nan,
+        unit_shares={},
     )
 
 
@@ -286,6 +293,8 @@ def _components(fit: MixedFit) -> tuple[VarianceComponent, ...]:
     names = {"insert": "insert, on all scanners", "residual": "scanner by insert"}
     made = []
     for k, name in enumerate(fit.component_names):
+        if not fit.estimated[k]:
+            continue
         variance = float(fit.variance[k])
         about = float(fit.variance_covariance[k, k])
         df = 2.0 * variance**2 / about if about > 0 and variance > 0 else 0.0

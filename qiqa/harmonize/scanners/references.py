@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.harmonize.scanners.cells import Cells
-from qiqa.harmonize.scanners.levels import PLACES
+from qiqa.harmonize.scanners.levels import PLACES, Levels
 
 __all__ = ["ReferenceParts", "reference_parts"]
 
@@ -41,7 +41,7 @@ class ReferenceParts:
         return np.asarray(column[:, None] * alike * column, dtype=np.float64)
 
 
-def reference_parts(cells: Cells, unit_variance: float) -> ReferenceParts:
+def reference_parts(cells: Cells, levels: Levels) -> ReferenceParts:
     """Return what is stated of the references beyond what units were seen to differ by.
 
     A stated uncertainty is that of a unit's own error and of what its scanner's units have in
@@ -51,8 +51,8 @@ def reference_parts(cells: Cells, unit_variance: float) -> ReferenceParts:
     ----------
     cells
         Means of inserts.
-    unit_variance
-        Of phantom units, from the model; NaN where they are not in it.
+    levels
+        With the variance of phantom units and their shares.
     """
     count = len(cells.names)
     low, high = float(cells.reference.min()), float(cells.reference.max())
@@ -62,17 +62,18 @@ def reference_parts(cells: Cells, unit_variance: float) -> ReferenceParts:
     units = np.unique(cells.unit)
     read = np.zeros((count, units.size))
     u = np.full((count, PLACES), math.nan)
-    own_part = 0.0 if cells.consensus or math.isnan(unit_variance) else unit_variance
+    seen = math.nan if cells.consensus else levels.unit_variance
     for i in range(count):
-        stated = []
+        stated, shares = [], []
         own = np.flatnonzero(cells.cell == i)
         for unit in np.unique(cells.unit[own]):
             read[i, np.searchsorted(units, unit)] = 1.0
             rows = own[(cells.unit[own] == unit) & np.isfinite(cells.reference_u[own])]
             if rows.size:
                 stated.append(_along(along(cells.reference[rows]), cells.reference_u[rows], places))
+                shares.append(levels.unit_shares.get((i, str(unit)), np.ones(PLACES)))
         if stated:
-            u[i] = _common(np.array(stated), own_part)
+            u[i] = _beyond_the_seen(np.array(stated), np.array(shares), seen)
     length = np.sqrt(read.sum(axis=1))
     scanner = np.array([name for name, _ in cells.names])
     others = np.array([read[scanner != one].any(axis=0) for one in scanner.tolist()])
@@ -92,13 +93,14 @@ def _along(where: FloatArray, u: FloatArray, places: FloatArray) -> FloatArray:
     return np.asarray(np.interp(places, at, mean), dtype=np.float64)
 
 
-def _common(u: FloatArray, own_part: float) -> FloatArray:
-    """Return what (units, places) of one scanner have in common, given their own variance.
+def _beyond_the_seen(u: FloatArray, share: FloatArray, seen: float) -> FloatArray:
+    """Return what units of one scanner (units, places) state beyond the variance seen of each.
 
-    Not more than the smallest: what is common is in all of them.
+    What they have in common is not more than the smallest, since it is in all of them; what one
+    states beyond that and beyond what was seen is its own, and counts by its share.
     """
-    if own_part == 0.0:
+    if math.isnan(seen):
         return np.asarray(np.sqrt(np.mean(u**2, axis=0)), dtype=np.float64)
-    beyond = np.max(u**2 - own_part, axis=0)
-    common = np.clip(beyond, 0.0, np.min(u**2, axis=0))
-    return np.asarray(np.sqrt(common), dtype=np.float64)
+    common = np.clip(np.max(u**2 - seen, axis=0), 0.0, np.min(u**2, axis=0))
+    own = np.maximum(u**2 - seen - common, 0.0)
+    return np.asarray(np.sqrt(common + np.sum(share**2 * own, axis=0)), dtype=np.float64)

@@ -261,3 +261,21 @@ def test_a_scanner_that_moved_or_whose_unit_differs_is_not_in_claim(rounds):
     assert one.claim is ClaimAnswer.NOT_ENOUGH_DATA
     assert "moved or its phantom units differ" in one.reason
     assert {s.claim for s in found.scanners if s.scanner != "S03"} == {ClaimAnswer.IN}
+
+
+def test_what_a_better_unit_does_not_have_is_the_others_own(rounds):
+    """Own units known to 3 %, one that travels to 0.5 %: not more than that can be common.
+
+    Units do not differ, so nothing is seen, and what own units state beyond it counts by share.
+    """
+    rng = np.random.default_rng(4)
+    readings = rounds(rng, scanners=6, exam_sd=0.003)
+    readings = read_units(readings, lambda s, v: f"U{s}" if v < 3 else "T", {})
+    u = np.where(readings.phantom_unit == "T", 0.005, 0.03) * readings.reference
+    found = study(dataclasses.replace(readings, reference_standard_uncertainty=u))
+    for one in found.scanners:
+        assert 0.5 < one.reference_u < 3.0
+    assert "day" not in {c.name for c in found.components}
+    alone = dataclasses.replace(readings, reference_standard_uncertainty=0.03 * readings.reference)
+    for one in study(alone).scanners:
+        assert one.reference_u == pytest.approx(3.0, rel=0.05)
