@@ -102,7 +102,7 @@ def command(options: Options) -> int:
     from qiqa.harmonize.patient.change import is_it_the_patient
     from qiqa.harmonize.scanners.bias import study_bias
     from qiqa.harmonize.scanners.preparing import prepare
-    from qiqa.workflows.changing import state_on_the_day
+    from qiqa.workflows.changing import shared_on_the_days, state_on_the_day
     from qiqa.workflows.trial import chosen
 
     first, second = (_value(text) for text in options.values)
@@ -124,6 +124,7 @@ def command(options: Options) -> int:
         (one, two),
         phantom_within_days=options.phantom_within,
         position_u_percent=options.position_u,
+        shared=shared_on_the_days(study, (one, two), (first, second)),
     )
     if options.json is not None:
         write_json({"schema": CHANGE_SCHEMA, **plain(found)}, options.json)

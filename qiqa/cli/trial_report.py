@@ -44,6 +44,7 @@ _LABELS = frozenset(
         "unit_in_two_places",
         "odd_phantom_unit",
         "moved",
+        "moved_or_unit",
         "unstable",
     )
 )
