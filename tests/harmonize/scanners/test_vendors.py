@@ -85,9 +85,12 @@ def test_a_vendor_is_shown_as_it_is_stated_where_that_is_in_one_way():
     given = [
         scanner(b, maker) for b, maker in ((1.0, "Vendor A"), (1.4, "Vendor A"), (2.0, "Acme"))
     ]
-    names = [name for name, *_ in vendor_effect([*given, scanner(1.2, "")])[0].levels]
+    exact = np.zeros((5, 5))
+    names = [
+        name for name, *_ in vendor_effect([*given, scanner(1.2, "")], exact[:4, :4])[0].levels
+    ]
     assert names == ["not stated", "Acme", "Vendor A"]
     mixed = [*given, scanner(1.1, "VENDOR  A"), scanner(1.7, "acme")]
-    effect, _ = vendor_effect(mixed)
+    effect, _ = vendor_effect(mixed, exact)
     assert [name for name, *_ in effect.levels] == ["ACME", "VENDOR A"]
     assert "there are ACME 2, VENDOR A 3" in effect.reason
