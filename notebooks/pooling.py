@@ -14,8 +14,7 @@
 # A trial with 12 sites and two years of monthly exams of a diffusion phantom, simulated so that the
 # truth is known: scanners are off, exams are entered wrongly, one vendor upgrades, phantoms are not
 # quite what their certificates say. Can the ADC of its participants be analyzed as one set, and
-# what does each step of an answer rest on? Needs no data; the last part needs scikit-learn
-# (`pip install 'qiqa[trial]'`).
+# what does each step of an answer rest on? Needs no data.
 
 # %%
 import collections

@@ -69,7 +69,6 @@ THIRD_PARTY: dict[str, tuple[str, set[str]]] = {
     "pylibjpeg": ("pylibjpeg", {"io"}),
     "openjpeg": ("pylibjpeg-openjpeg", {"io"}),
     "ruptures": ("ruptures", {"drift"}),
-    "sklearn": ("scikit-learn", {"metrology"}),
     "distributed": ("distributed", {"workflows"}),
     "pyarrow": ("pyarrow", {"io"}),
     "xlrd": ("xlrd", {"io"}),

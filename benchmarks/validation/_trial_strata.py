@@ -33,6 +33,9 @@ class Stratum:
     """Whether differences are in percent; None: as by default."""
     stated: float = 1.0
     """Times that certificates and thermometers state of their uncertainty; NaN: nothing."""
+    units: str = ""
+    """`round`: each quarter a site reads the unit of the next one; `changed`: one site has a new
+    unit from July on; empty: as simulated."""
 
 
 def strata() -> list[Stratum]:
@@ -48,6 +51,8 @@ def strata() -> list[Stratum]:
     base = full.only("phantom_noise", "scanner_bias", "units", "thermometer")
     ice = dataclasses.replace(base, bath="ice")
     around = Circulating(units=2)
+    # errors of units are put in by `seen`, which knows which unit is where
+    bare = base.without("units")
     return [
         Stratum("base: 4 exams, 13 inserts, a unit each, room", base),
         Stratum("2 exams", base, exams=2),
@@ -61,15 +66,48 @@ def strata() -> list[Stratum]:
         Stratum("half of the uncertainty is stated", base, stated=0.5),
         Stratum("no uncertainty is stated", base, stated=math.nan),
         Stratum("ice water, no uncertainty is stated", ice, stated=math.nan),
+        Stratum("units go round, 4 exams", bare, units="round"),
+        Stratum("units go round, 12 exams", bare, exams=12, units="round"),
+        Stratum("units go round, no uncertainty is stated", bare, stated=math.nan, units="round"),
+        Stratum(
+            "units go round, no thermometer is off, no uncertainty is stated",
+            bare.without("thermometer"),
+            stated=math.nan,
+            units="round",
+        ),
+        Stratum("one site has a new unit from July on, 12 exams", bare, exams=12, units="changed"),
         Stratum("all faults, 12 exams", full, exams=12),
     ]
 
 
-def seen(stratum: Stratum, readings: Readings) -> Readings:
-    """Return the readings of a stratum, with the uncertainty that it states."""
+def seen(stratum: Stratum, readings: Readings, rng: np.random.Generator) -> Readings:
+    """Return the readings of a stratum, with the uncertainty that it states.
+
+    Errors of units that `units` sends round are drawn from `rng`.
+    """
     rows = ~np.isfinite(readings.visit) | np.isin(readings.visit, _MONTHS[stratum.exams])
     if stratum.inserts in _INSERTS:
         rows &= np.isin(readings.insert, _INSERTS[stratum.inserts])
     kept = readings.take(rows)
     stated = stratum.stated * kept.reference_standard_uncertainty
-    return dataclasses.replace(kept, reference_standard_uncertainty=stated)
+    kept = dataclasses.replace(kept, reference_standard_uncertainty=stated)
+    return _with_units(stratum, kept, rng) if stratum.units else kept
+
+
+def _with_units(stratum: Stratum, readings: Readings, rng: np.random.Generator) -> Readings:
+    """Return readings of units that change, each with an error of its own, as simulated ones."""
+    design = stratum.design
+    names, site = np.unique(readings.site, return_inverse=True)
+    quarter = ((readings.visit - 1) // 3).astype(int)
+    if stratum.units == "round":
+        unit = (site + quarter) % names.size
+    else:
+        unit = np.where((site == 0) & (quarter >= 2), names.size, site)
+    inserts, insert = np.unique(readings.insert, return_inverse=True)
+    error = design.units.shared_percent * rng.standard_normal((names.size + 1, 1))
+    error = error + design.units.vial_percent * rng.standard_normal((names.size + 1, inserts.size))
+    return dataclasses.replace(
+        readings,
+        phantom_unit=np.array([f"UNIT-{k:02d}" for k in range(names.size + 1)])[unit],
+        value=readings.value * (1.0 + error[unit, insert] / 100.0),
+    )

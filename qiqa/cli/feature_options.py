@@ -14,9 +14,17 @@ if TYPE_CHECKING:
     from qiqa.core.features import FeatureTable
     from qiqa.core.trial import Flag
     from qiqa.harmonize.combat.model import CombatModel
-    from qiqa.io.feature_table import Roles
+    from qiqa.io.feature_table import Roles, WideTable
 
-__all__ = ["FeatureOptions", "fitter", "model_options", "role_options", "roles", "tell_flags"]
+__all__ = [
+    "FeatureOptions",
+    "fitter",
+    "harmonized_before",
+    "model_options",
+    "role_options",
+    "roles",
+    "tell_flags",
+]
 
 METHODS = ("combat", "covbat", "longitudinal")
 
@@ -53,7 +61,11 @@ def role_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--subject", default="", metavar="COLUMN", help="who; default: each row")
     group.add_argument("--row", default="", metavar="COLUMN", help="name of each scan")
     group.add_argument(
-        "--features", default="", metavar="A,B", help="default: all other columns of numbers"
+        "--features",
+        default="",
+        metavar="A,B",
+        help="default: all other columns of numbers, but those that say where, when and how "
+        "(visit, slice, x_mm, ...)",
     )
 
 
@@ -91,6 +103,30 @@ def roles(options: FeatureOptions) -> Roles:
         row=options.row,
         features=named,
     )
+
+
+def harmonized_before(read: WideTable, path: Path, batch: str) -> tuple[Flag, ...]:
+    """Return a flag where a table was harmonized by another column before.
+
+    Raises
+    ------
+    UsageError
+        If it was harmonized by this one: what is learned or taken off then is not there any more.
+    """
+    from qiqa.core.trial import Flag
+    from qiqa.io.feature_table import HARMONIZED
+
+    if batch in read.harmonized:
+        raise UsageError(
+            f"was harmonized by {batch!r} before: its column {HARMONIZED!r} says so",
+            where=str(path),
+            hint="give the table that it was made from",
+        )
+    if not read.harmonized:
+        return ()
+    reason = f"was harmonized by {', '.join(read.harmonized)} before, and now by {batch}"
+    hint = "what is taken off depends on the order"
+    return (Flag(kind="harmonized_before", where=str(path), reason=reason, hint=hint),)
 
 
 def fitter(options: FeatureOptions) -> Callable[[FeatureTable], CombatModel]:

@@ -14,8 +14,9 @@ from qiqa.cli import status
 from qiqa.cli.arguments import Parser, finite, moment
 from qiqa.cli.columns import refuse_input
 from qiqa.cli.console import one_line, say, tell_findings
-from qiqa.cli.feature_options import tell_flags
+from qiqa.cli.feature_options import harmonized_before, tell_flags
 from qiqa.core.calibration import CALIBRATION_SCHEMA
+from qiqa.core.counting import so_many
 from qiqa.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def arguments(parser: Parser) -> None:
     combat.add_argument(
         "--covariates-at-mean",
         action="store_true",
-        help="covariates are unknown: take their training mean (changes the numbers)",
+        help="where a covariate is not known (empty, or no such column), take its training mean; "
+        "changes these numbers, and is flagged. What is known is used",
     )
     phantom = parser.add_argument_group("for a calibration by phantoms")
     phantom.add_argument(
@@ -123,15 +125,22 @@ def _combat(content: dict[str, Any], options: Options) -> int:
     from qiqa.io.feature_table import Roles, read_features, write_features
 
     model = from_payload(content)
-    keep = () if options.covariates_at_mean else tuple(term.name for term in model.terms)
     subject = "" if model.subjects is None else content.get("subject_column", "")
-    roles = Roles(batch=model.batch_name, keep=keep, subject=subject, features=model.features)
+    roles = Roles(
+        batch=model.batch_name,
+        keep=tuple(term.name for term in model.terms),
+        subject=subject,
+        features=model.features,
+        lenient=options.covariates_at_mean,
+    )
     read = read_features(options.table, roles)
     tell_findings(read.findings, to_error=True)
+    before = harmonized_before(read, options.table, model.batch_name)
     done, flags = apply(model, read.table, covariates_at_mean=options.covariates_at_mean)
-    write_features(options.output, done, read.others)
-    tell_flags(flags)
-    say(f"{len(done)} rows, {len(done.features)} features: {options.output.resolve()}")
+    write_features(options.output, done, read.others, harmonized=True)
+    tell_flags((*before, *flags))
+    size = f"{so_many(len(done), 'row')}, {so_many(len(done.features), 'feature')}"
+    say(f"{size}: {options.output.resolve()}")
     return status.PASS
 
 
@@ -145,7 +154,8 @@ def _values(calibrations: CalibrationSet, options: Options) -> int:
     for reason, count in _alike(done.refused):
         say(f"!  {count} refused: {one_line(reason)}")
     refused = sum(done.refused.values())
-    say(f"{done.corrected} values corrected, {refused} refused: {options.output.resolve()}")
+    corrected = so_many(done.corrected, "value")
+    say(f"{corrected} corrected, {refused} refused: {options.output.resolve()}")
     return _code(done.corrected, refused)
 
 
@@ -180,7 +190,8 @@ def _map(calibrations: CalibrationSet, options: Options) -> int:
         at=at,
         u_percent=math.nan if options.u is None else options.u,
     )
-    say(f"{corrected} voxels corrected, {refused} out of reach (NaN): {options.output.resolve()}")
+    done = so_many(corrected, "voxel")
+    say(f"{done} corrected, {refused} out of reach (NaN): {options.output.resolve()}")
     return _code(corrected, refused)
 
 

@@ -76,7 +76,8 @@ def command(options: Options) -> int:
         message = f"{options.valid_days:g} is not above 0 and up to 3660 days"
         raise UsageError(message, where="--valid-days")
     refuse_input(options.output, options.table)
-    readings, source = readings_of(options.store, options.table, options.column)
+    readings, source, odd = readings_of(options.store, options.table, options.column)
+    tell_flags(odd)
     found: list[ScannerCalibration] = []
     for one in chosen(readings, options.name):
         try:
@@ -107,7 +108,7 @@ _ORDERS = ("none needed", "constant", "linear", "quadratic")
 
 
 def _tell(found: list[ScannerCalibration]) -> None:
-    from qiqa.report.numbers import plain_number
+    from qiqa.report.shown import range_text
 
     rows = tuple(
         Row(
@@ -117,11 +118,11 @@ def _tell(found: list[ScannerCalibration]) -> None:
                 one_line(c.epoch, 24),
                 _ORDERS[len(c.coefficients)],
                 f"{c.coefficients[0]:+.2g} {c.bias_unit}" if c.coefficients else "0",
-                f"{plain_number(c.low, 3)} to {plain_number(c.high, 3)} {c.unit}",
+                range_text((c.low, c.high), c.unit, 3),
                 str(c.exams),
             )
         )
         for c in found
     )
-    columns = ("scanner", "name", "settings", "correction", "bias, middle", "from to", "exams")
+    columns = ("scanner", "name", "settings", "correction", "bias, middle", "range", "exams")
     table(columns, [Section(rows=rows)], right=(6,))

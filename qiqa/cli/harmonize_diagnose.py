@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from qiqa.cli import status
@@ -11,6 +13,7 @@ from qiqa.cli.console import one_line, progress, say, tell_findings, write_json
 from qiqa.cli.feature_options import (
     FeatureOptions,
     fitter,
+    harmonized_before,
     model_options,
     role_options,
     roles,
@@ -60,7 +63,11 @@ def arguments(parser: Parser) -> None:
         "--interest", default="", metavar="COLUMN", help="covariate whose effect must stay"
     )
     how.add_argument(
-        "--permutations", type=counted, default=99, metavar="N", help="for the p value; default: 99"
+        "--permutations",
+        type=counted,
+        default=99,
+        metavar="N",
+        help="for the p value, at least 59; default: 99",
     )
     how.add_argument("--seed", type=counted, default=1, metavar="N", help="default: 1")
     out = parser.add_argument_group("what to write")
@@ -86,6 +93,7 @@ def command(options: Options) -> int:
         wanted = dataclasses.replace(wanted, keep=(*wanted.keep, options.interest))
     read = read_features(options.table, wanted)
     tell_findings(read.findings, to_error=True)
+    tell_flags(harmonized_before(read, options.table, options.batch), to_error=True)
     before = read.table
     to_error = options.json == "-"
     learn = fitter(options)
@@ -110,6 +118,7 @@ def command(options: Options) -> int:
             interest=options.interest,
             permutations=options.permutations,
             method=method,
+            progress=_left(told),
         )
     if options.json is not None:
         write_json(diagnosis_payload(found), options.json)
@@ -128,6 +137,17 @@ def _check_options(options: Options) -> None:
         if options.after is not None and given[name]:
             where = f"--{name.replace('_', '-')}"
             raise UsageError("not with AFTER: nothing is fitted", where=where)
+
+
+def _left(tell: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Return what shows the tables done and the seconds that the others take at most."""
+    started = time.perf_counter()
+
+    def show(done: int, most: int) -> None:
+        seconds = (time.perf_counter() - started) / done * (most - done)
+        tell(f"permuted tables: {done} of at most {most}; at most {seconds:.0f} s more")
+
+    return show
 
 
 def _method(options: Options) -> str:

@@ -13,11 +13,13 @@ from qiqa.cli.console import say, tell_findings, write_json
 from qiqa.cli.feature_options import (
     FeatureOptions,
     fitter,
+    harmonized_before,
     model_options,
     role_options,
     roles,
     tell_flags,
 )
+from qiqa.core.counting import so_many
 from qiqa.core.errors import UsageError
 from qiqa.core.features import HARMONIZATION_SCHEMA, FeatureTable
 from qiqa.core.trial import Flag
@@ -80,6 +82,7 @@ def command(options: Options) -> int:
     learn = fitter(options)
     read = read_features(options.table, roles(options))
     tell_findings(read.findings, to_error=True)
+    before = harmonized_before(read, options.table, options.batch)
     model = learn(read.table)
     to_error = options.json == "-"
     # which column says who is not of the model, but whoever applies it must know
@@ -87,11 +90,11 @@ def command(options: Options) -> int:
     write_json(payload, str(options.output))
     if options.json is not None:
         write_json(payload, options.json)
-    flags: tuple[Flag, ...] = model.flags
+    flags: tuple[Flag, ...] = (*before, *model.flags)
     corrected, more = apply(model, read.table)
     flags = (*flags, *(flag for flag in more if flag not in flags))
     if options.write is not None:
-        write_features(options.write, corrected, read.others)
+        write_features(options.write, corrected, read.others, harmonized=True)
     tell_flags(flags, to_error=to_error)
     steps = [("before", read.table), ("after", corrected)]
     if options.uncalibrated is not None:
@@ -123,8 +126,9 @@ def _tell(steps: Sequence[tuple[str, FeatureTable]], *, to_error: bool) -> None:
         f"{100 * float(np.nanmedian(between_share(table))):.1f} % {when}" for when, table in steps
     )
     say(
-        f"{len(first)} rows, {len(first.features)} features, {count} values of "
-        f"{first.batch_name}; variance between them, median over features: {shares}",
+        f"{so_many(len(first), 'row')}, {so_many(len(first.features), 'feature')}, "
+        f"{count} values of {first.batch_name}; variance between them, median over features: "
+        f"{shares}",
         to_error=to_error,
     )
     say("whether they can still be told apart says: qiqa harmonize diagnose", to_error=to_error)

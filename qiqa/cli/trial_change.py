@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, finite, json_option, moment, store_option
 from qiqa.cli.console import one_line, say, say_parts, write_json
+from qiqa.cli.feature_options import tell_flags
 from qiqa.core.change import CHANGE_SCHEMA, ChangeAnswer
 from qiqa.core.errors import UsageError
 
@@ -101,7 +102,7 @@ def command(options: Options) -> int:
     from qiqa.harmonize.patient.change import is_it_the_patient
     from qiqa.harmonize.scanners.bias import study_bias
     from qiqa.harmonize.scanners.preparing import prepare
-    from qiqa.workflows.changing import state_on_the_day
+    from qiqa.workflows.changing import shared_on_the_days, state_on_the_day
     from qiqa.workflows.trial import chosen
 
     first, second = (_value(text) for text in options.values)
@@ -110,7 +111,8 @@ def command(options: Options) -> int:
         raise UsageError(f"{options.phantom_within:g} is below 0", where="--phantom-within")
     if options.position_u is not None and options.position_u < 0.0:
         raise UsageError(f"{options.position_u:g} is below 0 %", where="--position-u")
-    readings, _ = readings_of(options.store, options.table, options.column)
+    readings, _, odd = readings_of(options.store, options.table, options.column)
+    tell_flags(odd, to_error=options.json == "-")
     own = _one(chosen(readings, [options.name]))
     prepared = prepare(own, percent=True, today=dt.date.today())
     study = study_bias(prepared, None)
@@ -122,6 +124,7 @@ def command(options: Options) -> int:
         (one, two),
         phantom_within_days=options.phantom_within,
         position_u_percent=options.position_u,
+        shared=shared_on_the_days(study, (one, two), (first, second)),
     )
     if options.json is not None:
         write_json({"schema": CHANGE_SCHEMA, **plain(found)}, options.json)

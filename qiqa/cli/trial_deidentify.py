@@ -134,6 +134,7 @@ def _report(done: Deidentified, out: Path, *, to_error: bool) -> int:
     )
     for scanner in sorted(done.scanners):
         say(f"scanner: {scanner}", to_error=to_error)
-    if not done.refused:
-        return status.PASS
-    return status.of_verdict(Verdict.TOLERANCE) if done.participants else status.FAILED
+    if not done.participants:
+        say("!! no image was written: look at the folder that was given", to_error=True)
+        return status.FAILED
+    return status.of_verdict(Verdict.TOLERANCE) if done.refused else status.PASS

@@ -17,7 +17,7 @@ from qiqa.core.trial import TRIAL_SCHEMA, ClaimAnswer
 
 if TYPE_CHECKING:
     from qiqa.core.programme import TrialState
-    from qiqa.core.trial import Readings
+    from qiqa.core.trial import Flag, Readings
     from qiqa.workflows.trial import Claim
 
 __all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command", "readings_of"]
@@ -44,6 +44,7 @@ _LABELS = frozenset(
         "unit_in_two_places",
         "odd_phantom_unit",
         "moved",
+        "moved_or_unit",
         "unstable",
     )
 )
@@ -132,7 +133,7 @@ def command(options: Options) -> int:
     claims = claims_of(options.claim)
     if options.precision is not None and options.precision <= 0.0:
         raise UsageError(f"{options.precision:g} is not above 0 %", where="--precision")
-    readings, source = readings_of(options.store, options.table, options.column)
+    readings, source, flags = readings_of(options.store, options.table, options.column)
     readings = chosen(readings, options.name)
     asked = moment(options.as_of, "--as-of")
     if asked is not None:
@@ -149,6 +150,7 @@ def command(options: Options) -> int:
             claims=claims,
             policy=ProgrammePolicy(precision_claim_percent=options.precision),
             keep_flagged=options.keep_flagged,
+            flags=flags,
             tell=told,
         )
     if options.json is not None:
@@ -165,8 +167,8 @@ def command(options: Options) -> int:
 
 def readings_of(
     store: str | None, table: Path | None, columns: tuple[str, ...] | list[str]
-) -> tuple[tuple[Readings, ...], str]:
-    """Return readings of phantoms from a table or the history, and where they come from."""
+) -> tuple[tuple[Readings, ...], str, tuple[Flag, ...]]:
+    """Return readings of phantoms from a table or the history, their source, and what is odd."""
     if table is not None:
         from qiqa.cli.columns import named_columns
         from qiqa.io.readings_table import read_readings
@@ -175,7 +177,7 @@ def readings_of(
             raise UsageError("not with --table", where="--store")
         read = read_readings(table, named_columns(columns))
         tell_findings(read.findings, to_error=True)
-        return read.readings, str(table)
+        return read.readings, str(table), read.flags
     from qiqa.cli.drift_sources import existing
 
     if columns:
@@ -189,7 +191,7 @@ def readings_of(
             where=url,
             hint="exams need a scanner with a serial number, a date, and certified inserts",
         )
-    return found, url
+    return found, url, ()
 
 
 def claims_of(texts: tuple[str, ...] | list[str]) -> dict[str, Claim]:

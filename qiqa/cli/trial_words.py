@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qiqa.cli.console import one_line, say, say_parts
 from qiqa.cli.layout import Row, Section, table
+from qiqa.core.counting import so_many
 from qiqa.core.programme import TrialState
 from qiqa.core.trial import BiasStudy, ClaimAnswer, Flag, ScannerBias
 from qiqa.report.numbers import plain_number
@@ -81,7 +82,8 @@ def _explained(study: BiasStudy, to_error: bool) -> None:
         more = len(study.exchanges) - _MOST_EXCHANGES
         say(f"   and {more} more exchanges; the page has all", to_error=to_error)
     if study.left_out:
-        said = f"{study.left_out} readings with wrong labels left out (--keep-flagged uses them)"
+        count = so_many(study.left_out, "reading")
+        said = f"{count} with wrong labels left out (--keep-flagged uses them)"
         say(said, to_error=to_error)
 
 

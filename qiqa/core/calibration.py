@@ -46,7 +46,7 @@ class ScannerCalibration:
     exam_sd: float
     """From exam to exam [bias_unit]: uncertainty of each corrected day. NaN: one exam only."""
     reference_u: float
-    """Standard uncertainty of the references [bias_unit]; NaN: none is stated."""
+    """Standard uncertainty of the references [bias_unit], mean; NaN: none is stated."""
     reach_mm: float
     """Largest distance of an insert from isocenter; NaN: not known, holds at isocenter only."""
     first: dt.datetime
@@ -54,6 +54,14 @@ class ScannerCalibration:
     """Phantom exams that it rests on."""
     exams: int
     phantom_units: tuple[str, ...]
+    reference_at: tuple[float, ...] = ()
+    """Readings [unit], ascending, at which the uncertainty of the references is known; none in
+    calibrations that were made before it was kept: `reference_u` holds everywhere."""
+    reference_u_at: tuple[float, ...] = ()
+    """It, there [bias_unit]."""
+    exam_days: tuple[dt.datetime, ...] = ()
+    """Phantom exams in the order of time, one a day; none in calibrations that were made before
+    they were kept: it holds from the first to the last."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +72,7 @@ class CalibrationSet:
     made_at: dt.datetime
     source: str
     valid_days: float
-    """Days after its last phantom exam for which a calibration holds."""
+    """Days around each of its phantom exams for which a calibration holds."""
     calibrations: tuple[ScannerCalibration, ...]
 
 

@@ -46,11 +46,10 @@ class ScannerOnTheDay:
     scanner: str
     epoch: str
     bias_percent: float
-    """NaN where no phantom says."""
+    """At the value; NaN where no phantom says."""
     bias_u_percent: float
+    """At the value."""
     bias_df: float
-    reference_u_percent: float
-    """Part of `bias_u_percent` that another scanner shares if it scanned the same phantom unit."""
     phantom_units: frozenset[str]
     exam_sd_percent: float
     """From exam to exam, tissue apart: what the phantom does on this scanner. NaN if unknown."""

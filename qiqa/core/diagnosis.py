@@ -47,10 +47,13 @@ class BatchAuc:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """How much of the AUC is lost when one feature is shuffled among held-out rows."""
+    """What one feature tells of the label, by one model, on held-out rows."""
 
     feature: str
     auc_lost: float
+    """When it is shuffled among held-out rows: little, where another feature says the same."""
+    auc_alone: float = float("nan")
+    """Of the same model with nothing but this feature; NaN: not looked at."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,10 @@ class Predictability:
     """Batches with too few subjects."""
     reason: str = ""
     """Why there is no AUC."""
+    rows_given: int | None = None
+    """Rows of batches with enough subjects; more than `rows` where a part of them was drawn."""
+    rows_again: int | None = None
+    """Rows that `p` and `leaks` rest on, a drawn part of `rows` where fewer; 0: not asked for."""
 
     @property
     def below_chance(self) -> bool:

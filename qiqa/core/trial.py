@@ -150,7 +150,8 @@ class ScannerBias:
     ends_intervals: tuple[tuple[float, float], tuple[float, float]]
     """95 % of each."""
     reference_u: float
-    """Part of the uncertainty that comes from the references; NaN where none is stated."""
+    """Part of the uncertainty that comes from the references and is not averaged over exams or
+    units; NaN where none is stated."""
     exam_sd: float
     """From exam to exam."""
     exam_df: float
@@ -229,3 +230,6 @@ class BiasStudy:
     flags: tuple[Flag, ...]
     readings: int
     left_out: int
+    ends_covariance: FloatArray = dataclasses.field(compare=False, repr=False)
+    """(2 k, 2 k) of the biases of the k scanners in `unit` squared, at the lowest, then at the
+    highest reference, with all that two of them share; NaN where an uncertainty is not known."""

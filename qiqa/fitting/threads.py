@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import concurrent.futures
-import os
 from collections.abc import Callable, Iterator
 from typing import TypeVar
+
+from qiqa.kernels.threads import thread_count
 
 __all__ = ["both", "run_spans", "thread_count"]
 
@@ -16,16 +17,6 @@ _SPAN = 1 << 18
 """Most voxels a call; small enough that progress and interruption come soon."""
 _STEP = 4096
 """Voxels a call are a multiple of this, a whole number of blocks."""
-
-
-def thread_count(threads: int | None) -> int:
-    """Return how many threads to use; None means as many as this process may run on."""
-    if threads is not None:
-        return max(int(threads), 1)
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Windows and macOS
-        return os.cpu_count() or 1
 
 
 def _spans(voxels: int, workers: int) -> Iterator[tuple[int, int]]:

@@ -44,6 +44,7 @@ _EXAM = (
     "action_low",
     "action_high",
 )
+_STORED = frozenset(("created_at", "created_by"))
 _KNOWN = frozenset((*_EXAM, *SETTINGS, *(column.name for column in COLUMNS)))
 
 
@@ -67,6 +68,8 @@ class Columns:
         Line of the file that each row stands in; None: one a row, below the names.
     comma
         Whether `1,5` may be one and a half.
+    fixed
+        Whether `mapped` is not for the person who gave the file to say.
 
     Attributes
     ----------
@@ -91,6 +94,7 @@ class Columns:
         *,
         lines: Sequence[int] | None = None,
         comma: bool = False,
+        fixed: bool = False,
     ) -> None:
         self.where, self.findings = where, list[Finding]()
         self._lines, self._comma = lines, comma
@@ -111,7 +115,9 @@ class Columns:
             raise UsageError(
                 f"there is no column {', '.join(missing)}; there are {', '.join(raw) or 'none'}",
                 where=where,
-                hint=f"map it, for instance --column {missing[0].split()[0]}=COLUMN",
+                hint=f"name a column so: {missing[0].split()[0]}"
+                if fixed
+                else f"map it, for instance --column {missing[0].split()[0]}=COLUMN",
             )
 
     def _column(self, role: str) -> str | None:
@@ -132,6 +138,10 @@ class Columns:
         if name is None:
             return [default] * self.rows
         return [text or default for text in texts_of(self._raw[name])]
+
+    def cells(self, row: int) -> tuple[object, ...]:
+        """Return all cells of a row but those that say who stored it when."""
+        return tuple(cells[row] for name, cells in self._raw.items() if name not in _STORED)
 
     def line(self, row: int) -> int:
         """Return the line of the file that a row stands in."""

@@ -47,11 +47,10 @@ def cells_of_file(path: Path) -> Cells:
     """
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".tsv", ".txt", ".parquet"):
-        raise UsageError(
-            f"{suffix or 'no suffix'!r} is not .csv or .parquet",
-            where=str(path),
-            hint=_SAVE,
-        )
+        what = f"{suffix!r} is" if suffix else "a name without an ending is"
+        if path.is_dir():
+            what = "is a folder,"
+        raise UsageError(f"{what} not .csv or .parquet", where=str(path), hint=_SAVE)
     cells = (_parquet if suffix == ".parquet" else _csv)(path)
     if cells.rows == 0:
         hint = _too_long(cells) or "write one row for each value below the names"
@@ -79,10 +78,20 @@ def columns_of_file(path: Path, mapped: Mapping[str, str] | None = None) -> Colu
     return columns_of(cells_of_file(path), path, mapped)
 
 
-def columns_of(cells: Cells, path: Path, mapped: Mapping[str, str] | None = None) -> Columns:
-    """Return cells by the names that qiqa uses; see `columns_of_file`."""
+def columns_of(
+    cells: Cells, path: Path, mapped: Mapping[str, str] | None = None, *, fixed: bool = False
+) -> Columns:
+    """Return cells by the names that qiqa uses; see `columns_of_file`.
+
+    `fixed`: whoever gave the file cannot say that a column has another name.
+    """
     table = Columns(
-        cells.columns, dict(mapped or {}), str(path), lines=cells.lines, comma=cells.comma
+        cells.columns,
+        dict(mapped or {}),
+        str(path),
+        lines=cells.lines,
+        comma=cells.comma,
+        fixed=fixed,
     )
     if cells.too_long:
         table.tell("too_many_cells", _too_long(cells), _LONG_HINT)

@@ -33,7 +33,8 @@ def columns_to_file(block: Block, target: Path) -> None:
     """
     suffix = target.suffix.lower()
     if suffix not in (".csv", ".parquet"):
-        raise UsageError(f"{suffix or 'no suffix'!r} is not .csv or .parquet", where=str(target))
+        what = repr(suffix) if suffix else "a name without an ending"
+        raise UsageError(f"{what} is not .csv or .parquet", where=str(target))
     (columns_to_parquet if suffix == ".parquet" else columns_to_csv)([block], target)
 
 

@@ -14,13 +14,21 @@ from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.features import FeatureTable
 from qiqa.core.finding import Finding, Severity
 from qiqa.io._table_cells import Wrong, numbers_of, text_of
+from qiqa.io._table_columns import known_columns
 from qiqa.io._table_file import Cells, cells_of_file
 from qiqa.io.columns import columns_to_file
 
-__all__ = ["Roles", "WideTable", "read_features", "write_features"]
+__all__ = ["HARMONIZED", "Roles", "WideTable", "read_features", "write_features"]
 
 _WIDE = frozenset(("name", "value"))
 """Columns of a table with one row a value; one with a row a scan has a column a feature."""
+
+HARMONIZED = "harmonized_by"
+"""Column for what each row was harmonized by: names of batch columns, "; " between them."""
+_NO_FEATURES = (known_columns() - {"value", "displacement"}) | {
+    *("x_mm", "y_mm", "z_mm", "temperature_degc", "temperature")
+}
+"""Where, when and how something was measured: numbers, and yet nothing to harmonize."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +44,9 @@ class Roles:
     row: str = ""
     """Name of each scan; empty: its line."""
     features: tuple[str, ...] = ()
-    """Empty: all other columns of numbers."""
+    """Empty: all other columns of numbers, but those that say where, when and how."""
+    lenient: bool = False
+    """Whether covariates that the table has no column of are left out."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,6 +57,12 @@ class WideTable:
     findings: tuple[Finding, ...]
     others: Mapping[str, NDArray[Any]]
     """All columns of the file, in its order, as they stand: for writing them out again."""
+
+    @property
+    def harmonized(self) -> tuple[str, ...]:
+        """Batch columns that some of the rows were harmonized by, sorted; see `write_features`."""
+        said = {text_of(cell) for cell in self.others.get(HARMONIZED, ())}
+        return tuple(sorted({name for text in said for name in text.split("; ") if name}))
 
 
 def read_features(path: Path, roles: Roles) -> WideTable:
@@ -67,6 +83,9 @@ def read_features(path: Path, roles: Roles) -> WideTable:
         If a column is missing; names what there is.
     """
     cells = cells_of_file(path)
+    if roles.lenient:
+        kept = tuple(name for name in roles.keep if name in cells.columns)
+        roles = dataclasses.replace(roles, keep=kept)
     _check(cells, roles, path)
     findings: list[Finding] = []
     if cells.too_long:
@@ -134,8 +153,14 @@ def _features(
     cells: Cells, roles: Roles, path: Path, findings: list[Finding]
 ) -> tuple[list[str], list[NDArray[np.float64]]]:
     """Return names and columns of features; columns that hold texts are named."""
-    taken = {roles.batch, roles.subject, roles.row, *roles.keep}
+    taken = {roles.batch, roles.subject, roles.row, *roles.keep, HARMONIZED}
     names, columns, texts = list[str](), list[NDArray[np.float64]](), list[str]()
+    if not roles.features:
+        left_out = [n for n in cells.columns if n in _NO_FEATURES - taken and _has_number(cells, n)]
+        taken |= {*left_out}
+        if left_out:
+            said = f"columns of numbers that are taken for no features: {', '.join(left_out)}"
+            findings.append(_note(path, f"{said} (--features names those that are)"))
     for name in roles.features or [n for n in cells.columns if n not in taken]:
         values, wrong, _ = numbers_of(cells.columns[name], comma=cells.comma)
         _refuse_slips(name, values, wrong, path)
@@ -160,6 +185,11 @@ def _features(
     return names, columns
 
 
+def _has_number(cells: Cells, name: str) -> bool:
+    numbers, _, _ = numbers_of(cells.columns[name], comma=cells.comma)
+    return bool(np.isfinite(numbers).any())
+
+
 def _warn(path: Path, code: str, message: str) -> Finding:
     return Finding(
         code=code,
@@ -177,7 +207,12 @@ def _note(path: Path, message: str) -> Finding:
 
 
 def write_features(
-    path: Path, table: FeatureTable, others: Mapping[str, NDArray[Any]], also: Sequence[str] = ()
+    path: Path,
+    table: FeatureTable,
+    others: Mapping[str, NDArray[Any]],
+    also: Sequence[str] = (),
+    *,
+    harmonized: bool = False,
 ) -> None:
     """Write a table with its features changed and every other column as it was.
 
@@ -191,6 +226,9 @@ def write_features(
         All columns of the file that it came from, n cells each.
     also
         Features that `others` has no column of: written behind all others.
+    harmonized
+        Whether the table was harmonized by its batches: column `harmonized_by` then says so, so
+        that it is not done again.
 
     Raises
     ------
@@ -205,4 +243,8 @@ def write_features(
         for name, column in others.items()
     }
     block.update({name: table.values[:, place[name]] for name in also})
+    if harmonized:
+        before = others.get(HARMONIZED, np.full(len(table), "", dtype=object))
+        said = ["; ".join(filter(None, (text_of(cell), table.batch_name))) for cell in before]
+        block[HARMONIZED] = np.array(said, dtype=object)
     columns_to_file(block, path)

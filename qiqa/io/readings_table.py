@@ -13,13 +13,22 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.finding import Finding
-from qiqa.core.trial import Readings, common_name
+from qiqa.core.trial import Flag, Readings, common_name
 from qiqa.io._table_columns import Columns, known_columns
+from qiqa.io._table_doubts import (
+    alike,
+    doubled,
+    refuse_participants,
+    tell_scanners_apart,
+    unit_of,
+)
 from qiqa.io._table_file import columns_of_file
 from qiqa.io.value_table import epochs_of
 
 __all__ = ["ReadingsTable", "read_readings"]
 
+_NAMES = ("scanner", "site", "manufacturer", "insert", "phantom_unit", "name")
+"""Columns of names: one thing should be spelled in one way."""
 TEMPERATURES = ("temperature_degc", "temperature")
 
 
@@ -32,6 +41,8 @@ class ReadingsTable:
     findings: tuple[Finding, ...]
     """What was left out or taken for something, with the rows."""
     rows: int
+    flags: tuple[Flag, ...] = ()
+    """What looks wrong: scanners of one name, names that are nearly one, doubled rows."""
 
 
 def read_readings(path: Path, columns: Mapping[str, str] | None = None) -> ReadingsTable:
@@ -52,19 +63,23 @@ def read_readings(path: Path, columns: Mapping[str, str] | None = None) -> Readi
     -------
     ReadingsTable
         Rows without scanner, name or date are left out and named; the others stand. A row without
-        a name of its exam belongs to the exam of its scanner, phantom unit and day.
+        a name of its exam belongs to the exam of its scanner, phantom unit and day. Scanners of
+        one name at several sites are named "site / scanner", a row that repeats another in
+        every cell counts once; both are flagged.
 
     Raises
     ------
     ReadError
         If the file cannot be read or holds no row that can be used.
     UsageError
-        If a column that is needed is missing; names what there is.
+        If a column that is needed is missing; names what there is. If it holds values of
+        participants.
     """
     _check_names(columns or {})
     table = columns_of_file(path, columns)
+    refuse_participants(table)
     at = table.dates()
-    fields = _fields(table, at)
+    fields, flags = _fields(table, at)
     usable = (fields["scanner"] != "") & (fields["name"] != "") & ~np.isnat(at)
     usable &= fields["superseded_by"] == ""
     lost = int(((fields["scanner"] == "") | (fields["name"] == "")).sum())
@@ -85,17 +100,28 @@ def read_readings(path: Path, columns: Mapping[str, str] | None = None) -> Readi
         "distance_mm": table.numbers("distance_mm"),
         "temperature_degc": table.numbers(next(filter(table.has, TEMPERATURES), TEMPERATURES[0])),
     }
+    names = {role: fields[role] for role in _NAMES}
+    flags += alike(names, usable, table.line)
+    again, found = doubled(table, fields["scanner"], usable & np.isfinite(numbers["value"]))
+    usable &= ~again
+    flags += found
     made = []
     for name, unit in sorted({*zip(fields["name"][usable], fields["unit"][usable], strict=True)}):
         rows = usable & (fields["name"] == name) & (fields["unit"] == unit)
         made.append(_readings(fields, numbers, at, np.flatnonzero(rows)))
-    return ReadingsTable(readings=tuple(made), findings=tuple(table.findings), rows=table.rows)
+    return ReadingsTable(
+        readings=tuple(made), findings=tuple(table.findings), rows=table.rows, flags=tuple(flags)
+    )
 
 
-def _fields(table: Columns, at: NDArray[np.datetime64]) -> dict[str, NDArray[np.str_]]:
-    """Return the columns of texts; what is not stated is empty."""
+def _fields(
+    table: Columns, at: NDArray[np.datetime64]
+) -> tuple[dict[str, NDArray[np.str_]], list[Flag]]:
+    """Return the columns of texts, empty where nothing is stated, and flags of their scanners."""
     plain = ("scanner", "site", "manufacturer", "insert", "phantom_unit", "name", "quantity")
     fields = {role: np.array(table.texts(role)) for role in (*plain, "unit", "superseded_by")}
+    fields["unit"] = np.array([unit_of(text) for text in fields["unit"].tolist()])
+    fields["scanner"], flags = tell_scanners_apart(fields["scanner"], fields["site"])
     if not table.has("name"):
         shown = table.value_name if not table.has("quantity") else ""
         fields["name"] = np.full(table.rows, shown) if shown else fields["quantity"]
@@ -112,7 +138,7 @@ def _fields(table: Columns, at: NDArray[np.datetime64]) -> dict[str, NDArray[np.
     if table.has("deviations"):
         fields["deviations"] = np.array(table.texts("deviations"))
     fields["row"] = np.array([f"line {table.line(i)}" for i in range(table.rows)])
-    return fields
+    return fields, list(flags)
 
 
 def _of_one_scanner(exam: NDArray[np.str_], scanner: NDArray[np.str_]) -> NDArray[np.str_]:

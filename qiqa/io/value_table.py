@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.finding import Finding
 from qiqa.io._table_columns import SETTINGS, Columns
+from qiqa.io._table_doubts import tell_scanners_apart, unit_of
 from qiqa.io._table_file import cells_of_file, columns_of
 from qiqa.io.columns import columns_to_file
 
@@ -26,6 +27,8 @@ class ValueTable:
     """Rows of a file; arrays (n,)."""
 
     scanner: TextArray
+    """As `read_readings` names them: "site / scanner" where several sites have one of a name."""
+    site: TextArray
     epoch: TextArray
     name: TextArray
     quantity: TextArray
@@ -50,17 +53,22 @@ def read_values(path: Path) -> ValueTable:
         If it cannot be read, or lacks scanner, acquired_at, value or name.
     """
     cells = cells_of_file(path)
-    table = columns_of(cells, path)
+    table = columns_of(cells, path, fixed=True)
     distance = table.numbers("distance_mm")
     if not table.has("distance_mm") and all(f"{axis}_mm" in cells.columns for axis in "xyz"):
         axes = [table.numbers(f"{axis}_mm") for axis in "xyz"]
         distance = np.linalg.norm(np.array(axes), axis=0)
+    site = np.array(table.texts("site"))
+    scanner, flags = tell_scanners_apart(np.array(table.texts("scanner")), site)
+    for flag in flags:
+        table.tell(flag.kind, f"{flag.where!r} {flag.reason}", flag.hint)
     return ValueTable(
-        scanner=np.array(table.texts("scanner")),
+        scanner=scanner,
+        site=site,
         epoch=epochs_of(table),
         name=np.array(table.texts("name" if table.has("name") else "quantity")),
         quantity=np.array(table.texts("quantity")),
-        unit=np.array(table.texts("unit")),
+        unit=np.array([unit_of(text) for text in table.texts("unit")]),
         at=table.dates(),
         value=table.numbers("value"),
         standard_uncertainty=table.numbers("standard_uncertainty"),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+from scipy import special, stats
 
-__all__ = ["MacroAuc", "macro_auc"]
+__all__ = ["MacroAuc", "auc_of_wins", "macro_auc", "wins_in_fold"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -63,6 +64,36 @@ def macro_auc(scores: FloatArray, labels: IntArray, folds: IntArray, groups: Int
     fewest = min(np.unique(groups[labels == k]).size for k in range(count))
     errors = np.sqrt(inflate * (total**2).sum(axis=0))
     return MacroAuc(value, error, _interval(value, error, fewest), each, errors)
+
+
+def wins_in_fold(scores: FloatArray, labels: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return of each label (k,) the pairs of one fold that are in order, and all its pairs.
+
+    A pair is a row of the label and a row of another; equal scores count a half. What `macro_auc`
+    compares, without its error: many times as fast.
+
+    Parameters
+    ----------
+    scores
+        (n, k), higher is likelier.
+    labels
+        (n,) 0 to k - 1.
+    """
+    n, count = scores.shape
+    own = np.bincount(labels, minlength=count).astype(float)
+    # a label without training rows is -inf throughout, which ranks like any other tie
+    ranks = stats.rankdata(scores, axis=0)
+    sums = np.bincount(labels, weights=ranks[np.arange(n), labels], minlength=count)
+    pairs = own * (n - own)
+    return np.where(pairs > 0.0, sums - 0.5 * own * (own + 1.0), 0.0), pairs
+
+
+def auc_of_wins(parts: Sequence[tuple[FloatArray, FloatArray]]) -> float:
+    """Return the macro AUC of several folds by `wins_in_fold`; NaN where a label has no pair."""
+    wins, pairs = (np.sum([part[side] for part in parts], axis=0) for side in (0, 1))
+    if not pairs.all():
+        return math.nan
+    return float((wins / pairs).mean())
 
 
 def _one_auc(

@@ -102,15 +102,21 @@ def _close(state: State, known: State, information: FloatArray) -> bool:
 def _newton(
     information: FloatArray, slope: FloatArray, moving: NDArray[np.bool_]
 ) -> tuple[FloatArray, float]:
-    """Return the step of all variances and what it promises to gain in -2 log likelihood."""
+    """Return the step of all variances and what it promises to gain in -2 log likelihood.
+
+    Where readings hold no news of a variance, the step may be too long to be written: it is then
+    not finite, leads outside, and promises everything.
+    """
     at = np.flatnonzero(moving)
     part = information[np.ix_(at, at)]
     size = np.sqrt(np.maximum(np.diag(part), np.finfo(float).tiny))
     # Two variances that the readings hardly tell apart leave this nearly singular.
     scaled = part / np.outer(size, size) + 1e-9 * np.eye(at.size)
     step = np.zeros_like(slope)
-    step[at] = -np.linalg.solve(scaled, slope[at] / size) / size
-    return step, float(-0.5 * (slope @ step))
+    with np.errstate(over="ignore", invalid="ignore"):
+        step[at] = -np.linalg.solve(scaled, slope[at] / size) / size
+        promise = float(-0.5 * (slope @ step))
+    return step, promise if np.isfinite(promise) else np.inf
 
 
 def _expectation_step(state: State, slope: FloatArray, moving: NDArray[np.bool_]) -> FloatArray:
@@ -128,13 +134,17 @@ def _search(
     state: State, step: FloatArray, slope: FloatArray, floor: FloatArray, halvings: int
 ) -> State | None:
     """Return the first point along the step, cut at the floors, that is better by enough."""
+    if not np.isfinite(step).all():
+        return None
     length = 1.0
     # What cannot be zero does not go there in one stride: too close, nothing can be seen.
     lowest = np.maximum(floor, np.where(floor > 0, _STRIDE * state.theta, 0.0))
     for _ in range(halvings):
-        theta = np.maximum(state.theta + length * step, lowest)
-        found = evaluate(state.design, theta)
-        asked = -1e-4 * float(slope @ (theta - state.theta))
+        # a stride may lead to where the likelihood cannot be written: no better place
+        with np.errstate(over="ignore", invalid="ignore"):
+            theta = np.maximum(state.theta + length * step, lowest)
+            found = evaluate(state.design, theta)
+            asked = -1e-4 * float(slope @ (theta - state.theta))
         if found is not None:
             gained = 2 * (found.log_likelihood - state.log_likelihood)
             if gained > 0 and gained >= asked:

@@ -46,12 +46,14 @@ def permuted_labels(
     """
     made = labels.copy()
     names, first_row = np.unique(groups, return_index=True)
-    several = np.zeros(names.size, dtype=bool)
-    for i, name in enumerate(names):
-        rows = np.flatnonzero(groups == name) if len(names) < len(labels) else first_row[i : i + 1]
-        several[i] = np.unique(labels[rows]).size > 1
-        if several[i]:
-            made[rows] = rng.permutation(labels[rows])
+    by_group = np.argsort(groups, kind="stable")
+    begin = np.searchsorted(groups[by_group], names)
+    sorted_labels = labels[by_group]
+    several = np.minimum.reduceat(sorted_labels, begin) < np.maximum.reduceat(sorted_labels, begin)
+    end = np.append(begin[1:], groups.size)
+    for i in np.flatnonzero(several):
+        rows = by_group[begin[i] : end[i]]
+        made[rows] = rng.permutation(labels[rows])
     label_of, stratum_of = labels[first_row].copy(), strata[first_row]
     for stratum in np.unique(stratum_of[~several]):
         places = np.flatnonzero((stratum_of == stratum) & ~several)

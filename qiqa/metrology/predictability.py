@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.diagnosis import BatchAuc, Leak, Predictability
-from qiqa.core.errors import QiqaError, UsageError
+from qiqa.core.errors import UsageError
+from qiqa.kernels.threads import thread_count
 from qiqa.metrology.auc import MacroAuc, macro_auc
-from qiqa.metrology.learners import scores
-from qiqa.metrology.permuting import grouped_folds, permuted_labels
+from qiqa.metrology.chance import Chance, NullRefit, Tally
+from qiqa.metrology.held_out import Refit, Task, auc_later, deal, held_out
+from qiqa.metrology.leaking import leaks as leaks_of
 
 __all__ = ["FEWEST_GROUPS", "NullRefit", "Refit", "predictability"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 TextArray = NDArray[np.str_]
-Refit = Callable[[IntArray, IntArray], tuple[FloatArray, FloatArray]]
-"""Training and test rows -> features of both, corrected by what the training rows tell."""
-NullRefit = Callable[[TextArray], Refit]
-"""(n,) permuted labels -> the same correction, of features whose labels do not differ."""
 
 FEWEST_GROUPS = 5
 """Subjects below which a label is left out: one for each fold."""
-_ENOUGH = 10
-"""Permuted tables at least as high, after which p is known well enough not to be small."""
-_MOST_CELLS = 20_000_000
-"""Of shuffled copies in memory at once: 160 MB."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Fold:
-    """Features of one split, made once and used for every permutation."""
-
-    train: IntArray
-    test: IntArray
-    train_values: FloatArray
-    test_values: FloatArray
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Task:
-    """What is to be told from what: rows of labels with enough groups."""
-
-    rows: IntArray
-    names: TextArray
-    labels: IntArray
-    groups: IntArray
-    strata: IntArray
-    left_out: tuple[str, ...]
+_FEWEST_DRAWN = 20
+"""Subjects of a label that stay, where it has them, in a part that is drawn."""
 
 
 def predictability(
@@ -69,8 +44,14 @@ def predictability(
     refit: Refit | None = None,
     null_refit: NullRefit | None = None,
     leaks: bool = False,
+    most_rows: int = 100_000,
+    most_again: int = 3_000,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _most: None,
 ) -> tuple[Predictability, ...]:
     """Return how well each model tells the label from the features.
+
+    Numbers do not depend on `threads`.
 
     Parameters
     ----------
@@ -93,12 +74,22 @@ def predictability(
         Does the same for permuted labels. What a correction of few rows is wrong by moves held-out
         rows of one label together, and is then in the chance as well; without it p is too small.
     leaks
-        Whether each feature is shuffled in turn, to see what tells the label.
+        Whether each feature is shuffled in turn and looked at alone, to see what tells the label.
+    most_rows
+        Of more rows the AUC is that of a part, drawn by group, each label evenly; `rows` says how
+        many it was, `rows_given` of how many.
+    most_again
+        The same for what is done a hundred times: p, which then compares this part with itself
+        permuted, and leaks. `rows_again` says how many rows it was.
+    threads
+        None: one for each processor.
+    progress
+        Told permuted tables done, and how many there can be.
 
     Raises
     ------
     UsageError
-        If lengths do not agree, there are fewer than 2 folds, or scikit-learn is missing.
+        If lengths do not agree, there are fewer than 2 folds, or a model is not known.
     """
     if not len(values) == len(labels) == len(groups) or folds < 2:
         raise UsageError(
@@ -108,23 +99,68 @@ def predictability(
     task = _task(labels, groups, strata)
     if task.names.size < 2:
         return tuple(_nothing(model, task, folds, refit is not None) for model in models)
-    fold = grouped_folds(task.labels, task.groups, folds, rng)
-    splits = [_split(values, task.rows, fold == k, refit) for k in np.unique(fold)]
-    auc = {}
-    for model in models:
-        found = _held_out(model, splits, task.labels, task.names.size, rng)
-        auc[model] = macro_auc(found, task.labels, fold, task.groups)
-    reached = {model: one.value for model, one in auc.items()}
-    chance = _Chance(values, labels, task, folds, null_refit)
-    chances = chance(reached, permutations, rng)
-    made = []
-    for model, one in auc.items():
-        lost = _leaks(model, splits, task, fold, features, rng) if leaks else ()
-        made.append(_noun(model, one, task, chances[model], lost, folds, refit is not None))
-    return tuple(made)
+    workers = thread_count(threads)
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        try:
+            looked = _Look(values, labels, task, folds, refit, null_refit, pool, workers)
+            return looked(
+                models, features, permutations, leaks, most_rows, most_again, rng, progress
+            )
+        finally:  # an interruption, or p known early: what has not begun is not wanted
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _task(labels: TextArray, groups: TextArray, strata: TextArray | None) -> _Task:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Look:
+    """One table, and how it is looked at."""
+
+    values: FloatArray
+    labels: TextArray
+    task: Task
+    folds: int
+    refit: Refit | None
+    null_refit: NullRefit | None
+    pool: concurrent.futures.ThreadPoolExecutor
+    workers: int
+
+    def __call__(
+        self,
+        models: Sequence[str],
+        features: Sequence[str],
+        permutations: int,
+        leaks: bool,
+        most_rows: int,
+        most_again: int,
+        rng: np.random.Generator,
+        progress: Callable[[int, int], None],
+    ) -> tuple[Predictability, ...]:
+        whole = _drawn(self.task, most_rows, rng)
+        part = _drawn(whole, most_again, rng) if permutations or leaks else whole
+        dealt = deal(self.values, whole, whole.labels, self.folds, self.refit, rng)
+        auc = {}
+        for model in models:
+            found = held_out(model, dealt, self.pool, rng)
+            auc[model] = macro_auc(found, whole.labels, dealt.fold, whole.groups)
+        reached = {model: one.value for model, one in auc.items()}
+        if part is not whole:
+            dealt = deal(self.values, part, part.labels, self.folds, self.refit, rng)
+            waiting = {model: auc_later(model, dealt, self.pool, rng) for model in models}
+            reached = {model: value() for model, value in waiting.items()}
+        chance = Chance(self.values, self.labels, part, self.folds, self.null_refit)
+        done = iter(range(1, permutations + 1))
+        tallies = chance(
+            reached, permutations, rng, self.pool, self.workers,
+            lambda: progress(next(done), permutations),
+        )  # fmt: skip
+        made = []
+        for model, one in auc.items():
+            lost = leaks_of(model, dealt, features, self.pool, rng) if leaks else ()
+            again = part.rows.size if permutations or leaks else 0
+            made.append(_noun(model, one, whole, tallies[model], lost, self, again))
+        return tuple(made)
+
+
+def _task(labels: TextArray, groups: TextArray, strata: TextArray | None) -> Task:
     names = np.unique(labels)
     sizes = {name: np.unique(groups[labels == name]).size for name in names.tolist()}
     kept = [name for name, size in sizes.items() if size >= FEWEST_GROUPS]
@@ -133,7 +169,7 @@ def _task(labels: TextArray, groups: TextArray, strata: TextArray | None) -> _Ta
     layers = np.zeros(rows.size, dtype=np.intp)
     if strata is not None:
         layers = np.unique(strata[rows], return_inverse=True)[1]
-    return _Task(
+    return Task(
         rows,
         places[0],
         places[1],
@@ -143,125 +179,31 @@ def _task(labels: TextArray, groups: TextArray, strata: TextArray | None) -> _Ta
     )
 
 
-def _split(
-    values: FloatArray, rows: IntArray, held: NDArray[np.bool_], refit: Refit | None
-) -> _Fold:
-    """Return the features of one split; train and test count within the rows of the task."""
-    train, test = np.flatnonzero(~held), np.flatnonzero(held)
-    if refit is None:
-        return _Fold(train, test, values[rows[train]], values[rows[test]])
-    return _Fold(train, test, *refit(rows[train], rows[test]))
+def _drawn(task: Task, most: int, rng: np.random.Generator) -> Task:
+    """Return about `most` rows of a task, whole groups, the same share of each label.
 
-
-def _held_out(
-    model: str, splits: Sequence[_Fold], labels: IntArray, count: int, rng: np.random.Generator
-) -> FloatArray:
-    found = np.zeros((labels.size, count))
-    for one in splits:
-        found[one.test] = scores(
-            model, one.train_values, labels[one.train], one.test_values, count, rng
-        )
-    return found
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Chance:
-    """How often labels without meaning do as well: everything done again, from the folds on."""
-
-    values: FloatArray
-    labels: TextArray
-    task: _Task
-    folds: int
-    null_refit: NullRefit | None
-
-    def __call__(
-        self, reached: Mapping[str, float], permutations: int, rng: np.random.Generator
-    ) -> dict[str, tuple[float, int]]:
-        """Return of each model p and the number of tables that it rests on.
-
-        A table that the correction refuses (a label may get the same value throughout) is no draw.
-        """
-        higher = dict.fromkeys(reached, 0)
-        found = dict.fromkeys(reached, (math.nan, 0))
-        drawn = 0
-        for _ in range(permutations):
-            open_ones = [model for model in reached if higher[model] < _ENOUGH]
-            if not open_ones:
-                break
-            try:
-                labels, fold, splits = self._table(rng)
-            except QiqaError:
-                continue
-            drawn += 1
-            for model in open_ones:
-                told = _held_out(model, splits, labels, self.task.names.size, rng)
-                value = macro_auc(told, labels, fold, self.task.groups).value
-                # A label that a fold happens to lack gives no AUC: counted against, never for.
-                higher[model] += int(not value < reached[model])
-                stopped = higher[model] == _ENOUGH
-                p = higher[model] / drawn if stopped else (higher[model] + 1) / (drawn + 1)
-                found[model] = (p, drawn)
-        return found
-
-    def _table(self, rng: np.random.Generator) -> tuple[IntArray, IntArray, list[_Fold]]:
-        task = self.task
-        labels = permuted_labels(task.labels, task.groups, task.strata, rng)
-        fold = grouped_folds(labels, task.groups, self.folds, rng)
-        refit = None
-        if self.null_refit is not None:
-            named = self.labels.copy()
-            named[task.rows] = task.names[labels]
-            refit = self.null_refit(named)
-        splits = [_split(self.values, task.rows, fold == k, refit) for k in np.unique(fold)]
-        return labels, fold, splits
-
-
-def _leaks(
-    model: str,
-    splits: Sequence[_Fold],
-    task: _Task,
-    fold: IntArray,
-    features: Sequence[str],
-    rng: np.random.Generator,
-) -> tuple[Leak, ...]:
-    """Return what each feature adds, most first: Breiman's permutation importance.
-
-    Shuffled copies of a held-out fold are scored together by one trained model.
+    A label keeps 20 of its groups where it has them: few must not become too few to be told.
     """
-    count, p = task.names.size, splits[0].train_values.shape[1]
-    found = np.zeros((p + 1, task.labels.size, count))
-    for one in splits:
-        seed = int(rng.integers(2**31))
-        step = max(1, _MOST_CELLS // max(one.test_values.size, 1))
-        for begin in range(0, p + 1, step):
-            shuffled = range(begin, min(begin + step, p + 1))
-            copies = np.repeat(one.test_values[None], len(shuffled), axis=0)
-            for copy, j in zip(copies, shuffled, strict=True):
-                if j < p:  # the last copy is as it was
-                    copy[:, j] = rng.permutation(copy[:, j])
-            flat = scores(
-                model,
-                one.train_values,
-                task.labels[one.train],
-                copies.reshape(-1, p),
-                count,
-                np.random.default_rng(seed),
-            )
-            found[begin : begin + len(shuffled), one.test] = flat.reshape(len(shuffled), -1, count)
-    auc = [macro_auc(part, task.labels, fold, task.groups).value for part in found]
-    names = features or [str(j + 1) for j in range(p)]
-    made = [Leak(feature=names[j], auc_lost=auc[p] - auc[j]) for j in range(p)]
-    return tuple(sorted(made, key=lambda leak: -leak.auc_lost))
+    if task.rows.size <= most:
+        return task
+    _, first = np.unique(task.groups, return_index=True)
+    share = most / task.rows.size
+    chosen = np.zeros(first.size, dtype=bool)
+    home = task.labels[first]
+    for label in np.unique(home):
+        members = rng.permutation(np.flatnonzero(home == label))
+        chosen[members[: max(math.ceil(share * members.size), _FEWEST_DRAWN)]] = True
+    return task.part(np.flatnonzero(chosen[task.groups]))
 
 
 def _noun(
     model: str,
     auc: MacroAuc,
-    task: _Task,
-    chance: tuple[float, int],
+    task: Task,
+    tally: Tally,
     leaks: tuple[Leak, ...],
-    folds: int,
-    refitted: bool,
+    look: _Look,
+    again: int,
 ) -> Predictability:
     batches = tuple(
         BatchAuc(
@@ -277,23 +219,26 @@ def _noun(
         auc=auc.value,
         standard_error=auc.standard_error,
         interval=auc.interval,
-        p=chance[0],
-        permutations=chance[1],
-        folds=folds,
+        p=tally.p,
+        permutations=tally.drawn,
+        folds=look.folds,
         rows=task.rows.size,
         subjects=int(np.unique(task.groups).size),
-        refitted=refitted,
+        refitted=look.refit is not None,
         batches=batches,
         leaks=leaks,
         left_out=task.left_out,
+        rows_given=look.task.rows.size,
+        rows_again=again,
     )
 
 
-def _nothing(model: str, task: _Task, folds: int, refitted: bool) -> Predictability:
+def _nothing(model: str, task: Task, folds: int, refitted: bool) -> Predictability:
     unknown = (math.nan, math.nan)
     return Predictability(
         model=model, auc=math.nan, standard_error=math.nan, interval=unknown, p=math.nan,
         permutations=0, folds=folds, rows=task.rows.size,
         subjects=int(np.unique(task.groups).size), refitted=refitted, left_out=task.left_out,
+        rows_given=task.rows.size, rows_again=0,
         reason=f"fewer than 2 batches with {FEWEST_GROUPS} subjects or more",
     )  # fmt: skip

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from qiqa.core.errors import OutputError
 
-__all__ = ["made_folder", "write_whole"]
+__all__ = ["made_folder", "remove_own", "write_whole"]
 
 
 def made_folder(folder: Path) -> Path:
@@ -60,3 +61,26 @@ def write_whole(path: Path, content: bytes) -> Path:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def remove_own(paths: Iterable[Path], mark: str) -> None:
+    """Remove pages that an earlier run wrote: files that hold `mark`, and no others.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be removed.
+    """
+    for path in sorted(paths):
+        try:
+            if path.is_symlink() or mark not in path.read_text(encoding="utf-8", errors="replace"):
+                continue
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise OutputError(
+                f"is of an earlier run and cannot be removed: {error.strerror or error}",
+                where=str(path),
+                hint="remove it yourself, or choose another folder with --output",
+            ) from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from qiqa.core.measurement import Assessment, BudgetLine, Measurement
+from qiqa.report.numbers import plain_number
 
-__all__ = ["SHOWN", "shown"]
+__all__ = ["SHOWN", "range_text", "shown"]
 
 SHOWN = {"mm²/s": (1e6, "µm²/s")}
 """Unit of the record -> factor and unit for people."""
@@ -23,6 +24,17 @@ def shown(item: Assessment) -> Assessment:
         tolerance=_pair(item.tolerance, factor),
         action=_pair(item.action, factor),
     )
+
+
+def range_text(ends: tuple[float, float], unit: str, digits: int = 4) -> str:
+    """Return a range of values in the unit that people read.
+
+    >>> range_text((0.0004, 0.0011), "mm²/s"), range_text((0.5, 2.0), "")
+    ('400 to 1100 µm²/s', '0.5 to 2')
+    """
+    factor, shown_as = SHOWN.get(unit, (1.0, unit))
+    low, high = (plain_number(end * factor, digits) for end in ends)
+    return f"{low} to {high} {shown_as}".rstrip()
 
 
 def _pair(pair: tuple[float, float] | None, factor: float) -> tuple[float, float] | None:

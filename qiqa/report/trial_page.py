@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import math
+import re
 from pathlib import Path
 
+from qiqa.core.counting import so_many
 from qiqa.core.programme import Certificate, CertificateState, RoundScore, TrialState
 from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias
-from qiqa.report.files import made_folder, write_whole
+from qiqa.report.files import made_folder, remove_own, write_whole
 from qiqa.report.forest import ForestRow, forest
 from qiqa.report.html import environment, load_text
-from qiqa.report.numbers import fixed, plain_number
+from qiqa.report.numbers import decimals, fixed, plain_number
+from qiqa.report.shown import range_text
 from qiqa.report.svg import icon
 from qiqa.report.trial_text import (
     ANSWERS,
@@ -22,6 +25,7 @@ from qiqa.report.trial_text import (
     certificates_line,
     headline,
     interval_text,
+    signed,
     since_text,
 )
 
@@ -33,6 +37,9 @@ _STATE_KINDS = {
     CertificateState.NOT_QUALIFIED: "action",
     CertificateState.EXPIRED: "tolerance",
 }
+_CARD = re.compile(r"card_[0-9a-f]{8}\.html")
+_CARD_MARK = '<p class="d-back"><a href="index.html">All scanners</a></p>'
+"""Stands in every card, of this version and of those before."""
 _ORDER = (ClaimAnswer.OUT, ClaimAnswer.NOT_ENOUGH_DATA, ClaimAnswer.IN, None)
 
 
@@ -66,16 +73,23 @@ def card_name(scanner: str) -> str:
 def write_trial(state: TrialState, folder: Path) -> Path:
     """Write the overview and a card for each scanner; return the overview.
 
+    Cards that an earlier run left there of scanners that are not there any more are removed, and
+    no other file.
+
     Raises
     ------
     OutputError
-        If a page cannot be written.
+        If a page cannot be written, or such a card not removed.
     """
     made_folder(folder)
+    cards = set()
     for scanner in sorted({one.scanner for study in state.studies for one in study.scanners}):
         page = render_card(state, scanner)
-        write_whole(folder / card_name(scanner), page.encode("utf-8"))
-    return write_whole(folder / "index.html", render_trial(state).encode("utf-8"))
+        cards.add(write_whole(folder / card_name(scanner), page.encode("utf-8")))
+    overview = write_whole(folder / "index.html", render_trial(state).encode("utf-8"))
+    old = {path for path in folder.glob("card_*.html") if _CARD.fullmatch(path.name)}
+    remove_own(old - cards, _CARD_MARK)
+    return overview
 
 
 def render_trial(state: TrialState) -> str:
@@ -172,9 +186,9 @@ def _paper(one: Certificate) -> dict[str, object]:
             ("Phantom units", ", ".join(one.phantom_units) or "not stated"),
             (
                 "Covers",
-                f"{plain_number(one.range[0])} to {plain_number(one.range[1])} {one.unit}".rstrip(),
+                range_text(one.range, one.unit),
             ),
-            ("Rests on", f"{one.challenges} exams, last {one.last:%Y-%m-%d}"),
+            ("Rests on", f"{so_many(one.challenges, 'exam')}, last {one.last:%Y-%m-%d}"),
             ("Expires", f"{one.expires:%Y-%m-%d}"),
             ("Bias", ANSWERS[one.bias_answer]),
             ("Precision", ANSWERS[one.precision_answer]),
@@ -215,9 +229,9 @@ def _words(state: TrialState, out: int) -> str:
     if not state.studies:
         return "Nothing could be studied"
     if all(study.claim is None for study in state.studies):
-        return f"No claim is stated: {scanners} scanners, none is judged"
+        return f"No claim is stated: {so_many(scanners, 'scanner')}, none is judged"
     if out:
-        return f"{out} of {scanners} scanners {'is' if out == 1 else 'are'} out of claim"
+        return f"{out} of {so_many(scanners, 'scanner')} {'is' if out == 1 else 'are'} out of claim"
     return f"No scanner of {scanners} is shown to be out of claim"
 
 
@@ -241,8 +255,7 @@ def _study(study: BiasStudy) -> dict[str, object]:
         "headline": headline(study),
         "basis": basis,
         "unit": study.unit,
-        "range": f"{plain_number(study.range[0])} to {plain_number(study.range[1])} "
-        f"{study.measured_unit}".rstrip(),
+        "range": range_text(study.range, study.measured_unit),
         "forest": forest([_row(one) for one in current], study.claim, study.unit),
         "scanners": [_shown(one, study) for one in current],
         "past": [_shown(one, study) for one in ranked if not one.current],
@@ -251,8 +264,8 @@ def _study(study: BiasStudy) -> dict[str, object]:
         ],
         "vendor": f"{study.vendor.reason[:1].upper()}{study.vendor.reason[1:]}.",
         "vendors": [
-            (name, f"{value:+.2g}", f"{low:+.2g} to {high:+.2g}", count)
-            for name, value, (low, high), count in study.vendor.levels
+            (name, *_with_interval(value, ends), count)
+            for name, value, ends, count in study.vendor.levels
         ],
         "groups": study.groups,
         "exchanges": study.exchanges,
@@ -260,6 +273,13 @@ def _study(study: BiasStudy) -> dict[str, object]:
         "sites": any(one.site not in ("", one.scanner) for one in current),
         "left_out": study.left_out,
     }
+
+
+def _with_interval(value: float, ends: tuple[float, float]) -> tuple[str, str]:
+    """Return a number and its 95 % interval, to two digits of its uncertainty."""
+    half = (ends[1] - ends[0]) / 4
+    places = decimals(half) if math.isfinite(half) and half > 0 else 2
+    return signed(value, places), " to ".join(signed(end, places) for end in ends)
 
 
 def _sd_interval(interval: tuple[float, float]) -> str:
@@ -286,7 +306,9 @@ def _one(one: ScannerBias, study: BiasStudy) -> str:
 def _shown(one: ScannerBias, study: BiasStudy) -> Shown:
     kind = KINDS[one.claim]
     sloped = all(map(math.isfinite, one.ends)) and one.ends[0] != one.ends[1]
-    ends = f"{one.ends[0]:+.2g}, {one.ends[1]:+.2g}" if sloped else ""
+    u = one.standard_uncertainty
+    places = decimals(u) if math.isfinite(u) and u > 0 else 2
+    ends = ", ".join(signed(end, places) for end in one.ends) if sloped else ""
     unit = study.unit if math.isfinite(one.bias) else ""
     return Shown(
         scanner=one.scanner,

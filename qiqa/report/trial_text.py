@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from qiqa.core.counting import so_many
 from qiqa.core.programme import Certificate, CertificateState
 from qiqa.core.trial import BiasStudy, ClaimAnswer, ScannerBias
-from qiqa.report.numbers import decimals, fixed, plain_number
+from qiqa.report.numbers import DASH, decimals, fixed, plain_number
 
 __all__ = [
     "ANSWERS",
@@ -17,6 +18,7 @@ __all__ = [
     "certificates_line",
     "headline",
     "interval_text",
+    "signed",
     "since_text",
 ]
 
@@ -53,7 +55,7 @@ def certificates_line(papers: Sequence[Certificate], name: str) -> str:
 def headline(study: BiasStudy) -> str:
     """Return who is out, and of how many, in a sentence."""
     current = [one for one in study.scanners if one.current]
-    count = f"{len(current)} scanner" + ("s" if len(current) != 1 else "")
+    count = so_many(len(current), "scanner")
     if study.claim is None:
         return f"{study.name}: {count}, no claim is stated"
     claim = f"{plain_number(study.claim)} {study.unit}".rstrip()
@@ -70,7 +72,7 @@ def bias_text(one: ScannerBias) -> str:
     if not math.isfinite(one.bias):
         return "not known"
     u = one.standard_uncertainty
-    return f"{_signed(one.bias, decimals(u) if math.isfinite(u) and u > 0 else 2)}"
+    return f"{signed(one.bias, decimals(u) if math.isfinite(u) and u > 0 else 2)}"
 
 
 def interval_text(one: ScannerBias) -> str:
@@ -79,10 +81,13 @@ def interval_text(one: ScannerBias) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return "not known"
     places = decimals(one.standard_uncertainty) if one.standard_uncertainty > 0 else 2
-    return f"{_signed(low, places)} to {_signed(high, places)}"
+    return f"{signed(low, places)} to {signed(high, places)}"
 
 
-def _signed(value: float, places: int) -> str:
+def signed(value: float, places: int) -> str:
+    """Return a number with its sign; a dash for none."""
+    if math.isnan(value):
+        return DASH
     text = fixed(value, places)
     return text if text.startswith("-") else f"+{text}"
 

@@ -16,7 +16,7 @@ from qiqa.core.finding import Finding
 from qiqa.harmonize.phantom.calibrated import Use, apply, correct, find
 from qiqa.io.map_file import write_map
 from qiqa.io.read_map import read_map
-from qiqa.io.value_table import read_values, write_values
+from qiqa.io.value_table import ValueTable, read_values, write_values
 
 __all__ = ["CalibratedTable", "calibrate_map", "calibrate_table"]
 
@@ -63,6 +63,7 @@ def calibrate_table(
             hint="leave --at-isocenter out; it is for tables that do not say",
         )
     refused: collections.Counter[str] = collections.Counter()
+    scanner = _as_calibrated(calibrations, read)
     n = len(read.value)
     value, u, correction = (np.full(n, math.nan) for _ in range(3))
     reasons = np.full(n, "", dtype=object)
@@ -78,7 +79,7 @@ def calibrate_table(
             continue
         distance = 0.0 if at_isocenter else float(read.distance_mm[i])
         use = Use(
-            scanner=str(read.scanner[i]),
+            scanner=scanner[i],
             epoch=str(read.epoch[i]),
             name=str(read.name[i]),
             quantity=str(read.quantity[i]),
@@ -105,6 +106,17 @@ def calibrate_table(
     return CalibratedTable(
         corrected=int(np.isfinite(value).sum()), refused=refused, findings=read.findings
     )
+
+
+def _as_calibrated(calibrations: CalibrationSet, read: ValueTable) -> list[str]:
+    """Return the scanner of each row by the name that it has among the calibrations.
+
+    Where phantoms of several sites had scanners of one name, it stands behind its site there.
+    """
+    known = {one.scanner for one in calibrations.calibrations}
+    pairs = zip(read.scanner.tolist(), read.site.tolist(), strict=True)
+    there = [(name, f"{site} / {name}") for name, site in pairs]
+    return [behind if name not in known and behind in known else name for name, behind in there]
 
 
 def calibrate_map(

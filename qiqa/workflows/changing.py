@@ -16,7 +16,10 @@ from qiqa.core.trial import BiasStudy, ScannerBias
 from qiqa.harmonize.scanners.differences import Differences
 from qiqa.harmonize.scanners.moves import stated_epoch
 
-__all__ = ["state_on_the_day"]
+__all__ = ["shared_on_the_days", "state_on_the_day"]
+
+_TROUBLE = ("dates_out_of_order", "unstable", "moved_or_unit")
+"""Flags of a scanner that make the day of a value doubtful."""
 
 
 def state_on_the_day(study: BiasStudy, found: Differences, value: DatedValue) -> ScannerOnTheDay:
@@ -45,9 +48,8 @@ def state_on_the_day(study: BiasStudy, found: Differences, value: DatedValue) ->
         scanner=scanner,
         epoch=chosen.epoch,
         bias_percent=_bias_at(study, chosen, value.value),
-        bias_u_percent=chosen.standard_uncertainty,
+        bias_u_percent=math.sqrt(_covariance(study, (chosen, value.value), (chosen, value.value))),
         bias_df=max(chosen.degrees_of_freedom, 1.0),
-        reference_u_percent=0.0 if math.isnan(chosen.reference_u) else chosen.reference_u,
         phantom_units=frozenset(chosen.phantom_units),
         exam_sd_percent=sd,
         exam_df=max(chosen.exam_df, 1.0),
@@ -55,6 +57,24 @@ def state_on_the_day(study: BiasStudy, found: Differences, value: DatedValue) ->
         days_to_phantom=float(near[chosen].min()) if near[chosen].size else math.inf,
         trouble=_trouble(study, scanner, at),
     )
+
+
+def shared_on_the_days(
+    study: BiasStudy,
+    states: tuple[ScannerOnTheDay, ScannerOnTheDay],
+    values: tuple[DatedValue, DatedValue],
+) -> float:
+    """Return the covariance [%²] of the biases of two scanners at their values.
+
+    That is what both owe to the same inserts, phantom units and certificates: it cancels in what
+    they differ by. NaN where an uncertainty is not known.
+    """
+    place = {(one.scanner, one.epoch): one for one in study.scanners}
+    one, two = (
+        (place[state.scanner, state.epoch], value.value)
+        for state, value in zip(states, values, strict=True)
+    )
+    return _covariance(study, one, two)
 
 
 def _epoch(near: Mapping[ScannerBias, NDArray[np.float64]], at: dt.datetime) -> ScannerBias:
@@ -68,19 +88,44 @@ def _epoch(near: Mapping[ScannerBias, NDArray[np.float64]], at: dt.datetime) -> 
 
 
 def _bias_at(study: BiasStudy, one: ScannerBias, value: float) -> float:
-    """Return the bias [%] at a value: of an offset and a gain, a line along its reciprocal."""
-    low, high = study.range
-    if not low < high:
-        return one.bias
-    inside = min(max(value, low), high)
-    share = (1.0 / low - 1.0 / inside) / (1.0 / low - 1.0 / high)
+    """Return the bias [%] at a value."""
+    share = _share(study, value)
     return one.ends[0] + share * (one.ends[1] - one.ends[0])
 
 
+def _share(study: BiasStudy, value: float) -> float:
+    """Return how far a value is from the lowest to the highest reference, within them.
+
+    In percent an offset and a gain are a line along the reciprocal of the value.
+    """
+    low, high = study.range
+    if not low < high:
+        return 0.0
+    inside = min(max(value, low), high)
+    return (1.0 / low - 1.0 / inside) / (1.0 / low - 1.0 / high)
+
+
+def _covariance(
+    study: BiasStudy, one: tuple[ScannerBias, float], two: tuple[ScannerBias, float]
+) -> float:
+    """Return the covariance [%²] of the biases of two scanners, each at a value."""
+    total = 0.0
+    for i, of_one in _of_ends(study, *one):
+        for k, of_two in _of_ends(study, *two):
+            total += of_one * of_two * float(study.ends_covariance[i, k])
+    return max(total, 0.0) if one == two else total
+
+
+def _of_ends(study: BiasStudy, scanner: ScannerBias, value: float) -> list[tuple[int, float]]:
+    """Return the places of a scanner's two ends in the covariance, and what the value takes."""
+    share, at = _share(study, value), study.scanners.index(scanner)
+    return [(at, 1.0 - share), (at + len(study.scanners), share)]
+
+
 def _trouble(study: BiasStudy, scanner: str, at: dt.datetime) -> str:
-    """Return an error of labeling of this scanner's dates, a scatter unlike others', or a move."""
+    """Return why a scanner's day is doubtful: wrong dates, scatter unlike others', a move."""
     for flag in study.flags:
-        if flag.is_about(scanner) and flag.kind in ("dates_out_of_order", "unstable"):
+        if flag.is_about(scanner) and flag.kind in _TROUBLE:
             return f"{flag.kind.replace('_', ' ')}: {flag.reason}"
     own = sorted((s for s in study.scanners if s.scanner == scanner), key=lambda s: s.first)
     for before, since in itertools.pairwise(own):

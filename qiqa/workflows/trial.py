@@ -55,6 +55,7 @@ def look_at_trial(
     claims: dict[str, Claim],
     policy: ProgrammePolicy | None = None,
     keep_flagged: bool = False,
+    flags: Sequence[Flag] = (),
     tell: Callable[[str], None] = lambda _: None,
 ) -> TrialState:
     """Study every measurement of a trial.
@@ -73,6 +74,8 @@ def look_at_trial(
         What qualifies a scanner; None: as `ProgrammePolicy` says.
     keep_flagged
         Whether exams with errors of labeling stay in the model.
+    flags
+        What was noticed when the readings were read.
     tell
         Progress.
 
@@ -85,8 +88,9 @@ def look_at_trial(
     studies: list[BiasStudy] = []
     papers: list[Certificate] = []
     rounds: dict[str, tuple[RoundScore, ...]] = {}
-    flags = _several_units(readings)
-    several = {flag.where for flag in flags}
+    units = _several_units(readings)
+    found = [*flags, *units]
+    several = {flag.where for flag in units}
     for given in readings:
         tell(given.name)
         claim = claim_of(given, claims)
@@ -101,7 +105,7 @@ def look_at_trial(
                 keep_flagged=keep_flagged,
             )
         except NotMeasurable as error:
-            flags.append(
+            found.append(
                 Flag(
                     kind="not_studied", where=one.name, reason=error.message, hint=error.hint or ""
                 )
@@ -119,7 +123,7 @@ def look_at_trial(
         studies=tuple(studies),
         certificates=tuple(papers),
         rounds=rounds,
-        flags=tuple(flags),
+        flags=tuple(found),
     )
 
 

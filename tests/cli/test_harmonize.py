@@ -10,6 +10,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from qiqa.cli import harmonize_diagnose
+
 
 def read(path):
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -209,7 +211,8 @@ def test_sites_are_brought_together_and_the_rest_stays(qiqa, features, home):
     before, after = read(home / "f.csv"), read(home / "h.csv")
     assert gaps(before) > 1.8
     assert gaps(after) < 0.2
-    assert list(after[0]) == list(before[0])
+    assert list(after[0]) == [*before[0], "harmonized_by"]
+    assert {r["harmonized_by"] for r in after} == {"site"}
     assert [r["age"] for r in after] == [r["age"] for r in before]
     assert {r["note"] for r in after} == {"'=1+1"}
     model = json.loads((home / "m.json").read_text(encoding="utf-8"))
@@ -332,15 +335,18 @@ def test_models_that_are_none(qiqa, features, home):
 
 
 def test_parquet_through_and_through(qiqa, features, home):
-    pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
     fit = ("harmonize", "fit", "f.csv", *features, "-o", "m.json", "--write")
     assert qiqa(*fit, "h.parquet").code == 0
+    once = parquet.read_table(home / "h.parquet")
+    assert once.column("harmonized_by").to_pylist() == ["site"] * 90
     again = ("harmonize", "fit", "h.parquet", *features, "-o", "m2.json", "--write", "h2.parquet")
+    assert qiqa(*again).code == 2
+    parquet.write_table(once.drop_columns(["harmonized_by"]), home / "h.parquet")
     ran = qiqa(*again)
     assert ran.code == 0, ran.err
-    parquet = pytest.importorskip("pyarrow.parquet")
     names = parquet.read_table(home / "h2.parquet").column_names
-    assert names == list(read(home / "f.csv")[0])
+    assert names == [*read(home / "f.csv")[0], "harmonized_by"]
 
 
 # --- diagnosing -------------------------------------------------------------------------------
@@ -349,7 +355,6 @@ def test_parquet_through_and_through(qiqa, features, home):
 @pytest.fixture
 def diagnose(qiqa, features, monkeypatch):
     """Return a function that diagnoses with the quickest of the three models."""
-    pytest.importorskip("sklearn")
     from qiqa.harmonize.diagnosis import diagnosing
 
     quick = functools.partial(diagnosing.diagnose, models=("linear",))
@@ -376,9 +381,17 @@ def test_what_was_not_harmonized_is_still_seen(diagnose):
 
 
 def test_too_few_permutations_to_see_anything(qiqa, features):
-    pytest.importorskip("sklearn")
     ran = qiqa("harmonize", "diagnose", "f.csv", *features, "--permutations", "19")
     assert (ran.code, "at least 59" in ran.err) == (2, True)
+
+
+def test_a_terminal_sees_how_much_is_left():
+    told = []
+    show = harmonize_diagnose._left(told.append)
+    show(25, 100)
+    show(100, 100)
+    assert re.fullmatch(r"permuted tables: 25 of at most 100; at most \d+ s more", told[0])
+    assert told[1].endswith("100 of at most 100; at most 0 s more")
 
 
 @pytest.mark.parametrize("rows", [slice(50), slice(None, None, -1)], ids=["fewer", "turned"])
@@ -429,3 +442,96 @@ def test_an_uncertainty_below_zero_is_refused(qiqa, calibrate, home, phantom_rou
     ran = qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "o.csv")
     assert ran.code == 5
     assert "standard uncertainty is -1" in ran.out
+
+
+def test_a_table_of_values_cannot_be_mapped_and_the_hint_does_not_say_so(
+    qiqa, calibrate, home, phantom_rounds
+):
+    calibrate()
+    bare = {k: v for k, v in VALUE.items() if k != "scanner"}
+    phantom_rounds.write_rows([bare], home / "v.csv")
+    ran = qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "out.csv")
+    assert (ran.code, "--column" in ran.err) == (2, False)
+    assert "name a column so: scanner" in ran.err
+
+
+def test_participants_are_not_calibrated_on(qiqa, home, phantom_rounds):
+    phantom_rounds.write_rows([VALUE], home / "v.csv")
+    ran = qiqa("harmonize", "calibrate", "--table", "v.csv", "-o", "c.json")
+    assert (ran.code, "values of participants" in ran.err) == (2, True)
+    assert not (home / "c.json").exists()
+
+
+def test_scanners_of_one_name_are_calibrated_each_by_its_own_phantom(
+    qiqa, phantom, home, phantom_rounds
+):
+    """One reads 8 % high, the one of the same name at the other site does not."""
+    for row in phantom:
+        row["site"] = {"S02": "B"}.get(row["scanner"], "A")
+        row["scanner"] = {"S02": "MR 1", "S03": "MR 1"}.get(row["scanner"], row["scanner"])
+    phantom_rounds.write_rows(phantom, home / "phantom.csv")
+    ran = qiqa("harmonize", "calibrate", "--table", "phantom.csv", "-o", "c.json")
+    assert ran.code == 0, ran.err
+    assert "scanner at several sites: MR 1: is the name of a scanner at each of A, B" in ran.out
+    given = [{**VALUE, "scanner": "MR 1", "site": site} for site in ("B", "A", "")]
+    phantom_rounds.write_rows(given[:1], home / "one.csv")
+    phantom_rounds.write_rows(given, home / "v.csv")
+    assert qiqa("harmonize", "apply", "c.json", "one.csv", "-o", "out1.csv").code == 0
+    assert qiqa("harmonize", "apply", "c.json", "v.csv", "-o", "out.csv").code == 3
+    (alone,), (high, right, unknown) = read(home / "out1.csv"), read(home / "out.csv")
+    assert float(alone["value"]) == float(high["value"]) == pytest.approx(1.0, abs=0.01)
+    assert float(right["value"]) == pytest.approx(1.08, abs=0.01)
+    assert (unknown["value"], unknown["scanner"]) == ("", "MR 1")
+    assert "no phantom was measured on MR 1" in unknown["refused"]
+
+
+def test_what_was_harmonized_is_not_harmonized_again(qiqa, features, home):
+    assert (
+        qiqa("harmonize", "fit", "f.csv", *features, "-o", "m.json", "--write", "h.csv").code == 0
+    )
+    for words in (
+        ("fit", "h.csv", *features, "-o", "m2.json"),
+        ("apply", "m.json", "h.csv", "-o", "h2.csv"),
+        ("diagnose", "h.csv", *features),
+    ):
+        ran = qiqa("harmonize", *words)
+        assert (ran.code, "was harmonized by 'site' before" in ran.err) == (2, True)
+    assert not (home / "m2.json").exists()
+    assert not (home / "h2.csv").exists()
+    rows = [{**row, "scanner": str(i % 2)} for i, row in enumerate(read(home / "h.csv"))]
+    rows_to(home, "h.csv", rows)
+    words = ("h.csv", "--batch", "scanner", "--row", "scan", "--keep", "age", "-o", "m2.json")
+    ran = qiqa("harmonize", "fit", *words, "--write", "h3.csv")
+    assert ran.code == 0, ran.err
+    assert "harmonized before: h.csv: was harmonized by site before, and now by scanner" in ran.out
+    assert {row["harmonized_by"] for row in read(home / "h3.csv")} == {"site; scanner"}
+
+
+def test_known_covariates_are_used_where_others_are_taken_at_the_mean(qiqa, features, home):
+    qiqa("harmonize", "fit", "f.csv", *features, "-o", "m.json", "--write", "all.csv")
+    rows = read(home / "f.csv")
+    rows_to(home, "x.csv", [{**row, "age": "" if i else row["age"]} for i, row in enumerate(rows)])
+    words = ("harmonize", "apply", "m.json", "x.csv", "-o", "y.csv")
+    assert (qiqa(*words).code, (home / "y.csv").exists()) == (2, False)
+    ran = qiqa(*words, "--covariates-at-mean")
+    assert ran.code == 0, ran.err
+    assert "covariates at mean: age: not known in 89 of 90 rows" in ran.out
+    whole, some = read(home / "all.csv"), read(home / "y.csv")
+    assert some[0]["f00"] == whole[0]["f00"]
+    assert all(some[i]["f00"] != whole[i]["f00"] for i in range(1, 90))
+
+
+def test_where_and_when_are_no_features(qiqa, features, home):
+    rows = [
+        {**row, "visit": i % 4, "x_mm": 0.5 * i, "slice": i}
+        for i, row in enumerate(read(home / "f.csv"))
+    ]
+    rows_to(home, "x.csv", rows)
+    ran = qiqa("harmonize", "fit", "x.csv", *features, "-o", "m.json")
+    assert "90 rows, 12 features" in ran.out
+    assert "taken for no features: visit, x_mm, slice" in ran.err
+    assert "--features" in ran.err
+    ran = qiqa(
+        "harmonize", "fit", "x.csv", *features, "--features", "x_mm", "--by", "none", "-o", "m.json"
+    )
+    assert "90 rows, 1 feature, 3 values of site" in ran.out

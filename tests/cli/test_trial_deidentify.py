@@ -91,3 +91,35 @@ def test_a_key_that_others_can_read_is_told(qiqa, images, home):
     (home / "k").chmod(0o644)
     ran = qiqa("trial", "deidentify", images, "-o", "out", "--key", "k")
     assert (ran.code, "can be read by others" in ran.err) == (0, True)
+
+
+def test_a_folder_without_images_is_no_success(qiqa, home):
+    (home / "images").mkdir()
+    words = ("trial", "deidentify", "images", "-o", "out", "--key", "k")
+    ran = qiqa(*words)
+    assert (ran.code, "no image was written" in ran.err) == (1, True)
+    (home / "images" / "notes.txt").write_text("no image", encoding="utf-8")
+    assert qiqa(*words).code == 1
+
+
+def test_an_interruption_ends_with_130_and_the_next_run_does_the_rest(
+    qiqa, images, home, monkeypatch
+):
+    from qiqa.workflows import deidentifying
+
+    genuine, left = deidentifying.clean_file, [2]
+
+    def interrupted(*arguments):
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return genuine(*arguments)
+
+    monkeypatch.setattr(deidentifying, "clean_file", interrupted)
+    words = ("trial", "deidentify", images, "-o", "out", "--key", "k")
+    ran = qiqa(*words)
+    assert (ran.code, "interrupted; nothing half done was kept" in ran.err) == (130, True)
+    assert len(list((home / "out").rglob("*.dcm"))) == 1
+    again = qiqa(*words)
+    assert (again.code, "1 were there" in again.out) == (0, True)
+    assert len(list((home / "out").rglob("*.dcm"))) == 2

@@ -291,3 +291,22 @@ def test_a_command_is_needed(qiqa):
     assert (ran.code, "a command is needed" in ran.err) == (2, True)
     ran = qiqa("trial", "reprot")
     assert (ran.code, "'reprot' is none of report, change, deidentify" in ran.err) == (2, True)
+
+
+def test_what_is_odd_in_a_table_is_a_flag_with_its_rows(report, table, readings, phantom_rounds):
+    rows = phantom_rounds.rows_of(readings)
+    rows[0]["manufacturer"] = f"{rows[1]['manufacturer']}".upper() + " "
+    table([*rows, rows[9]])
+    flags = json.loads(report("--json", "-", "--no-pages").out)["flags"]
+    odd = {flag["kind"]: flag for flag in flags}
+    double = odd["doubled_rows"]
+    assert (double["where"], double["name"]) == (rows[9]["scanner"], None)
+    assert f"line {len(rows) + 2} as line 11" in double["reason"]
+
+
+def test_a_table_of_participants_is_refused_with_the_cause(report, table):
+    value = {"participant": "P1", "scanner": "S1", "acquired_at": "2025-01-01", "name": "adc",
+             "value": 1.0, "unit": "µm²/s"}  # fmt: skip
+    table([value])
+    ran = report()
+    assert (ran.code, "participants" in ran.err, "insert" in ran.err) == (2, True, True)

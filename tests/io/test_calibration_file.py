@@ -9,6 +9,7 @@ import pytest
 from qiqa.core.calibration import CALIBRATION_SCHEMA, CalibrationSet, ScannerCalibration
 from qiqa.core.canonical import plain
 from qiqa.core.errors import ReadError
+from qiqa.harmonize.phantom.calibrated import Use, find
 from qiqa.io.calibration_file import calibrations_of, read_json
 
 ONE = ScannerCalibration(
@@ -72,3 +73,16 @@ def test_another_schema_and_broken_content():
     broken["calibrations"][0]["low"] = "much"
     with pytest.raises(ReadError, match="low"):
         calibrations_of(broken, "c.json")
+
+
+def test_calibrations_of_before_exams_were_kept_are_read():
+    content = plain(SET)
+    for name in ("reference_at", "reference_u_at", "exam_days"):
+        del content["calibrations"][0][name]
+    (one,) = calibrations_of(content, "c.json").calibrations
+    assert one.exam_days == one.reference_at == ()
+    at = dt.datetime(2025, 3, 20)  # farther than 90 days from no more than one of both ends
+    use = Use(
+        scanner="S1", epoch="V1", name="adc", quantity="", unit="mm²/s", at=at, distance_mm=0.0
+    )
+    assert find(SET, use) == one

@@ -224,3 +224,94 @@ def test_what_is_called_parquet_and_is_not(tmp_path):
 def test_a_name_that_means_nothing_is_refused_with_the_nearest(rows, write):
     with pytest.raises(UsageError, match="did you mean 'software'"):
         read_readings(write(rows), {"software_version": "site"})
+
+
+# --- names and doubles --------------------------------------------------------------------------
+
+
+def kinds(table):
+    return [flag.kind for flag in table.flags]
+
+
+def test_scanners_of_one_name_at_two_sites_are_two(rows, write):
+    for row in rows:
+        row["scanner"], row["site"] = {
+            "S00": ("MR 1", "A"), "S01": ("MR 1", "B"), "S02": ("MR 2", "B")
+        }[row["scanner"]]  # fmt: skip
+        row["exam"] = f"visit {row['visit']}"
+    table = read_readings(write(rows))
+    (found,) = table.readings
+    assert {*found.scanner.tolist()} == {"A / MR 1", "B / MR 1", "MR 2"}
+    assert len({*zip(found.exam.tolist(), found.scanner.tolist(), strict=True)}) == 6
+    (flag,) = table.flags
+    assert (flag.kind, flag.where) == ("scanner_at_several_sites", "MR 1")
+    assert "A, B: each is a scanner of its own" in flag.reason
+
+
+def test_a_site_in_two_spellings_is_no_second_scanner(rows, write):
+    own = [row for row in rows if row["scanner"] == "S01"]
+    for row, site in zip(own, ["Site A", "site a "] * len(own), strict=False):
+        row["site"] = site
+    table = read_readings(write(rows))
+    (found,) = table.readings
+    assert {*found.scanner.tolist()} == {"S00", "S01", "S02"}
+    assert kinds(table) == ["names_alike"]
+
+
+def test_names_that_differ_by_blanks_or_case_are_flagged_with_their_rows(rows, write):
+    for row in rows:
+        row["manufacturer"] = "Vendor A"
+    rows[0]["scanner"] = rows[0]["scanner"].lower()
+    rows[3]["manufacturer"] = "VENDOR A"
+    table = read_readings(write(rows))
+    flags = {flag.where: flag.reason for flag in table.flags}
+    assert flags.keys() == {"scanner", "manufacturer"}
+    low = rows[0]["scanner"]
+    assert f"'{low}' (line 2)" in flags["scanner"]
+    assert f"'{low.upper()}' (9 rows, first line 3)" in flags["scanner"]
+    assert "taken for 2 of them" in flags["scanner"]
+    assert "'VENDOR A' (line 5)" in flags["manufacturer"]
+    assert "taken for one" in flags["manufacturer"]
+    (found,) = table.readings
+    assert low in found.scanner.tolist()
+
+
+def test_a_doubled_row_counts_once_and_is_named(rows, write):
+    plain = read_readings(write(rows))
+    table = read_readings(write([*rows, rows[4]], "doubled.csv"))
+    assert (kinds(plain), kinds(table)) == ([], ["doubled_rows"])
+    assert len(table.readings[0]) == len(plain.readings[0]) == len(rows)
+    assert (table.flags[0].where, table.rows) == (rows[4]["scanner"], len(rows) + 1)
+    assert f"line {len(rows) + 2} as line 6" in table.flags[0].reason
+
+
+def test_scans_in_a_row_that_give_one_number_are_no_doubles(rows, write):
+    """As three scans of a phantom do whose values have few digits."""
+    for row in rows:
+        row["scan"], row["created_at"] = "1", "2025-01-01"
+    table = read_readings(write([*rows, {**rows[4], "scan": "2"}]))
+    assert (kinds(table), len(table.readings[0])) == ([], len(rows) + 1)
+    stored_twice = {**rows[4], "created_at": "2025-01-02"}
+    assert kinds(read_readings(write([*rows, stored_twice], "twice.csv"))) == ["doubled_rows"]
+
+
+def test_participants_are_no_phantom(rows, write):
+    for row in rows:
+        row["participant"] = "P1"
+    assert read_readings(write(rows)).rows == len(rows)
+    bare = [
+        {k: v for k, v in row.items() if k not in ("insert", "reference_value")} for row in rows
+    ]
+    with pytest.raises(UsageError, match="participants: it has a column 'participant'"):
+        read_readings(write(bare))
+
+
+@pytest.mark.parametrize("unit", ["mm2/s", "mm^2/s", "mm²/s"])
+def test_a_unit_has_one_spelling(rows, write, unit):
+    (found,) = read_readings(write([{**row, "unit": unit} for row in rows])).readings
+    assert found.unit == "mm²/s"
+
+
+def test_a_folder_is_no_table(tmp_path):
+    with pytest.raises(UsageError, match="is a folder, not"):
+        read_readings(tmp_path)

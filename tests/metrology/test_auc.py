@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from qiqa.metrology.auc import macro_auc
+from qiqa.metrology.auc import auc_of_wins, macro_auc, wins_in_fold
 
 
 def drawn(seed, n=90, count=3, shift=0.8):
@@ -94,3 +94,13 @@ def test_a_score_that_learned_nothing_is_exactly_one_half():
     labels = np.repeat([0, 1], 20)
     found = macro_auc(np.zeros((40, 2)), labels, np.zeros(40, dtype=np.intp), np.arange(40))
     assert (found.value, *found.interval) == (0.5, 0.5, 0.5)
+
+
+def test_the_fast_way_counts_the_same_pairs():
+    scores, labels = drawn(8)
+    scores = np.round(scores, 1)  # many are equal
+    folds = (np.arange(90) // 3) % 4
+    slow = macro_auc(scores, labels, folds, np.arange(90))
+    parts = [wins_in_fold(scores[folds == k], labels[folds == k]) for k in range(4)]
+    assert auc_of_wins(parts) == pytest.approx(slow.value, abs=1e-12)
+    assert math.isnan(auc_of_wins([wins_in_fold(scores, np.minimum(labels, 1))]))

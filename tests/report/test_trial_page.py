@@ -299,3 +299,63 @@ def test_long_names_are_cut_where_there_is_no_room():
     assert "x" * 29 not in drawing
     assert f"{'x' * 27}…" in drawing
     assert "&lt;b&gt;&amp;" in drawing
+
+
+def test_cards_of_an_earlier_run_go_and_other_files_stay(state, tmp_path):
+    write_trial(state, tmp_path)
+    (study,) = state.studies
+    fewer = tuple(one for one in study.scanners if one.scanner != "S04")
+    others = {
+        "card_0123abcd.html": "<p>a card of somebody else</p>",
+        "card_of_S04.html": (tmp_path / card_name("S04")).read_text(encoding="utf-8"),
+        "notes.txt": "mine",
+    }
+    for name, text in others.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    later = dataclasses.replace(state, studies=(dataclasses.replace(study, scanners=fewer),))
+    write_trial(later, tmp_path)
+    there = {path.name for path in tmp_path.iterdir()}
+    assert card_name("S04") not in there
+    assert there == {"index.html", *others, *(card_name(one.scanner) for one in fewer)}
+
+
+def test_ranges_are_in_the_unit_that_people_read(state):
+    (study,) = state.studies
+    own = dataclasses.replace(study, range=(4e-4, 1.1e-3), measured_unit="mm²/s")
+    papers = tuple(
+        dataclasses.replace(one, range=(4e-4, 1.1e-3), unit="mm²/s") for one in state.certificates
+    )
+    shown = dataclasses.replace(state, studies=(own,), certificates=papers)
+    for page in (render_trial(shown), render_card(shown, "S02")):
+        assert "400 to 1100 µm²/s" in page
+        assert "mm²/s" not in page.replace("µm²/s", "")
+
+
+def test_one_is_not_many(state):
+    (study,) = state.studies
+    one = dataclasses.replace(
+        study, left_out=1, scanners=(dataclasses.replace(study.scanners[0], exams=1),),
+        vendor=dataclasses.replace(
+            study.vendor, levels=(("A", 0.1, (0.0, 0.2), 1), ("B", 0.1, (0.0, 0.2), 2))
+        ),
+    )  # fmt: skip
+    alone = dataclasses.replace(state, studies=(one,))
+    words = re.sub(r"<[^>]+>", " ", render_trial(alone))
+    assert "1 reading with a wrong label was left out" in words
+    assert "1 scanner " in words
+    assert not re.search(r"\b1 (scanners|exams|readings)\b", words)
+    card = re.sub(r"<[^>]+>", " ", render_card(alone, one.scanners[0].scanner))
+    assert "by 1 exam from" in card
+
+
+def test_a_sentence_ends_once_and_vendors_are_rounded_alike(state):
+    (study,) = state.studies
+    levels = (("A", 1.0, (0.75, 5.9), 4), ("B", 1.3, (-1.3, 4.0), 4), ("C", 1.0, (NAN, NAN), 1))
+    vendor = dataclasses.replace(study.vendor, levels=levels, reason="it differs: p = 0.19")
+    page = render_trial(
+        dataclasses.replace(state, studies=(dataclasses.replace(study, vendor=vendor),))
+    )
+    assert "It differs: p = 0.19.<" in page
+    assert "+0.8 to +5.9" in page
+    assert "-1.3 to +4.0" in page
+    assert "nan" not in words(page)

@@ -11,7 +11,7 @@ from qiqa.core.change import DatedValue
 from qiqa.core.errors import UsageError
 from qiqa.harmonize.scanners.bias import study_bias
 from qiqa.harmonize.scanners.preparing import prepare
-from qiqa.workflows.changing import state_on_the_day
+from qiqa.workflows.changing import shared_on_the_days, state_on_the_day
 
 FAR = dt.date(2036, 1, 1)
 
@@ -116,3 +116,66 @@ def test_one_exam_has_no_scatter_and_no_uncertainty(state):
 def test_a_scanner_without_a_phantom_is_named_with_those_that_have_one(state):
     with pytest.raises(UsageError, match="no phantom was read on 'X'; there is S00, S01"):
         state("X", "2025-01-13")
+
+
+def test_uncertainty_of_the_bias_is_that_at_the_value(rounds):
+    """At the ends as their intervals say, between them as a line along the reciprocal says."""
+    readings = rounds(np.random.default_rng(11), visits=12, interaction_sd=0.01, u=0.01)
+    u = np.full(len(readings), 0.02)  # 5 % of the lowest reference, 1 % of the highest
+    prepared = prepare(dataclasses.replace(readings, reference_standard_uncertainty=u), today=FAR)
+    study = study_bias(prepared, None)
+    (one,) = [s for s in study.scanners if s.scanner == "S02"]
+
+    def u_at(value):
+        at = DatedValue(value=value, unit="", at=dt.datetime(2025, 1, 13), scanner="S02")
+        return state_on_the_day(study, prepared.found, at).bias_u_percent
+
+    assert u_at(1.2) == pytest.approx(one.standard_uncertainty, rel=1e-6)
+    for value, (low, high) in zip((0.4, 2.0), one.ends_intervals, strict=True):
+        assert u_at(value) == pytest.approx((high - low) / 2 / 1.96, rel=0.05)
+    assert u_at(0.4) > 2.5 * u_at(1.2)
+
+
+@pytest.mark.parametrize("common", ["inserts", "unit"])
+def test_what_all_scanners_share_cancels_between_two(rounds, common):
+    """Inserts of one batch, or the one unit, are off by 3 %: two scanners do not differ by that."""
+    differ, said, alone = [], [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        readings = rounds(rng, scanners=6, noise=0.003, exam_sd=0.003)
+        size = 5 if common == "inserts" else 1
+        off = np.broadcast_to(0.03 * rng.standard_normal(size), 5)
+        insert = np.unique(readings.insert, return_inverse=True)[1]
+        value = readings.value * (1 + off[insert])
+        stated = 0.03 * readings.reference if common == "unit" else readings.reference * 0.0
+        prepared = prepare(
+            dataclasses.replace(readings, value=value, reference_standard_uncertainty=stated),
+            today=FAR,
+            keep_flagged=True,
+        )
+        study = study_bias(prepared, None)
+        values = [
+            DatedValue(value=1.0, unit="", at=dt.datetime(2025, 1, 13), scanner=s)
+            for s in ("S01", "S02")
+        ]
+        one, two = (state_on_the_day(study, prepared.found, v) for v in values)
+        shared = shared_on_the_days(study, (one, two), tuple(values))
+        u2 = one.bias_u_percent**2 + two.bias_u_percent**2 - 2 * shared
+        differ.append(one.bias_percent - two.bias_percent)
+        said.append(u2)
+        alone.append(one.bias_u_percent)
+    assert np.sqrt(np.mean(said)) == pytest.approx(np.sqrt(np.mean(np.square(differ))), rel=0.4)
+    assert np.sqrt(np.mean(said)) < 0.4 * np.mean(alone)
+
+
+def test_a_step_at_a_change_of_unit_is_trouble(state):
+    def changed(readings):
+        own = (readings.scanner == "S04") & (readings.visit >= 6)
+        return dataclasses.replace(
+            readings,
+            value=readings.value * np.where(own, 1.05, 1.0),
+            phantom_unit=np.where(own, "B", readings.phantom_unit),
+        )
+
+    assert state("S04", "2025-01-13", change=changed).trouble.startswith("moved or unit: ")
+    assert state("S03", "2025-01-13", change=changed).trouble == ""

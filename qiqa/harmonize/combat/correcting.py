@@ -12,12 +12,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.counting import so_many
 from qiqa.core.errors import UsageError
 from qiqa.core.features import FeatureTable
 from qiqa.core.trial import Flag
 from qiqa.harmonize.combat.design import (
     batch_numbers,
     columns,
+    columns_or_mean,
     describe,
     few,
     nearly,
@@ -166,7 +168,8 @@ def batch_flags(
             hint = f"at least {THIN} rows"
             flags.append(Flag(kind="thin_batch", where=where, reason=reason, hint=hint))
     if draw.by != "none" and len(table.features) < FEW_FEATURES:
-        reason = f"{len(table.features)} features tell little about how much batches shift"
+        count = so_many(len(table.features), "feature")
+        reason = f"{count} cannot tell much about how much batches shift"
         hint = f"at least {FEW_FEATURES} features, or no empirical Bayes"
         flags.append(Flag(kind="few_features", where="features", reason=reason, hint=hint))
     return flags
@@ -281,8 +284,8 @@ def apply(
     table
         (n, p) rows seen in training or not, of batches seen in training.
     covariates_at_mean
-        Take covariates for unknown and put their training mean in their place, which changes the
-        numbers and is flagged.
+        Where a covariate is not known (no such column, or empty) put its training mean in its
+        place, which changes the numbers and is flagged. What is known is used.
 
     Raises
     ------
@@ -293,14 +296,10 @@ def apply(
     batch = batch_numbers(table, model.batches)
     flags: list[Flag] = []
     if covariates_at_mean:
-        design = np.zeros((len(table), len(model.center)))
-        if model.terms:
-            names = few([term.name for term in model.terms])
-            reason = f"{names} taken at the training mean: what they explain counts as rest"
-            flags.append(Flag(kind="covariates_at_mean", where=names, reason=reason))
+        design, flags = columns_or_mean(model.terms, model.center, table)
     else:
         design = columns(model.terms, table) - model.center
-        flags.extend(outside_range(model.terms, table))
+    flags.extend(outside_range(model.terms, table))
     own = None
     if model.subjects is not None:
         own, new = _subject_levels(model, table, values, batch, design)
@@ -386,7 +385,7 @@ def _features(model: CombatModel, table: FeatureTable) -> FloatArray:
     lacking = [name for name in model.features if name not in place]
     if lacking:
         raise UsageError(
-            f"{len(lacking)} features of training are not in the table: {few(lacking)}",
+            f"{so_many(len(lacking), 'feature')} of training not in the table: {few(lacking)}",
             where="features",
             hint="give them as columns, NaN where there is no value",
         )

@@ -16,6 +16,7 @@ __all__ = [
     "CONFOUNDED",
     "batch_numbers",
     "columns",
+    "columns_or_mean",
     "describe",
     "few",
     "nearly",
@@ -137,6 +138,46 @@ def columns(terms: Sequence[Term], table: FeatureTable) -> FloatArray:
     return np.ascontiguousarray(np.hstack(blocks))
 
 
+def columns_or_mean(
+    terms: Sequence[Term], center: FloatArray, table: FeatureTable
+) -> tuple[FloatArray, list[Flag]]:
+    """Return centered columns (n, c), 0 where a covariate is not known, with a flag for each such.
+
+    Parameters
+    ----------
+    terms
+        Covariates of training.
+    center
+        (c,) training means of their columns.
+    table
+        n rows; covariates may be missing or unknown.
+
+    Raises
+    ------
+    UsageError
+        As `columns`, for what is known.
+    """
+    design = np.zeros((len(table), len(center)))
+    flags = []
+    spans = _spans(terms)
+    for term in terms:
+        known = np.zeros(len(table), dtype=bool)
+        if term.name in table.covariates:
+            column = table.covariates[term.name]
+            known = column != "" if column.dtype.kind in "US" else np.isfinite(column)
+        if known.any():
+            rows = np.flatnonzero(known)
+            span = spans[term.name]
+            design[rows, span] = columns((term,), table.take(rows)) - center[span]
+        if not known.all():
+            reason = (
+                f"not known in {int((~known).sum())} of {len(table)} rows and taken at the training"
+                " mean there: what it explains counts as rest"
+            )
+            flags.append(Flag(kind="covariates_at_mean", where=term.name, reason=reason))
+    return design, flags
+
+
 def _levels(term: Term, table: FeatureTable, column: NDArray[np.str_]) -> FloatArray:
     unseen = np.unique(column[~np.isin(column, term.levels)])
     if len(unseen):
@@ -169,7 +210,7 @@ def outside_range(terms: Sequence[Term], table: FeatureTable) -> list[Flag]:
     """Return flags of numeric covariates beyond their range in training."""
     flags = []
     for term in terms:
-        if term.levels or term.smooth is not None:
+        if term.levels or term.smooth is not None or term.name not in table.covariates:
             continue
         column = np.asarray(table.covariates[term.name], dtype=np.float64)
         outside = np.flatnonzero((column < term.low) | (column > term.high))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 
+from qiqa.core.counting import so_many
 from qiqa.core.errors import FitError
 from qiqa.harmonize.combat.design import few
 from qiqa.kernels.location_scale import group_sums, squares_in_groups
@@ -225,7 +226,8 @@ def _refuse_still(
     if len(still):
         of = "" if layout.reference < 0 else f" in {layout.batches[layout.reference]}"
         raise FitError(
-            f"{len(still)} features do not vary{of} beyond {layout.batch_name} and covariates",
+            f"{so_many(len(still), 'feature')} without scatter{of} beyond {layout.batch_name} and"
+            " covariates",
             where=few([features[int(place)] for place in still]),
             hint="leave out these features",
         )
@@ -235,7 +237,7 @@ def _refuse_still(
         still = np.flatnonzero(~moves[b])
         if len(still):
             raise FitError(
-                f"{len(still)} features have one and the same value in all rows of"
+                f"{so_many(len(still), 'feature')} with one and the same value in all rows of"
                 f" {layout.batch_name} {name}",
                 where=few([features[int(place)] for place in still]),
                 hint=f"leave out these features or this {layout.batch_name}, or correct means only",

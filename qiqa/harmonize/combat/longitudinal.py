@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.counting import so_many
 from qiqa.core.errors import FitError, UsageError
 from qiqa.core.features import FeatureTable
 from qiqa.core.trial import Flag
@@ -203,7 +204,8 @@ def _refuse_still(spread: FloatArray, values: FloatArray, names: Sequence[str]) 
     still = np.flatnonzero(spread <= 1e-9 * np.abs(values).max(axis=0))
     if len(still):
         raise FitError(
-            f"{len(still)} features do not vary within subjects beyond batch and covariates",
+            f"{so_many(len(still), 'feature')} without scatter within subjects beyond batch and"
+            " covariates",
             where=few([names[int(place)] for place in still]),
             hint="leave out these features",
         )

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.counting import so_many
 from qiqa.core.diagnosis import (
     HarmonizationDiagnosis,
     InjectedEffect,
@@ -18,6 +19,7 @@ from qiqa.core.diagnosis import (
 )
 from qiqa.core.errors import UsageError
 from qiqa.core.features import FeatureTable
+from qiqa.harmonize.combat.correcting import FEW_FEATURES
 from qiqa.harmonize.diagnosis.injecting import injected_effect, placebo
 from qiqa.harmonize.diagnosis.judging import judge, over_correction
 from qiqa.harmonize.diagnosis.retained import effect_kept
@@ -49,6 +51,8 @@ def diagnose(
     permutations: int = 99,
     strata: NDArray[np.str_] | None = None,
     method: str = "",
+    threads: int | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _most: None,
 ) -> HarmonizationDiagnosis:
     """Return whether batches can still be told apart after a harmonization, and what it cost.
 
@@ -69,15 +73,19 @@ def diagnose(
         (n,) labels are only swapped within the same text; None: anywhere.
     method
         Name of the harmonization, for the report.
+    threads
+        None: one for each processor; no number depends on it.
+    progress
+        Told permuted tables done, and how many there can be: nearly all of the time.
 
     Raises
     ------
     UsageError
-        If the tables do not hold the same rows and features, there is one batch only, too few
-        permutations are asked for to see anything, or scikit-learn is missing.
+        If the tables do not hold the same rows and features, there is one batch only, or too
+        few permutations are asked for to see anything.
     """
     _check(before, after, models, permutations)
-    tell = _Telling(before, models, folds, strata)
+    tell = _Telling(before, models, folds, strata, threads, progress)
     seen_before = tell(before.values, rng)
     seen_after, all_rows = _told_after(tell, before, after, rng, refit, permutations)
     effects, share, share_ends = _NO_EFFECT
@@ -96,7 +104,7 @@ def diagnose(
         reasons=judged.reasons,
         help=judged.help,
         over_corrected=over,
-        warnings=_warnings(all_rows, seen_before),
+        warnings=(*_few_features(before), *_warnings(all_rows, seen_before, seen_after)),
         batch_name=before.batch_name,
         batches=batches,
         rows=len(before),
@@ -127,8 +135,11 @@ class _Telling:
         models: Sequence[str],
         folds: int,
         strata: NDArray[np.str_] | None,
+        threads: int | None,
+        progress: Callable[[int, int], None],
     ) -> None:
         self.table, self.models, self.folds, self.strata = table, models, folds, strata
+        self.threads, self.progress = threads, progress
 
     def __call__(
         self,
@@ -153,6 +164,8 @@ class _Telling:
             refit=refit,
             null_refit=null_refit,
             leaks=leaks,
+            threads=self.threads,
+            progress=self.progress,
         )
 
 
@@ -171,7 +184,7 @@ def _told_after(
     if refit is None:
         told = tell(after.values, rng, permutations=permutations, leaks=True)
         return told, told
-    nothing_left = _without_difference(after, refit)
+    nothing_left = _without_difference(before, after, refit)
     told = tell(
         before.values,
         rng,
@@ -221,16 +234,43 @@ def _of_folds(before: FeatureTable, refit: RefitTables) -> Refit:
     return values
 
 
-def _without_difference(after: FeatureTable, refit: RefitTables) -> NullRefit:
-    """Return the same harmonization of a table whose batches do not differ.
+def _without_difference(before: FeatureTable, after: FeatureTable, refit: RefitTables) -> NullRefit:
+    """Return the same harmonization of a table in which it can take out all that differs.
 
-    Batches of the harmonized table are permuted among subjects, and it is harmonized again.
+    Batches of the harmonized table, which differ in nothing, are permuted among subjects; then
+    each gets the level and scatter back that it had before, and is harmonized again. With nothing
+    to take out, a harmonization that shrinks would take out part of what is there by chance, and
+    held-out rows would be told the wrong way round.
     """
+    back = {name: _level_and_scatter(before, after, name) for name in np.unique(before.batch)}
 
     def of_labels(batch: NDArray[np.str_]) -> Refit:
-        return _of_folds(dataclasses.replace(after, batch=batch), refit)
+        values = after.values.copy()
+        for name, (level, scatter) in back.items():
+            rows = batch == name
+            values[rows] = level + scatter * values[rows]
+        return _of_folds(dataclasses.replace(after, batch=batch, values=values), refit)
 
     return of_labels
+
+
+def _level_and_scatter(
+    before: FeatureTable, after: FeatureTable, name: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (p,) a and b: a + b * after has the mean and SD of this batch before."""
+    rows = before.batch == name
+    old, new = before.values[rows], after.values[rows]
+    both = np.isfinite(old) & np.isfinite(new)
+    n = np.maximum(both.sum(axis=0), 1)
+    middle = [np.where(both, part, 0.0).sum(axis=0) / n for part in (old, new)]
+    squares = [
+        (np.where(both, part - mean, 0.0) ** 2).sum(axis=0)
+        for part, mean in zip((old, new), middle, strict=True)
+    ]
+    # What no longer varies cannot be given scatter back: it gets its level.
+    still = ~(squares[1] > 0.0)
+    scatter = np.sqrt(np.where(still, 1.0, squares[0]) / np.where(still, 1.0, squares[1]))
+    return middle[0] - scatter * middle[1], scatter
 
 
 def _cost(
@@ -249,8 +289,22 @@ def _cost(
     return injected_effect(before, harmonize, rng), placebo(before, after, harmonize, rng)
 
 
+def _few_features(table: FeatureTable) -> tuple[str, ...]:
+    """Say that features are few: what learns from many has little to learn from."""
+    count = len(table.features)
+    if count >= FEW_FEATURES:
+        return ()
+    words = (
+        f"{so_many(count, 'feature')}, fewer than {FEW_FEATURES}: a correction that learns from "
+        "all of them has little to learn from, and batches that these do not tell others may"
+    )
+    return (words,)
+
+
 def _warnings(
-    all_rows: Sequence[Predictability], before: Sequence[Predictability]
+    all_rows: Sequence[Predictability],
+    before: Sequence[Predictability],
+    after: Sequence[Predictability],
 ) -> tuple[str, ...]:
     found = [
         f"{one.model}: fitted on all rows the AUC is {one.auc:.3f}, below chance: held-out "
@@ -262,6 +316,17 @@ def _warnings(
         if one.left_out:
             found.append(
                 f"too few subjects to be told apart, left out of all AUC: {', '.join(one.left_out)}"
+            )
+    for one in after[:1]:
+        if one.rows_given is not None and one.rows_given > one.rows:
+            found.append(
+                f"{one.rows_given} rows would take too long: every AUC is that of {one.rows} of "
+                "them, drawn by subject"
+            )
+        if one.rows_again is not None and 0 < one.rows_again < one.rows:
+            found.append(
+                f"p, and what tells the batch, rest on {one.rows_again} of {one.rows} rows, drawn "
+                "by subject: all would take too long"
             )
     known = [one for one in before if math.isfinite(one.auc)]
     if known and all(one.interval[0] <= 0.5 for one in known):

@@ -27,6 +27,7 @@ def is_it_the_patient(
     *,
     phantom_within_days: float,
     position_u_percent: float | None = None,
+    shared: float = 0.0,
 ) -> Change:
     """Return whether the difference of two values is more than tissue and scanners explain.
 
@@ -47,6 +48,9 @@ def is_it_the_patient(
     position_u_percent
         Standard uncertainty of what gradients do off-center beyond what the phantom shows, for
         each scanner; None: not known.
+    shared
+        Covariance [%²] of the two biases: what both owe to the same inserts, phantom units and
+        certificates cancels in what they differ by.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def is_it_the_patient(
     if not same:
         # in logarithms, as the change is
         correction = _LN * math.log((100.0 + two.bias_percent) / (100.0 + one.bias_percent))
-        lines += _bias_lines(one, two)
+        lines += _bias_lines(one, two, shared)
         if position_u_percent is not None:
             lines.append(_line("off-center, both scanners", math.sqrt(2) * position_u_percent))
     lines.sort(key=lambda line: -line.standard_uncertainty)
@@ -114,17 +118,18 @@ def _line(name: str, u: float, df: float = math.inf) -> BudgetLine:
     return BudgetLine(name=name, standard_uncertainty=u, degrees_of_freedom=df)
 
 
-def _bias_lines(one: ScannerOnTheDay, two: ScannerOnTheDay) -> list[BudgetLine]:
-    """Return what is not known of the two biases; what both owe to one phantom unit cancels."""
-    shared = one.phantom_units == two.phantom_units and len(one.phantom_units) == 1
-    lines = []
-    for state in (one, two):
-        u2 = state.bias_u_percent**2
-        if shared:
-            u2 = max(0.0, u2 - state.reference_u_percent**2)
-        if math.isfinite(u2):
-            lines.append(_line(f"{state.scanner}: bias", math.sqrt(u2), state.bias_df))
-    return lines
+def _bias_lines(one: ScannerOnTheDay, two: ScannerOnTheDay, shared: float) -> list[BudgetLine]:
+    """Return what is not known of the two biases, less in proportion what they share."""
+    squares = [state.bias_u_percent**2 for state in (one, two)]
+    total = sum(squares)
+    left = 1.0
+    if math.isfinite(shared) and math.isfinite(total) and total > 0.0:
+        left = max(0.0, total - 2.0 * shared) / total
+    return [
+        _line(f"{state.scanner}: bias", math.sqrt(left * u2), state.bias_df)
+        for state, u2 in zip((one, two), squares, strict=True)
+        if math.isfinite(u2)
+    ]
 
 
 def _corrected(one: ScannerOnTheDay, two: ScannerOnTheDay, correction: float) -> str:

@@ -64,11 +64,8 @@ def find(calibrations: CalibrationSet, use: Use) -> ScannerCalibration | str:
         )
     if chosen.unit != use.unit:
         return f"the value is in {use.unit!r}, the calibration in {chosen.unit!r}"
-    days = calibrations.valid_days
-    late = (use.at - chosen.last).total_seconds() / 86400.0
-    early = (chosen.first - use.at).total_seconds() / 86400.0
-    if max(late, early) > days:
-        nearest = chosen.last if late > 0 else chosen.first
+    days, nearest = calibrations.valid_days, _nearest(chosen, use.at)
+    if abs((use.at - nearest).total_seconds()) > 86400.0 * days:
         return f"the nearest phantom is of {nearest:%Y-%m-%d}, more than {days:g} days away"
     if math.isnan(use.distance_mm):
         return "it is not stated how far from isocenter it was measured"
@@ -79,6 +76,14 @@ def find(calibrations: CalibrationSet, use: Use) -> ScannerCalibration | str:
             f"{reach:.0f} mm: gradients differ there"
         )
     return chosen
+
+
+def _nearest(calibration: ScannerCalibration, at: dt.datetime) -> dt.datetime:
+    """Return when the nearest phantom exam was; `at` where they are not kept and it is within."""
+    c = calibration
+    if c.exam_days:
+        return min(c.exam_days, key=lambda day: abs(day - at))
+    return min(max(at, c.first), c.last)
 
 
 def apply(
@@ -131,7 +136,8 @@ def correct(
     bias = powers @ np.array(c.coefficients)
     covariance = np.array(c.covariance, dtype=np.float64).reshape(2 * powers.shape[-1:])
     curve2 = np.einsum("...i,ij,...j->...", powers, covariance, powers)
-    extra2 = sum(t**2 for t in (c.misfit_sd, c.exam_sd, c.reference_u) if math.isfinite(t))
+    extra2 = _reference_variance(c, value)
+    extra2 = extra2 + sum(t**2 for t in (c.misfit_sd, c.exam_sd) if math.isfinite(t))
     steps = np.arange(1, len(c.coefficients))
     rising = (powers[..., :-1] * steps) @ np.array(c.coefficients[1:]) if steps.size else 0.0 * x
     slope = rising / c.half_width
@@ -146,3 +152,16 @@ def correct(
         u2 = ((1.0 - slope) * standard_uncertainty) ** 2 + curve2 + extra2
     outside = ~((value >= c.low) & (value <= c.high))
     return np.where(outside, np.nan, corrected), np.where(outside, np.nan, np.sqrt(u2))
+
+
+def _reference_variance(calibration: ScannerCalibration, value: FloatArray) -> FloatArray:
+    """Return the variance of the references at values [bias_unit squared]; 0: none is stated."""
+    c = calibration
+    if c.reference_at:
+        at = np.array(c.reference_at)
+        inside = np.clip(value, at[0], at[-1])
+        if c.bias_unit == "%" and at[0] > 0.0:
+            # what is the same in the unit of the readings is a line along the reciprocal
+            at, inside = -1.0 / at, -1.0 / inside
+        return np.asarray(np.interp(inside, at, c.reference_u_at) ** 2, dtype=np.float64)
+    return np.full(value.shape, c.reference_u**2 if math.isfinite(c.reference_u) else 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from qiqa.core.calibration import ScannerCalibration
 from qiqa.core.errors import UsageError
 from qiqa.core.trial import Flag, numbered
-from qiqa.harmonize.scanners.differences import Differences
+from qiqa.harmonize.scanners.differences import Differences, known_units
 from qiqa.harmonize.scanners.stability import ExamScatter, cell_of, exam_scatter
 
 __all__ = ["NOT_TRANSFERABLE", "calibrate"]
@@ -94,7 +95,8 @@ def calibrate(found: Differences) -> tuple[tuple[ScannerCalibration, ...], tuple
 
 def _calibration(own: Differences, scatter: ExamScatter, i: int) -> ScannerCalibration:
     r = own.readings
-    reading, bias, weight = _by_insert(own)
+    units = _units(own, float(scatter.sd[i]))
+    reading, bias, weight, reference_u = _by_insert(own, units)
     center, half = (reading.max() + reading.min()) / 2, (reading.max() - reading.min()) / 2
     x = (reading - center) / half if half > 0 else np.zeros_like(reading)
     different = np.unique(reading).size
@@ -106,8 +108,9 @@ def _calibration(own: Differences, scatter: ExamScatter, i: int) -> ScannerCalib
     df = reading.size - order
     exam_sd = float(scatter.sd[i])
     if order and math.isfinite(exam_sd):
-        covariance[0, 0] += exam_sd**2 / scatter.exams[i]
-    reference_u = _common(own.reference_u)
+        covariance[0, 0] += exam_sd**2 * float(np.sum(units.share**2 / units.exams))
+    knots = np.argsort(reading)
+    knots = knots[np.isfinite(reference_u[knots])]
     at = own.moments()
     return ScannerCalibration(
         scanner=str(r.scanner[0]),
@@ -127,28 +130,82 @@ def _calibration(own: Differences, scatter: ExamScatter, i: int) -> ScannerCalib
         high=float(reading.max()),
         misfit_sd=math.sqrt(rss / df) if df > 0 else math.nan,
         exam_sd=exam_sd,
-        reference_u=reference_u,
+        reference_u=float(reference_u[knots].mean()) if knots.size else math.nan,
         reach_mm=float(np.nanmax(r.distance_mm)) if np.isfinite(r.distance_mm).any() else math.nan,
         first=at.min().astype(dt.datetime),
         last=at.max().astype(dt.datetime),
         exams=int(scatter.exams[i]),
         phantom_units=tuple(sorted({str(u) for u in r.phantom_unit if u})),
+        reference_at=tuple(reading[knots].tolist()),
+        reference_u_at=tuple(reference_u[knots].tolist()),
+        exam_days=_days(at),
     )
 
 
-def _by_insert(own: Differences) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return mean reading, mean bias and relative weight of each insert."""
+def _days(at: NDArray[np.datetime64]) -> tuple[dt.datetime, ...]:
+    """Return the first moment of each day on which something was read."""
+    first = np.unique(np.sort(at).astype("datetime64[D]"), return_index=True)[1]
+    return tuple(moment.astype(dt.datetime) for moment in np.sort(at)[first])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Units:
+    """Phantom units that a scanner read, u of them."""
+
+    of_reading: NDArray[np.intp]
+    """(n,)"""
+    exams: FloatArray
+    """(u,)"""
+    share: FloatArray
+    """(u,) of the mean over units."""
+
+
+def _units(own: Differences, exam_sd: float) -> _Units:
+    """Return units with what each weighs: by its certificate and its exams.
+
+    Ten exams of a unit make the mean of the days better, not its certificate; one exam must not
+    weigh like ten. Where some state no uncertainty, exams count.
+    """
+    r = own.readings
+    _, unit = numbered(known_units(own))
+    pairs = np.unique(np.char.add(np.char.add(unit.astype(np.str_), " "), r.exam))
+    exams = np.bincount([int(pair.partition(" ")[0]) for pair in pairs.tolist()])
+    stated = np.isfinite(own.reference_u)
+    u2 = np.bincount(unit, weights=np.where(stated, own.reference_u, 0.0)) / np.bincount(unit)
+    u2 = np.where(np.bincount(unit, weights=~stated) > 0, math.nan, u2) ** 2
+    variance = u2 + (exam_sd**2 / exams if math.isfinite(exam_sd) else 0.0)
+    told = np.isfinite(variance).all() and bool((variance > 0).all())
+    weight = 1.0 / variance if told else exams.astype(np.float64)
+    return _Units(of_reading=unit, exams=exams.astype(np.float64), share=weight / weight.sum())
+
+
+def _by_insert(
+    own: Differences, units: _Units
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Return reading, bias, relative weight and reference uncertainty of each insert.
+
+    Means over phantom units of their means over readings. The uncertainty of references is not
+    averaged away over units: what part of it they share is not stated.
+    """
     _, insert = numbered(own.readings.insert)
     count = np.bincount(insert).astype(np.float64)
-    reading, bias, variance = (
-        np.bincount(insert, weights=x) / count
-        for x in (own.readings.value, own.value, own.standard_uncertainty**2)
-    )
+    place = insert * units.share.size + units.of_reading
+    # readings of one unit share its part; a unit that lacks an insert has none in it
+    part = units.share[units.of_reading] / np.bincount(place)[place]
+
+    def mean(x: FloatArray) -> FloatArray:
+        known = np.isfinite(x)
+        total = np.bincount(insert, weights=part * np.where(known, x, 0.0))
+        with np.errstate(invalid="ignore"):
+            return np.asarray(total / np.bincount(insert, weights=part * known), dtype=np.float64)
+
+    reading, bias, reference_u = (mean(x) for x in (own.readings.value, own.value, own.reference_u))
+    variance = np.bincount(insert, weights=own.standard_uncertainty**2) / count
     # an insert that states none has no weight beside those that do: then all count alike
     stated = bool((variance > 0).all())
     w = count / np.maximum(variance, _LEAST_SHARE * variance.max()) if stated else count
     # half by what is stated, half alike: an uncertainty of almost nothing must not decide alone
-    return reading, bias, 0.5 * (w / w.mean() + 1.0)
+    return reading, bias, 0.5 * (w / w.mean() + 1.0), reference_u
 
 
 def _fit(
@@ -173,9 +230,3 @@ def _aicc(n: int, count: int, rss: float) -> float:
     if n - k - 1 <= 0:
         return math.inf if count > 1 else n * math.log(max(rss, 1e-300) / n) + 2 * k
     return n * math.log(max(rss, 1e-300) / n) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
-
-
-def _common(u: FloatArray) -> float:
-    """Return the uncertainty that all references share: their mean, NaN where none is stated."""
-    known = u[np.isfinite(u)]
-    return float(known.mean()) if known.size else math.nan

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qiqa.core.measurement import BudgetLine
 from qiqa.core.trial import (
@@ -17,11 +18,12 @@ from qiqa.core.trial import (
     ScannerBias,
     VarianceComponent,
 )
-from qiqa.harmonize.scanners.cells import Cells, cells_of, known_units
+from qiqa.harmonize.scanners.cells import Cells, cells_of
 from qiqa.harmonize.scanners.claims import answers
-from qiqa.harmonize.scanners.differences import Differences
+from qiqa.harmonize.scanners.differences import Differences, known_units
 from qiqa.harmonize.scanners.levels import Level, Levels, component, levels_of
 from qiqa.harmonize.scanners.preparing import Prepared
+from qiqa.harmonize.scanners.references import ReferenceParts, reference_parts
 from qiqa.harmonize.scanners.stability import unstable_scanners
 from qiqa.harmonize.scanners.vendors import vendor_effect
 from qiqa.metrology.budget import combine, coverage_factor
@@ -45,21 +47,23 @@ def study_bias(prepared: Prepared, claim: float | None) -> BiasStudy:
     r = found.readings
     cells = cells_of(found)
     levels = levels_of(cells)
-    places = [_with_exams(cells, levels, found, i) for i in range(len(cells.names))]
-    scanners = tuple(_scanner(cells, found, i, places[i]) for i in range(len(cells.names)))
+    references = reference_parts(cells, levels)
+    places = [_with_exams(cells, levels, references, i) for i in range(len(cells.names))]
+    scanners = tuple(
+        _scanner(cells, found, i, places[i], float(references.u[i, 0]))
+        for i in range(len(cells.names))
+    )
     scanners = _one_present_epoch(scanners)
     if claim is not None:
         whole = any(levels.sloped)
-        crooked = [
-            "its inserts disagree more than those of other scanners: no straight line holds"
-            if levels.disagree[i]
-            else "fewer than three inserts: nothing is known along the references"
-            if whole and not levels.sloped[i]
-            else ""
+        against = [
+            _against(levels, prepared.flags, scanners[i].scanner, i, whole=whole)
             for i in range(len(scanners))
         ]
-        scanners = answers(scanners, places, claim, found.unit, crooked)
-    vendor, spread = vendor_effect([s for s in scanners if s.current])
+        scanners = answers(scanners, places, claim, found.unit, against)
+    present = [i for i, one in enumerate(scanners) if one.current]
+    shared = levels.covariance + references.covariance(with_alone=False)
+    vendor, spread = vendor_effect([scanners[i] for i in present], shared[np.ix_(present, present)])
     parts = connected(r.scanner, known_units(found))
     components = [*levels.components, *_exam_components(cells)]
     return BiasStudy(
@@ -83,23 +87,56 @@ def study_bias(prepared: Prepared, claim: float | None) -> BiasStudy:
         ),
         readings=len(r),
         left_out=prepared.left_out,
+        ends_covariance=_ends_covariance(levels, references, places),
     )
+
+
+def _against(levels: Levels, flags: Sequence[Flag], scanner: str, i: int, *, whole: bool) -> str:
+    """Return why a scanner cannot be in claim over the whole range; empty: nothing does."""
+    if levels.disagree[i]:
+        return "its inserts disagree more than those of other scanners: no straight line holds"
+    if whole and not levels.sloped[i]:
+        return "fewer than three inserts: nothing is known along the references"
+    if any(flag.kind == "moved_or_unit" and flag.where == scanner for flag in flags):
+        return "it moved or its phantom units differ: the mean of two places is neither"
+    return ""
+
+
+def _ends_covariance(
+    levels: Levels, references: ReferenceParts, places: Sequence[tuple[Level, Level, Level]]
+) -> NDArray[np.float64]:
+    """Return the (2 k, 2 k) covariance of biases, k at the lowest, then k at the highest reference.
+
+    A scanner without a slope is the same at both ends.
+    """
+    k = len(places)
+    total = levels.covariance + references.covariance()
+    low = [i + (k if levels.sloped[i] else 0) for i in range(k)]
+    high = [i + (2 * k if levels.sloped[i] else 0) for i in range(k)]
+    made = total[np.ix_(low + high, low + high)]
+    unknown = np.tile([not math.isfinite(at[0].standard_uncertainty) for at in places], 2)
+    made[unknown] = math.nan
+    made[:, unknown] = math.nan
+    return np.asarray(made, dtype=np.float64)
 
 
 def _with_exams(
-    cells: Cells, levels: Levels, found: Differences, i: int
+    cells: Cells, levels: Levels, references: ReferenceParts, i: int
 ) -> tuple[Level, Level, Level]:
     """Return levels with what exams and references add to their uncertainty."""
-    exam = BudgetLine(
-        name="exam",
-        standard_uncertainty=cells.exam_sd(i) / math.sqrt(float(cells.scatter.exams[i])),
-        degrees_of_freedom=float(cells.scatter.degrees_of_freedom[i]) or 1.0,
-    )
     made = []
-    for level, reference in zip(levels.at[i], _reference_u(cells, found, i), strict=True):
-        lines = [exam]
+    for level, day, reference in zip(
+        levels.at[i], levels.day_variance[i], references.u[i], strict=True
+    ):
+        lines = [
+            BudgetLine(
+                name="exam",
+                standard_uncertainty=math.sqrt(float(day)),
+                degrees_of_freedom=float(cells.scatter.degrees_of_freedom[i]) or 1.0,
+            )
+        ]
         if math.isfinite(reference):
-            lines.append(BudgetLine(name="reference", standard_uncertainty=reference))
+            lines.append(BudgetLine(name="reference", standard_uncertainty=float(reference)))
         made.append(_add(level, lines))
     middle, low, high = made
     return (middle, low, high) if levels.sloped[i] else (middle, middle, middle)
@@ -118,24 +155,12 @@ def _add(level: Level, lines: list[BudgetLine]) -> Level:
     return Level(value=level.value, standard_uncertainty=u, degrees_of_freedom=df)
 
 
-def _reference_u(cells: Cells, found: Differences, i: int) -> tuple[float, float, float]:
-    """Return the uncertainty of a scanner's references at the middle and both ends.
-
-    All references of a phantom unit share it: it is not averaged away. In percent it may differ
-    along the references, and is taken where the bias is.
-    """
-    own = (cells.of_reading == i) & np.isfinite(found.reference_u)
-    if not own.any():
-        return (math.nan, math.nan, math.nan)
-    reference, place = np.unique(found.reference[own], return_inverse=True)
-    u = np.bincount(place, weights=found.reference_u[own]) / np.bincount(place)
-    low, high = float(found.reference.min()), float(found.reference.max())
-    at = np.interp([(low + high) / 2.0, low, high], reference, u)
-    return (float(at[0]), float(at[1]), float(at[2]))
-
-
 def _scanner(
-    cells: Cells, found: Differences, i: int, places: tuple[Level, Level, Level]
+    cells: Cells,
+    found: Differences,
+    i: int,
+    places: tuple[Level, Level, Level],
+    reference_u: float,
 ) -> ScannerBias:
     scanner, epoch = cells.names[i]
     r = found.readings
@@ -156,7 +181,7 @@ def _scanner(
         bias_interval=_interval(middle),
         ends=(low.value, high.value),
         ends_intervals=(_interval(low), _interval(high)),
-        reference_u=_reference_u(cells, found, i)[0],
+        reference_u=reference_u,
         exam_sd=float(cells.scatter.sd[i]),
         exam_df=float(cells.scatter.degrees_of_freedom[i]),
         n=int(own.sum()),
@@ -179,7 +204,7 @@ def _interval(level: Level) -> tuple[float, float]:
 
 def _exam_components(cells: Cells) -> list[VarianceComponent]:
     made = []
-    df = np.maximum(cells.scatter.exams - 1.0, 0.0)
+    df = cells.scatter.own
     if df.sum() > 0:
         variance = float(np.median(cells.scatter.sd**2))
         made.append(component("exam, all inserts together", variance, float(df.sum())))

@@ -127,7 +127,9 @@ def _missing(one: ScannerBias, at: Sequence[Level], claim: float, count: int) ->
             return f"{more} more exam{'s' if more > 1 else ''} would settle it at this bias"
     reference2 = one.reference_u**2 if math.isfinite(one.reference_u) else 0.0
     if reference2 > rest / 2:
-        return "more exams do not help: the references must be known better"
+        return "more exams do not help, better references would"
     if abs(worst.value) > 0.7 * claim and abs(worst.value) < 1.3 * claim:
         return "the bias is close to the claim"
+    if math.isnan(one.reference_u):
+        return "more exams do not help: inserts disagree, and references state no uncertainty"
     return "more exams do not help: the inserts disagree"

@@ -11,9 +11,17 @@ from qiqa.core.errors import NotMeasurable
 from qiqa.core.trial import Flag, Readings
 from qiqa.metrology.robust import algorithm_a
 
-__all__ = ["FEWEST_FOR_CONSENSUS", "Differences", "differences"]
+__all__ = [
+    "FEWEST_FOR_CONSENSUS",
+    "UNIT_NOT_STATED",
+    "Differences",
+    "differences",
+    "known_units",
+]
 
 FloatArray = NDArray[np.float64]
+UNIT_NOT_STATED = "not stated, "
+"""Before the name of a scanner: its unit that has no name."""
 _LEAST_SHARE = 0.05
 """References below this share of the largest are near zero: nothing is a percentage of them."""
 FEWEST_FOR_CONSENSUS = 5
@@ -63,6 +71,16 @@ class Differences:
             reference_u=self.reference_u[rows],
             dated=self.dated[rows],
         )
+
+
+def known_units(found: Differences) -> NDArray[np.str_]:
+    """Return the phantom unit of each reading; one that is not stated is the scanner's own.
+
+    Nothing else would do: two scanners that state none have no unit in common.
+    """
+    r = found.readings
+    own = np.char.add(UNIT_NOT_STATED, r.scanner)
+    return np.where(r.phantom_unit == "", own, r.phantom_unit)
 
 
 def differences(readings: Readings, *, percent: bool | None = None) -> Differences:

@@ -13,7 +13,7 @@ from scipy import special
 
 from qiqa.core.programme import Certificate, CertificateState, ProgrammePolicy, RoundScore
 from qiqa.core.trial import BiasStudy, ClaimAnswer, Flag, ScannerBias
-from qiqa.harmonize.scanners.differences import Differences
+from qiqa.harmonize.scanners.differences import Differences, known_units
 from qiqa.metrology.budget import coverage_factor
 from qiqa.metrology.proficiency import classify, e_n_scores, z_prime_scores, zeta_scores
 
@@ -142,19 +142,22 @@ def _judge(
 def _long_term(own: Differences) -> tuple[float, float, float]:
     """Return the scatter of an insert from exam to exam, its 95 % lower and upper bound.
 
-    Root mean square over inserts, with the degrees of freedom of exams only: inserts of one exam
-    share its day.
+    About the means of the phantom units, which differ. Root mean square over inserts, with the
+    degrees of freedom of exams only: inserts of one exam share its day.
     """
     r = own.readings
+    units = known_units(own)
     square, freedom, most = 0.0, 0, 0
     for insert in np.unique(r.insert):
-        rows = r.insert == insert
-        _, exam = np.unique(r.exam[rows], return_inverse=True)
-        means = np.bincount(exam, weights=own.value[rows]) / np.bincount(exam)
-        if means.size > 1:
+        of_insert = 0
+        for unit in np.unique(units[r.insert == insert]):
+            rows = (r.insert == insert) & (units == unit)
+            _, exam = np.unique(r.exam[rows], return_inverse=True)
+            means = np.bincount(exam, weights=own.value[rows]) / np.bincount(exam)
             square += float(((means - means.mean()) ** 2).sum())
-            freedom += means.size - 1
-            most = max(most, means.size - 1)
+            of_insert += means.size - 1
+        freedom += of_insert
+        most = max(most, of_insert)
     if freedom == 0:
         return math.nan, math.nan, math.nan
     wcv = math.sqrt(square / freedom)
@@ -197,7 +200,9 @@ def round_scores(study: BiasStudy, found: Differences) -> tuple[RoundScore, ...]
         rows = own & (r.exam == _newest(found, own))
         result = float(found.value[rows].mean())
         u = one.exam_sd
-        reference = one.reference_u if math.isfinite(one.reference_u) else 0.0
+        # of the unit that was read in this exam, its own part with it
+        stated = found.reference_u[rows][np.isfinite(found.reference_u[rows])]
+        reference = float(stated.mean()) if stated.size else 0.0
         score = float(z_prime_scores([result], 0.0, study.claim / 2.0, reference)[0])
         known = math.isfinite(u) and u > 0
         k = coverage_factor(max(one.exam_df, 1.0))

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from qiqa.core.trial import Flag, numbered
-from qiqa.harmonize.scanners.differences import Differences
+from qiqa.harmonize.scanners.differences import Differences, known_units
 from qiqa.metrology.moderated import moderated_variances
 
-__all__ = ["ExamScatter", "cell_of", "exam_means", "exam_scatter", "unstable_scanners"]
+__all__ = ["ExamScatter", "block_of", "cell_of", "exam_means", "exam_scatter", "unstable_scanners"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -33,6 +33,12 @@ def cell_of(found: Differences) -> tuple[list[tuple[str, str]], NDArray[np.intp]
     return cells, np.array([place[pair] for pair in pairs], dtype=np.intp)
 
 
+def block_of(found: Differences, cell: IntArray) -> IntArray:
+    """Return the number of each reading's scanner, epoch and phantom unit."""
+    unit_names, unit = numbered(known_units(found))
+    return np.asarray(cell * len(unit_names) + unit, dtype=np.intp)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExamScatter:
     """What all inserts of an exam share: SD from exam to exam, for k scanners in their epochs."""
@@ -41,20 +47,31 @@ class ExamScatter:
     """(k,) moderated; NaN where no scanner was scanned twice."""
     degrees_of_freedom: FloatArray
     """(k,)."""
+    own: FloatArray
+    """(k,) degrees of freedom before any is borrowed."""
     exams: NDArray[np.intp]
     """(k,)."""
 
 
 def exam_scatter(found: Differences) -> ExamScatter:
-    """Return how much the mean of an exam scatters about that of its scanner and epoch.
+    """Return how much the mean of an exam scatters about that of its scanner, epoch and unit.
 
-    An exam's mean is taken over what its inserts differ by from their own means, so that an exam
-    without some insert is not off for that.
+    What units differ by is no scatter of the scanner. Where scanners read most of their units once,
+    that leaves next to nothing, and sums of scanner and unit are taken off instead.
     """
     cells, cell = cell_of(found)
-    off, exam_cell, _ = exam_means(found, cell)
+    block = block_of(found, cell)
+    off, exam_cell, first = exam_means(found, cell, block)
     count = np.bincount(exam_cell, minlength=len(cells))
-    df = np.maximum(count - 1.0, 0.0)
+    some = np.unique(block[first], return_index=True)[1]
+    blocks = np.bincount(exam_cell[some], minlength=len(cells))
+    df = np.maximum(count - blocks, 0).astype(np.float64)
+    if (blocks > 1).any():
+        plain, _, _ = exam_means(found, cell)
+        left, share = _less_sums(plain, exam_cell, numbered(known_units(found))[1][first])
+        crossed = np.bincount(exam_cell, weights=share, minlength=len(cells))
+        if crossed.sum() > 2.0 * df.sum() + 0.5:
+            off, df = left, crossed
     square = np.bincount(exam_cell, weights=off**2, minlength=len(cells))
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = square / df
@@ -62,30 +79,44 @@ def exam_scatter(found: Differences) -> ExamScatter:
     return ExamScatter(
         sd=np.sqrt(moderated.variance),
         degrees_of_freedom=moderated.degrees_of_freedom,
+        own=df,
         exams=count,
     )
 
 
+def _less_sums(off: FloatArray, cell: IntArray, unit: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return what is left of exams (e,) after sums of scanner and unit, and the freedom of each."""
+    x = np.column_stack(
+        [*(cell == i for i in np.unique(cell)), *(unit == u for u in np.unique(unit))]
+    ).astype(np.float64)
+    vectors, size, _ = np.linalg.svd(x, full_matrices=False)
+    basis = vectors[:, size > 1e-9 * size[0]]
+    share = 1.0 - np.sum(basis**2, axis=1)
+    return off - basis @ (basis.T @ off), np.where(share < 1e-9, 0.0, share)
+
+
 def exam_means(
-    found: Differences, cell: NDArray[np.intp]
-) -> tuple[FloatArray, NDArray[np.intp], NDArray[np.intp]]:
+    found: Differences, cell: IntArray, block: IntArray | None = None
+) -> tuple[FloatArray, IntArray, IntArray]:
     """Return how far each exam (e,) is from the mean of its cell, its cell, and one reading of it.
 
     Over what its inserts differ by from their own means, so that an exam without some insert is
-    not off for that.
+    not off for that. With `block`: from the mean of its cell and phantom unit.
     """
     _, insert = numbered(found.readings.insert)
-    place = cell * (int(insert.max()) + 1) + insert
-    mean = np.bincount(place, weights=found.value) / np.maximum(np.bincount(place), 1)
+    about = cell if block is None else block
+    place = np.unique(about * (int(insert.max()) + 1) + insert, return_inverse=True)[1]
+    mean = np.bincount(place, weights=found.value) / np.bincount(place)
     keys = list(zip(found.readings.exam.tolist(), cell.tolist(), strict=True))
     index = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     exam = np.array([index[key] for key in keys])
     off = np.bincount(exam, weights=found.value - mean[place]) / np.bincount(exam)
     exam_cell = np.array([one for _, one in index], dtype=np.intp)
-    # the mean of exams, not of readings, is what they scatter about
-    center = np.bincount(exam_cell, weights=off) / np.maximum(np.bincount(exam_cell), 1)
     first = np.unique(exam, return_index=True)[1].astype(np.intp)
-    return off - center[exam_cell], exam_cell, first
+    # the mean of exams, not of readings, is what they scatter about
+    group = np.unique(about[first], return_inverse=True)[1]
+    center = np.bincount(group, weights=off) / np.bincount(group)
+    return off - center[group], exam_cell, first
 
 
 def unstable_scanners(found: Differences) -> tuple[Flag, ...]:
@@ -96,12 +127,15 @@ def unstable_scanners(found: Differences) -> tuple[Flag, ...]:
     """
     r = found.readings
     cells, cell = cell_of(found)
+    block = block_of(found, cell)
     exam = numbered(r.exam)[1]
     inserts, of_insert = numbered(r.insert)
     tests: list[tuple[float, str, str, float, float]] = []
     for k, insert in enumerate(inserts):
         rows = of_insert == k
-        variance, df, names = _by_scanner(cells, cell[rows], exam[rows], found.value[rows])
+        variance, df, names = _by_scanner(
+            cells, cell[rows], block[rows], exam[rows], found.value[rows]
+        )
         if len(names) < _FEWEST_SCANNERS:
             continue
         scaled = variance * df / special.chdtri(df, 0.5)
@@ -123,7 +157,7 @@ def unstable_scanners(found: Differences) -> tuple[Flag, ...]:
             kind="unstable",
             where=name,
             reason=f"scatters from exam to exam by {sd:.3g} {found.unit}".rstrip()
-            + f" at {insert or r.name}, other scanners by {usual:.3g}",
+            + f" at {f'insert {insert}' if insert else r.name}, other scanners by {usual:.3g}",
             hint="look at its chart: qiqa drift",
         )
         for name, (insert, sd, usual) in worst.items()
@@ -131,17 +165,29 @@ def unstable_scanners(found: Differences) -> tuple[Flag, ...]:
 
 
 def _by_scanner(
-    cells: list[tuple[str, str]], cell: IntArray, exam: IntArray, value: FloatArray
+    cells: list[tuple[str, str]],
+    cell: IntArray,
+    block: IntArray,
+    exam: IntArray,
+    value: FloatArray,
 ) -> tuple[FloatArray, FloatArray, list[str]]:
-    """Return the variance of the means of exams within epochs, by scanner, and its freedom."""
-    visits, visit = np.unique(exam * len(cells) + cell, return_inverse=True)
+    """Return the variance of the means of exams within epochs and units, and its freedom.
+
+    By scanner; those that read no unit twice are left out.
+    """
+    _, first, visit = np.unique(
+        exam * (int(block.max()) + 1) + block, return_index=True, return_inverse=True
+    )
     mean = np.bincount(visit, weights=value) / np.bincount(visit)
-    own = visits % len(cells)  # cell of each visit
-    count = np.bincount(own, minlength=len(cells))
-    center = np.bincount(own, weights=mean, minlength=len(cells)) / np.maximum(count, 1)
-    square = np.bincount(own, weights=(mean - center[own]) ** 2, minlength=len(cells))
-    names, scanner = numbered([name for name, _ in cells])
-    df = np.asarray(np.bincount(scanner, weights=np.maximum(count - 1, 0)), dtype=np.float64)
-    total = np.bincount(scanner, weights=square)
+    _, begins, own = np.unique(block[first], return_index=True, return_inverse=True)
+    count = np.bincount(own)
+    center = np.bincount(own, weights=mean) / count
+    square = np.bincount(own, weights=(mean - center[own]) ** 2)
+    names, of_cell = numbered([name for name, _ in cells])
+    scanner = of_cell[cell[first][begins]]
+    df = np.asarray(
+        np.bincount(scanner, weights=count - 1.0, minlength=len(names)), dtype=np.float64
+    )
+    total = np.bincount(scanner, weights=square, minlength=len(names))
     several = np.flatnonzero(df > 0)
     return total[several] / df[several], df[several], [names[i] for i in several]

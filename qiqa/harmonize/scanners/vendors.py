@@ -6,15 +6,19 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qiqa.core.errors import FitError
 from qiqa.core.exam import normal_manufacturer
 from qiqa.core.trial import ScannerBias, VarianceComponent, VendorEffect
 from qiqa.harmonize.scanners.levels import component
 from qiqa.metrology.contrasts import estimate, f_test
-from qiqa.metrology.mixed import fit_mixed
+from qiqa.metrology.factors import KnownFactor
+from qiqa.metrology.mixed import MixedFit, fit_mixed
 
 __all__ = ["vendor_effect"]
+
+FloatArray = NDArray[np.float64]
 
 _FEWEST = 3
 """Scanners of a vendor below which what is the vendor's cannot be told from what is theirs."""
@@ -22,14 +26,17 @@ _CHANCE = 0.05
 
 
 def vendor_effect(
-    scanners: Sequence[ScannerBias],
+    scanners: Sequence[ScannerBias], covariance: FloatArray
 ) -> tuple[VendorEffect, VarianceComponent | None]:
-    """Test vendors with scanners as random, each with its own uncertainty.
+    """Test vendors with scanners as random, each with its own uncertainty and what they share.
 
     Parameters
     ----------
     scanners
         One epoch of each scanner.
+    covariance
+        (scanners, scanners) of their biases: errors that they share hide no vendor. What only one
+        scanner has of its references is left out: it is scatter between scanners.
 
     Returns
     -------
@@ -37,20 +44,21 @@ def vendor_effect(
         Levels of vendors whether or not they differ; the SD between scanners of one vendor (of all
         scanners where vendors are not known), None where it cannot be told.
     """
-    used = [s for s in scanners if math.isfinite(s.bias) and math.isfinite(s.standard_uncertainty)]
+    at = [
+        k
+        for k, s in enumerate(scanners)
+        if math.isfinite(s.bias) and math.isfinite(s.standard_uncertainty)
+    ]
+    used = [scanners[k] for k in at]
     vendor = [normal_manufacturer(s.manufacturer) or "" for s in used]
     counts = {name: vendor.count(name) for name in sorted({*vendor})}
     enough = [name for name, count in counts.items() if name and count >= _FEWEST]
     names = sorted(counts)
+    spelled = _spelled(used)
     x = np.column_stack([[float(v == n) for v in vendor] for n in names]) if used else None
     fit = None
     if x is not None and len(used) > len(names):
-        y = np.array([s.bias for s in used])
-        own = np.array([_own_variance(s) for s in used])
-        try:
-            fit = fit_mixed(y, x, names, known_variance=own)
-        except FitError:
-            fit = None
+        fit = _fit(np.array([s.bias for s in used]), x, names, covariance[np.ix_(at, at)])
     if fit is None:
         return _untested("too few scanners"), None
     variance = float(fit.variance[-1])
@@ -60,9 +68,10 @@ def vendor_effect(
     levels = []
     for name in names:
         found = estimate(fit, {name: 1.0})
-        levels.append((name or "not stated", found.value, found.interval, counts[name]))
+        levels.append((spelled[name], found.value, found.interval, counts[name]))
     if len(enough) < 2:
-        stated = "no manufacturer is stated" if names == [""] else _few(counts)
+        few = _few({spelled[name]: count for name, count in counts.items()})
+        stated = "no manufacturer is stated" if names == [""] else few
         return _untested(stated, tuple(levels)), spread
     test = f_test(fit, [{enough[0]: 1.0, other: -1.0} for other in enough[1:]])
     if test.reason:
@@ -84,14 +93,35 @@ def vendor_effect(
     )
 
 
-def _own_variance(one: ScannerBias) -> float:
-    """Return what is not known of a bias apart from the references, which others share."""
-    shared = one.reference_u**2 if math.isfinite(one.reference_u) else 0.0
-    return max(one.standard_uncertainty**2 - shared, 0.0)
+def _fit(y: FloatArray, x: FloatArray, names: list[str], covariance: FloatArray) -> MixedFit | None:
+    """Return means of vendors, scanners as random beside what is known of their biases."""
+    # a part that each scanner has of its own keeps the variance between scanners from having to
+    # stand for it; the rest is shared
+    own = max(float(np.linalg.eigvalsh(covariance)[0]), 0.0) * (1.0 - 1e-9)
+    shared = covariance - own * np.eye(y.size)
+    places = tuple(str(k) for k in range(y.size))
+    known = [KnownFactor(name="bias", labels=np.array(places), levels=places, covariance=shared)]
+    small = np.abs(shared).max() <= 1e-6 * np.abs(covariance).max()
+    try:
+        return fit_mixed(
+            y, x, names, known=[] if small else known, known_variance=np.full(y.size, own)
+        )
+    except FitError:
+        return None
+
+
+def _spelled(scanners: Sequence[ScannerBias]) -> dict[str, str]:
+    """Return vendor -> how it is shown: as stated, where it is stated in one way."""
+    ways: dict[str, set[str]] = {"": {"not stated"}}
+    for one in scanners:
+        vendor = normal_manufacturer(one.manufacturer)
+        if vendor:
+            ways.setdefault(vendor, set()).add(one.manufacturer.strip())
+    return {name: found.pop() if len(found) == 1 else name for name, found in ways.items()}
 
 
 def _few(counts: dict[str, int]) -> str:
-    said = ", ".join(f"{name or 'not stated'} {count}" for name, count in counts.items())
+    said = ", ".join(f"{name} {count}" for name, count in counts.items())
     return f"needs {_FEWEST} scanners from each of two vendors; there are {said}"
 
 

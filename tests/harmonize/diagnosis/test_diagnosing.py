@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,15 @@ import pytest
 
 from qiqa.core.diagnosis import DIAGNOSIS_SCHEMA, SiteAnswer, diagnosis_payload
 from qiqa.core.errors import UsageError
-from qiqa.harmonize.diagnosis.diagnosing import diagnose
+from qiqa.harmonize.combat import apply, fit
+from qiqa.harmonize.diagnosis.diagnosing import (
+    _level_and_scatter,
+    _without_difference,
+    diagnose,
+)
 from qiqa.metrology import learners
-
-pytest.importorskip("sklearn")
+from qiqa.metrology.chance import Chance
+from qiqa.metrology.held_out import Task, auc_later
 
 
 def look(table, after, **more):
@@ -45,6 +51,10 @@ def test_the_linear_test_passes_and_the_answer_is_still_seen(curled):
     assert curled.answer is SiteAnswer.STILL_SEEN
     assert "nonlinear" in curled.headline
     assert all(one.auc > 0.9 for one in curled.before)
+
+
+def test_few_features_are_said(curled):
+    assert "4 features, fewer than 10" in curled.warnings[0]
 
 
 def test_what_was_fitted_on_all_rows_is_below_chance_and_warned_of(curled):
@@ -119,3 +129,46 @@ def test_refusals(made):
     with pytest.raises(UsageError, match="20 permutations") as caught:
         look(table, table, permutations=20)
     assert "at least 59" in str(caught.value)
+
+
+def test_chance_is_where_a_harmonization_that_shrinks_leaves_nothing(made):
+    """ComBat of batches that differ much, and of the same that do not: linear AUC 0.5 and 0.3."""
+    table = made.table(5, batches=4, each=15, features=10, shift=2.0)
+
+    def refit(train, test):
+        return apply(fit(train), test)[0]
+
+    after = refit(table, table)
+    rows, labels = np.arange(60), np.unique(table.batch, return_inverse=True)[1]
+    task = Task(rows, np.unique(table.batch), labels, rows, np.zeros(60, dtype=np.intp), ())
+    found, rng = [], np.random.default_rng(0)
+    for null in (
+        _without_difference(table, after, refit),
+        _without_difference(after, after, refit),
+    ):
+        chance = Chance(table.values, table.batch, task, 5, null)
+        with ThreadPoolExecutor(2) as pool:
+            auc = [
+                auc_later("linear", chance._table(np.random.default_rng(k)), pool, rng)()
+                for k in range(20)
+            ]
+        found.append(np.mean(auc))
+    assert found[0] == pytest.approx(0.5, abs=0.04)
+    assert found[1] < 0.42
+
+
+def test_level_and_scatter_come_back_as_they_were(made):
+    table = made.table(6, batches=2, each=12, features=3, shift=2.0, scale=0.5)
+    values = table.values.copy()
+    values[0, 0] = np.nan
+    table = dataclasses.replace(table, values=values)
+    after = dataclasses.replace(table, values=np.arcsinh(values))
+    name, rows = "site A", table.batch == "site A"
+    level, scatter = _level_and_scatter(table, after, name)
+    back = level + scatter * after.values[rows]
+    for measure in (np.nanmean, np.nanstd):
+        assert measure(back, axis=0) == pytest.approx(measure(values[rows], axis=0))
+    zeros = dataclasses.replace(table, values=np.zeros_like(values))
+    level, scatter = _level_and_scatter(table, zeros, name)
+    assert scatter.tolist() == [1.0, 1.0, 1.0]
+    assert level[1:] == pytest.approx(values[rows].mean(axis=0)[1:])

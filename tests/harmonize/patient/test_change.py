@@ -20,7 +20,6 @@ STATE = ScannerOnTheDay(
     bias_percent=1.0,
     bias_u_percent=0.5,
     bias_df=20.0,
-    reference_u_percent=0.3,
     phantom_units=frozenset({"U1"}),
     exam_sd_percent=0.4,
     exam_df=20.0,
@@ -69,13 +68,15 @@ def test_difference_of_biases_is_taken_off():
     assert any("taken off" in reason for reason in found.reasons)
 
 
-def test_one_phantom_unit_cancels_its_reference():
-    shared = dataclasses.replace(OTHER, phantom_units=frozenset({"U1"}))
+def test_what_two_biases_share_cancels():
     apart = ask(1.0, 1.2, tissue=BRAIN, states=(STATE, OTHER))
-    together = ask(1.0, 1.2, tissue=BRAIN, states=(STATE, shared))
+    together = ask(1.0, 1.2, tissue=BRAIN, states=(STATE, OTHER), shared=0.3**2)
     assert together.standard_uncertainty**2 == pytest.approx(
         apart.standard_uncertainty**2 - 2 * 0.3**2
     )
+    # no more than there is
+    most = ask(1.0, 1.2, tissue=BRAIN, states=(STATE, OTHER), shared=1.0)
+    assert most.standard_uncertainty**2 == pytest.approx(apart.standard_uncertainty**2 - 2 * 0.5**2)
 
 
 def test_largest_doubt_stands_first():

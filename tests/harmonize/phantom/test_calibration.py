@@ -201,3 +201,46 @@ def test_an_uncertainty_that_nobody_could_state_does_not_decide_alone(rounds, rn
     (own,) = [c for c in one.calibrations if c.scanner == "S03"]
     assert np.isfinite(own.coefficients).all()
     assert own.coefficients[0] == pytest.approx(5.0, abs=0.5)
+
+
+def test_uncertainty_of_references_is_that_of_the_value(rounds, rng):
+    """Each known to 0.02 units: so is each corrected value, where nothing else is unsure."""
+    readings = rounds(rng, references=INSERTS, noise=1e-5, exam_sd=1e-5)
+    u = np.full(len(readings), 0.02)
+    one = made(dataclasses.replace(readings, reference_standard_uncertainty=u)).calibrations[0]
+    _, got = correct(one, np.array([0.301, 0.42, 1.25, 2.19]), np.zeros(4))
+    assert got == pytest.approx(0.02, rel=0.01)
+
+
+def test_units_weigh_by_certificate_and_exams(rounds, rng):
+    """Ten exams of unit A, one of B that is off by 4 %, certificates of 1 % each: half way."""
+    readings = rounds(rng, references=INSERTS, visits=11, noise=1e-4, exam_sd=1e-4)
+    last = readings.visit == 10
+    readings = dataclasses.replace(
+        readings,
+        value=readings.value * np.where(last, 1.04, 1.0),
+        phantom_unit=np.where(last, "B", "A"),
+        reference_standard_uncertainty=0.01 * readings.reference,
+    )
+    one = made(readings).calibrations[0]
+    assert one.coefficients[0] == pytest.approx(2.0, abs=0.1)
+    assert one.reference_u == pytest.approx(1.0)  # what they have in common is not averaged away
+    none = dataclasses.replace(
+        readings, reference_standard_uncertainty=np.full(len(readings), math.nan)
+    )
+    assert made(none).calibrations[0].coefficients[0] == pytest.approx(4.0 / 11.0, abs=0.05)
+
+
+def test_no_value_in_a_gap_between_exams(rounds, rng):
+    """Exams every 90 days, four of them missed."""
+    readings = rounds(rng, references=INSERTS, visits=8)
+    readings = readings.take((readings.visit < 2) | (readings.visit > 5))
+    calibrations = made(readings)
+    own = readings.scanner == "S03"
+    before, after = (
+        readings.at[own & (readings.visit == v)][0].astype(dt.datetime) for v in (1, 6)
+    )
+    middle = before + (after - before) / 2
+    assert "more than 90 days away" in apply(calibrations, use("S03", at=middle), 1.2, 0.01).refused
+    for day in (before + dt.timedelta(days=80), after - dt.timedelta(days=80)):
+        assert apply(calibrations, use("S03", at=day), 1.2, 0.01).refused == ""

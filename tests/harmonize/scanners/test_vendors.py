@@ -25,13 +25,17 @@ def scanner(bias, maker, u=0.01, reference_u=NAN):
     )  # fmt: skip
 
 
+def effect_of(given):
+    return vendor_effect(given, np.diag([one.standard_uncertainty**2 for one in given]))
+
+
 def scanners(**biases):
     return [scanner(b, maker) for maker, values in biases.items() for b in values]
 
 
 def test_with_exact_biases_it_is_the_analysis_of_variance():
     one, two = (1.0, 1.4, 0.7, 1.1, 1.6), (2.1, 1.5, 1.9, 2.6, 2.2)
-    effect, spread = vendor_effect(scanners(SIEMENS=one, PHILIPS=two))
+    effect, spread = effect_of(scanners(SIEMENS=one, PHILIPS=two))
     f, p = stats.f_oneway(one, two)
     assert effect.f == pytest.approx(f, rel=0.01)
     assert effect.p == pytest.approx(p, rel=0.02)
@@ -43,7 +47,7 @@ def test_with_exact_biases_it_is_the_analysis_of_variance():
 
 
 def test_one_vendor_by_its_many_names():
-    effect, _ = vendor_effect(
+    effect, _ = effect_of(
         scanners(SIEMENS=(1.0, 1.4, 0.7), **{"Siemens Healthineers": (1.1, 1.2, 0.9)})
     )
     assert effect.shown is None
@@ -70,8 +74,23 @@ def test_one_vendor_by_its_many_names():
     ],
 )
 def test_what_cannot_be_tested_says_why_and_gives_no_number(given, said):
-    effect, _ = vendor_effect(given)
+    effect, _ = effect_of(given)
     assert effect.shown is None
     assert said in effect.reason
     assert math.isnan(effect.p)
     assert "nan" not in effect.reason
+
+
+def test_a_vendor_is_shown_as_it_is_stated_where_that_is_in_one_way():
+    given = [
+        scanner(b, maker) for b, maker in ((1.0, "Vendor A"), (1.4, "Vendor A"), (2.0, "Acme"))
+    ]
+    exact = np.zeros((5, 5))
+    names = [
+        name for name, *_ in vendor_effect([*given, scanner(1.2, "")], exact[:4, :4])[0].levels
+    ]
+    assert names == ["not stated", "Acme", "Vendor A"]
+    mixed = [*given, scanner(1.1, "VENDOR  A"), scanner(1.7, "acme")]
+    effect, _ = vendor_effect(mixed, exact)
+    assert [name for name, *_ in effect.levels] == ["ACME", "VENDOR A"]
+    assert "there are ACME 2, VENDOR A 3" in effect.reason
