@@ -155,7 +155,10 @@ def _take(scan: _Scan, name: str, blob: Blob, file: IO[bytes], head: bytes) -> N
         try:
             record = careful_record(blob, scan.archives)
         except NotDicom:
-            _other(scan, name, blob)
+            if head[128:132] == b"DICM":
+                scan.unreadable(name, blob.size, "DICOM without the beginning of an object")
+            else:
+                _other(scan, name, blob)
             return
         except ReadError as error:
             _damaged(scan, name, blob, head, error)

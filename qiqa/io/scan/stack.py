@@ -191,7 +191,8 @@ def _fill(
                     why = error.message if isinstance(error, ReadError) else str(error.strerror)
                     failed.append((one.path, why))
                     continue
-                _scaled(plane, room, one, facts)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    _scaled(plane, room, one, facts)
                 used.append(one)
     if not failed:
         return [], used
