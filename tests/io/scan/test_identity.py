@@ -118,6 +118,9 @@ def test_a_claim_that_is_not_true(seen, person):
         {"PatientName": "Anon", "PatientBirthDate": "19000101", "PatientBirthTime": "000000"},
         {"PatientName": "P1", "PatientID": "P1", "PatientBirthDate": "19560101"},
         {"PatientName": "Doe", "PatientID": "DOE"},
+        {"PatientName": "PHANTOM^QUALIBRESYS", "PatientBirthDate": "19860717"},
+        {"QualityControlSubject": "YES", "PatientName": "Magnus^Test"},
+        {"AccessionNumber": "Anon.4C9DHB6", "OtherPatientIDs": "Anon.OR0BLJ8"},
         {"PatientIdentityRemoved": "YES", "AccessionNumber": "2819497684894126"},
         {
             "PatientIdentityRemoved": "YES",
