@@ -1,5 +1,9 @@
 """Planted names are found wherever they stand; pseudonyms, phantoms and dummies are not accused."""
 
+import io
+import json
+
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -141,8 +145,6 @@ def test_pseudonyms_may_stand_in_the_path(seen, make):
 
 
 def test_what_the_own_profile_leaves_is_not_accused(person, tmp_path, scan, codes):
-    import io
-
     ds = in_private(person(AccessionNumber="A1234567", ImageComments="Mrs. Quellbrunn"), b"Hermine")
     target = io.BytesIO()
     pydicom.dcmwrite(target, ds, enforce_file_format=True)
@@ -153,6 +155,23 @@ def test_what_the_own_profile_leaves_is_not_accused(person, tmp_path, scan, code
     (facts,) = scan(tmp_path)[0].values()
     assert codes(facts) == {}
     assert len(facts.patient_hash) == 16
+
+
+def test_sidecars_that_kept_the_patient(tmp_path, scan, codes):
+    image = nibabel.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4))
+    sidecars = {
+        "named": {"PatientName": "Quellbrunn^Hermine", "PatientID": "4711", "EchoTime": 0.01},
+        "clean": {"PatientName": "sub-1", "PatientID": "sub-1", "EchoTime": 0.01},
+    }
+    for name, values in sidecars.items():
+        nibabel.save(image, tmp_path / f"{name}.nii")
+        (tmp_path / f"{name}.json").write_text(json.dumps(values), "utf-8")
+    series, _ = scan(tmp_path)
+    named = codes(series["nifti:named.nii"])
+    assert named["identity_in_header"].evidence == "PatientName"
+    assert codes(series["nifti:clean.nii"]) == {}
+    assert "Quellbrunn" not in repr(series)
+    assert len({facts.patient_hash for facts in series.values()} - {""}) == 2
 
 
 def test_letters_within_words_and_numbers_are_no_name(seen, person):
