@@ -333,6 +333,24 @@ def test_what_cannot_be_opened_is_noted(tmp_path, key):
     assert result.notes[0].path == "gone.zip: m"
 
 
+def test_a_reader_that_fails_costs_one_file(make, save, key, monkeypatch):
+    from qiqa.io.scan import scanning
+
+    folder = save([make(i, i) for i in range(3)])
+    names = sorted(path.name for path in folder.iterdir())
+    real = scanning.quick_record
+
+    def fails(file, size, head, quick):
+        if b"1.9.1." in head:
+            raise ZeroDivisionError
+        return real(file, size, head, quick)
+
+    monkeypatch.setattr(scanning, "quick_record", fails)
+    result = scan_chunk(folder, Chunk(files=tuple(names)), key)
+    assert len(result.series[0].instances) == 2
+    assert result.notes[0].observations[0].evidence == "cannot be read: ZeroDivisionError"
+
+
 def test_a_long_header_is_read_on(make, save, scan):
     ds = make()
     ds.private_block(0x0029, "ACME", create=True).add_new(0x10, "OB", bytes(5 * FIRST_READ))
