@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import sys
 import zipfile
 
 import pytest
@@ -82,6 +83,20 @@ def test_archives_are_their_members(tmp_path):
         ("", 1), ("set.ZIP", CHUNK), ("set.ZIP", 1), ("", 1),
     ]  # fmt: skip
     assert chunks[1].name == "set.ZIP: f/000"
+
+
+def test_a_large_archive_is_opened_a_few_times(tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for i in range(20 * CHUNK):
+            archive.writestr(f"{i:05}", "")
+    assert [len(chunk.files) for chunk in list_files(tmp_path)] == [250] * 16
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_are_no_text(tmp_path, scan):
+    (tmp_path / os.fsdecode(b"M\xfcller")).write_bytes(b"x")
+    (note,) = scan(tmp_path)[1]
+    assert os.fsencode(note.path) == b"M\xfcller"
 
 
 def test_a_single_file_and_an_empty_folder(tmp_path):

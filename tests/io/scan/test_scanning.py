@@ -1,10 +1,13 @@
 """What the scan says of files is what pydicom says, and damage is said, never raised."""
 
 import gzip
+import importlib.resources
 import io
 import itertools
 import json
+import tomllib
 import zipfile
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -397,6 +400,18 @@ def test_codes_are_listed_once():
     listed = [reason.code for check in checks() for reason in check.reasons]
     assert len(set(listed)) == len(listed)
     assert [check.name for check in checks()] == ["identity", "readable", "stack"]
+
+
+def test_every_code_has_a_rule_or_is_shown_only_and_stands_on_its_page():
+    text = importlib.resources.files("qiqa.vetting.policies").joinpath("default.toml")
+    rules = tomllib.loads(text.read_text("utf-8"))["rules"]
+    pages = Path(__file__).resolve().parents[3] / "docs" / "vetting"
+    for check in checks():
+        page = (pages / f"{check.name}.md").read_text("utf-8")
+        for reason in check.reasons:
+            assert f"`{reason.code}`" in page
+            assert (reason.code in rules) == (reason.code != "several_stacks")
+            assert reason.code not in rules or rules[reason.code]["owner"] == "qiqa"
 
 
 def test_nothing_identifying_is_wanted_by_name():

@@ -138,6 +138,23 @@ def test_nifti(tmp_path, scan):
     assert stack.voxel_mm == (2.0, 2.0, 3.0)
 
 
+def test_each_nifti_of_an_archive_is_itself(tmp_path, scan):
+    for name, size in (("a", 3), ("b", 6)):
+        image = nibabel.Nifti1Image(np.full((4, 5, size), size, np.int16), np.eye(4))
+        nibabel.save(image, tmp_path / f"{name}.nii")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for name in ("a.nii", "b.nii"):
+            archive.write(tmp_path / name, f"f/{name}")
+            (tmp_path / name).unlink()
+    series, _ = scan(tmp_path)
+    assert sorted(series) == ["nifti:set.zip: f/a.nii", "nifti:set.zip: f/b.nii"]
+    for facts, size in zip(series.values(), (3, 6), strict=True):
+        stack, seen = load_stack(facts, tmp_path)
+        assert seen == ()
+        assert stack.signal.shape == (4, 5, size, 1)
+        assert np.all(stack.signal == size)
+
+
 # --- order and geometry ----------------------------------------------------------------------
 
 
