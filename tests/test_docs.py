@@ -573,7 +573,10 @@ def test_the_example_of_an_own_phantom_works(
 
 
 def test_finding_codes_are_complete() -> None:
-    source = "\n".join(_read(path) for path in (ROOT / "qiqa").rglob("*.py"))
+    # what vetting observes has pages of its own
+    sources = (p.relative_to(ROOT) for p in (ROOT / "qiqa").rglob("*.py"))
+    files = (ROOT / p for p in sources if not {"vetting", "scan"} & {*p.parts})
+    source = "\n".join(_read(path) for path in files)
     patterns = (
         r'\bcode="(\w+)"',
         r'\bcode: str = "(\w+)"',

@@ -22,7 +22,7 @@ from qiqa.io.sources import Archives, Blob, blob_at, gunzip
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
-__all__ = ["NiftiFile", "is_nifti", "nifti_header", "open_nifti"]
+__all__ = ["NiftiFile", "is_nifti", "nifti_header", "open_nifti", "siblings"]
 
 _HEAD = 64 << 10
 _GZIP = b"\x1f\x8b"
@@ -148,7 +148,7 @@ def nifti_header(blob: Blob, archives: Archives) -> SeriesHeader:
     normal = np.cross(affine[:3, 0], affine[:3, 1])
     normal /= np.linalg.norm(normal)
     first, step = float(normal @ affine[:3, 3]), float(normal @ affine[:3, 2])
-    sidecar = read_sidecar(_siblings(blob, archives), form.affine)
+    sidecar = read_sidecar(siblings(blob, archives), form.affine)
     size_mm = np.linalg.norm(affine[:3, :3], axis=0)
     named = bids_name(blob.member or blob.path)
     fingerprint = hashlib.sha256(stored[:_HEAD] + str(blob.size).encode("ascii"))
@@ -209,7 +209,7 @@ def _encoding(sidecar: Sidecar, n_volumes: int) -> Encoding:
     return Encoding(name="repeat", values=tuple(map(float, range(n_volumes))), unit="1")
 
 
-def _siblings(blob: Blob, archives: Archives) -> dict[str, bytes]:
+def siblings(blob: Blob, archives: Archives) -> dict[str, bytes]:
     """Return the contents of the files beside an image: json, bval, bvec."""
     stem = stem_of(blob.member or blob.path)
     found: dict[str, bytes] = {}

@@ -15,7 +15,16 @@ from qiqa.io.scan.record import Record
 from qiqa.io.scan.values import KEPT, Decoder, Raw
 from qiqa.io.tags import TAGS
 
-__all__ = ["Gathered", "Identities", "add_file", "facts_of", "folder_of", "merge", "together"]
+__all__ = [
+    "Gathered",
+    "Identities",
+    "add_file",
+    "facts_of",
+    "folder_of",
+    "merge",
+    "patient_hash",
+    "together",
+]
 
 _PATIENTS = "patient_hash"
 """Kept beside the attributes where files of one series state several patients."""

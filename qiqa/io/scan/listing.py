@@ -15,8 +15,10 @@ __all__ = ["CHUNK", "Chunk", "list_files", "member_name", "split_member"]
 
 CHUNK = 200
 """Files of a chunk: a tenth of a second of work, and most series whole."""
-_AT_ONCE = 1 << 17
+_AT_ONCE = 1 << 16
 """Names of one folder that are held in memory; a larger folder is listed again for the next."""
+_MOST_OPENINGS = 16
+"""Chunks of one archive: each of them reads its whole table of contents."""
 _ANNEX = ".git"
 """Not entered: it holds what git keeps. Links into it (git-annex) are files."""
 
@@ -112,8 +114,9 @@ def _chunk_of_file(top: Path, name: str) -> Iterator[Chunk]:
             members = []  # the scan will say why
     if not members:
         yield Chunk(files=(name,))
-    for start in range(0, len(members), CHUNK):
-        yield Chunk(files=tuple(members[start : start + CHUNK]), archive=name)
+    size = max(CHUNK, -(-len(members) // _MOST_OPENINGS))
+    for start in range(0, len(members), size):
+        yield Chunk(files=tuple(members[start : start + size]), archive=name)
 
 
 def _folders(top: Path, seen: set[tuple[int, int]]) -> Iterator[list[str]]:

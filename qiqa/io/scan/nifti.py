@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 from qiqa.core.errors import ReadError
@@ -9,19 +10,28 @@ from qiqa.core.pseudonyms import PseudonymKey
 from qiqa.core.series import SeriesHeader
 from qiqa.core.vetting import Instance, Observation, SeriesFacts
 from qiqa.io.bids import bids_name
-from qiqa.io.nifti import nifti_header
+from qiqa.io.elements import Syntax
+from qiqa.io.nifti import nifti_header, siblings
 from qiqa.io.scan.attributes import Value, kept
+from qiqa.io.scan.gathering import patient_hash, together
+from qiqa.io.scan.identity import Watch
+from qiqa.io.scan.persons import personal
+from qiqa.io.scan.record import Record
+from qiqa.io.scan.values import Decoder
 from qiqa.io.sources import Archives, Blob
+from qiqa.io.tags import TAGS
 
 __all__ = ["nifti_facts"]
 
 _AXES = ("echo_time", "b_value", "inversion_time", "flip_angle")
 
 
-def nifti_facts(name: str, blob: Blob, archives: Archives, key: PseudonymKey) -> SeriesFacts:
+def nifti_facts(
+    name: str, blob: Blob, archives: Archives, key: PseudonymKey, watch: Watch
+) -> SeriesFacts:
     """Return the facts of one NIfTI file, as its header and its BIDS sidecar state them.
 
-    The participant is the `sub-` of a BIDS name; of others nothing is known.
+    The participant is the `sub-` of a BIDS name, else the patient of the sidecar.
 
     Parameters
     ----------
@@ -31,11 +41,14 @@ def nifti_facts(name: str, blob: Blob, archives: Archives, key: PseudonymKey) ->
         The file.
     key
         For the hash of the participant.
+    watch
+        Looks at the sidecar: converters copy names into it when asked to keep them.
     """
     uid = f"nifti:{name}"
-    bids = bids_name(name)
-    subject = "" if bids is None else bids.entities.get("sub", "")
-    who = key.digest("patient", "", f"sub-{subject}").hex()[:16] if subject else ""
+    decoder = Decoder("utf-8", Syntax())
+    record = _sidecar_record(blob, archives, decoder)
+    seen_of_person = tuple(watch.look(record, decoder, name))
+    who = _participant(name, record, decoder, key)
     try:
         header = nifti_header(blob, archives)
     except ReadError as error:
@@ -48,7 +61,7 @@ def nifti_facts(name: str, blob: Blob, archives: Archives, key: PseudonymKey) ->
             series_uid=uid,
             patient_hash=who,
             instances=(Instance(path=name, size=blob.size),),
-            observations=(seen,),
+            observations=together([*seen_of_person, seen]),
         )
     return SeriesFacts(
         path=name,
@@ -59,7 +72,44 @@ def nifti_facts(name: str, blob: Blob, archives: Archives, key: PseudonymKey) ->
         scanner=header.scanner.identity or "",
         attributes=_attributes(header),
         instances=(_instance(name, blob.size, header),),
+        observations=together(seen_of_person),
     )
+
+
+def _sidecar_record(blob: Blob, archives: Archives, decoder: Decoder) -> Record:
+    """Return what the sidecar says in attributes of DICOM, as if a header said it."""
+    try:
+        values = json.loads(siblings(blob, archives).get("json", b"{}"))
+    except (ValueError, RecursionError):  # the reader says what is wrong with it
+        values = {}
+    tables = personal()
+    wanted = {**tables.names, **tables.others, **tables.texts}
+    asked = {keyword: tag for tag, keyword in wanted.items()}
+    asked |= {keyword: TAGS[keyword][0] for keyword in ("PatientID", "PatientIdentityRemoved")}
+    found = {
+        tag: (tag, 0, str(values[keyword]).encode("utf-8", "replace"))
+        for keyword, tag in asked.items()
+        if isinstance(values, dict) and isinstance(values.get(keyword), str | int)
+    }
+    return Record(
+        size=blob.size,
+        transfer_syntax="",
+        syntax=decoder.syntax,
+        charset=decoder.charset,
+        found=found,
+    )
+
+
+def _participant(name: str, record: Record, decoder: Decoder, key: PseudonymKey) -> str:
+    bids = bids_name(name)
+    subject = "" if bids is None else bids.entities.get("sub", "")
+    if subject:
+        return patient_hash(key, "", f"sub-{subject}", "", "")
+    stated = (
+        decoder.text(record.found.get(TAGS[keyword][0]))
+        for keyword in ("PatientID", "PatientName", "PatientBirthDate")
+    )
+    return patient_hash(key, "", *stated)
 
 
 def _instance(name: str, size: int, header: SeriesHeader) -> Instance:

@@ -31,7 +31,8 @@ B_VALUES = frozenset(
 def wanted_tags() -> frozenset[int]:
     """Return the tags that the scan takes out of a header."""
     own = frozenset(TAGS[keyword][0] for keyword in (*ATTRIBUTES, *_OWN))
-    return own | looked_at() | B_VALUES
+    meta = TAGS["TransferSyntaxUID"][0]  # stands apart, and before the order of bytes is known
+    return (own | looked_at() | B_VALUES) - {meta}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

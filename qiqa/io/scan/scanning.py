@@ -98,10 +98,14 @@ def scan_chunk(root: str | Path, chunk: Chunk, key: bytes) -> ScanResult:
     with Archives() as archives:
         scan = _Scan(Path(root), archives, Identities(PseudonymKey(key)))
         for name in chunk.files:
-            if chunk.archive:
-                _member(scan, chunk.archive, name)
-            else:
-                _file(scan, name)
+            try:
+                if chunk.archive:
+                    _member(scan, chunk.archive, name)
+                else:
+                    _file(scan, name)
+            except Exception as error:  # noqa: BLE001 - one file must not end a scan of millions
+                path = member_name(chunk.archive, name) if chunk.archive else name
+                scan.unreadable(path, 0, f"cannot be read: {type(error).__name__}")
         parts = [facts_of(uid, scan.series[uid]) for uid in sorted(scan.series)]
     return ScanResult(
         series=tuple(sorted([*parts, *scan.whole], key=lambda facts: facts.series_uid)),
@@ -155,7 +159,10 @@ def _take(scan: _Scan, name: str, blob: Blob, file: IO[bytes], head: bytes) -> N
         try:
             record = careful_record(blob, scan.archives)
         except NotDicom:
-            _other(scan, name, blob)
+            if head[128:132] == b"DICM":
+                scan.unreadable(name, blob.size, "DICOM without the beginning of an object")
+            else:
+                _other(scan, name, blob)
             return
         except ReadError as error:
             _damaged(scan, name, blob, head, error)
@@ -181,7 +188,9 @@ def _other(scan: _Scan, name: str, blob: Blob) -> None:
     """Note a file that is not DICOM: NIfTI is a series, anything else a note."""
     try:
         if is_nifti(blob, scan.archives):
-            scan.whole.append(nifti_facts(name, blob, scan.archives, scan.identities.key))
+            scan.whole.append(
+                nifti_facts(name, blob, scan.archives, scan.identities.key, scan.watch)
+            )
             return
     except ReadError as error:
         scan.unreadable(name, blob.size, error.message)

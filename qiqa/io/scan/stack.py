@@ -191,7 +191,8 @@ def _fill(
                     why = error.message if isinstance(error, ReadError) else str(error.strerror)
                     failed.append((one.path, why))
                     continue
-                _scaled(plane, room, one, facts)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    _scaled(plane, room, one, facts)
                 used.append(one)
     if not failed:
         return [], used
@@ -263,8 +264,11 @@ def _slowly(facts: SeriesFacts, root: Path) -> tuple[Stack | None, list[Observat
     """Load the largest stack by the reader that all other rooms use."""
     names = {split_member(one.path, lambda p: (root / p).is_file())[0] for one in facts.instances}
     contents = read([root / name for name in sorted(names)])
-    nifti = facts.series_uid.startswith("nifti:")
-    headers = [h for h in contents.headers if nifti or h.series_uid == facts.series_uid]
+    if facts.series_uid.startswith("nifti:"):
+        _, member = split_member(facts.path, lambda p: (root / p).is_file())
+        headers = [h for h in contents.headers if h.frames[0][0].member == member]
+    else:
+        headers = [h for h in contents.headers if h.series_uid == facts.series_uid]
     if not headers:
         why = next((finding.message for finding in contents.findings), "")
         if why:
