@@ -5,6 +5,7 @@ Shares no code with what is tested, nor with qiqa's simulator.
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def axes(shape):
     return np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij")
 
 
-def truth(kind, rng, shape=(128, 128, 12)):
+def truth(kind, rng, shape=(112, 112, 12)):
     """Return a noise-free image of about 1000 at the brightest tissue, smoothed as by a scanner."""
     i, j, k = axes(shape)
     field = gaussian_filter(rng.normal(size=shape), (4, 4, 1))
@@ -99,8 +100,13 @@ def magnitude(image, noise, rng, channels=1):
     return np.sqrt(square)
 
 
-def clean(kind, seed=0, *, noise=25.0, channels=1, shape=(128, 128, 12)):
+def clean(kind, seed=0, *, noise=25.0, channels=1, shape=(112, 112, 12)):
     """Return a clean image as stored: whole numbers."""
+    return _clean(kind, seed, noise, channels, shape).copy()
+
+
+@functools.cache
+def _clean(kind, seed, noise, channels, shape):
     rng = np.random.default_rng(seed)
     return np.rint(magnitude(truth(kind, rng, shape), noise, rng, channels))
 

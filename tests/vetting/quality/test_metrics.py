@@ -198,8 +198,8 @@ def test_an_object_larger_than_the_field_of_view_folds(images, parts, axis):
 def test_a_spike_in_one_slice(images, parts, kind, percent):
     rng = np.random.default_rng(14)
     image = images.truth(kind, rng)
-    i, j = np.meshgrid(np.arange(128), np.arange(128), indexing="ij")
-    wave = np.exp(2j * np.pi * (23 * i + 41 * j) / 128)
+    i, j = np.meshgrid(np.arange(112), np.arange(112), indexing="ij")
+    wave = np.exp(2j * np.pi * (23 * i + 41 * j) / 112)
     noisy = image + rng.normal(0, 8, image.shape) + 1j * rng.normal(0, 8, image.shape)
     signal = np.median(image[image > 100])
     noisy[:, :, 5] += percent / 100 * signal * wave

@@ -105,9 +105,9 @@ def test_lost_signal_in_one_volume(images, look, kept):
 def test_a_spike(images, look, kind, percent):
     rng = np.random.default_rng(36)
     image = images.truth(kind, rng)
-    i, j = np.meshgrid(np.arange(128), np.arange(128), indexing="ij")
+    i, j = np.meshgrid(np.arange(112), np.arange(112), indexing="ij")
     noisy = image + rng.normal(0, 10, image.shape) + 1j * rng.normal(0, 10, image.shape)
-    noisy[:, :, 7] += 6 * percent * np.exp(2j * np.pi * (-37 * i + 21 * j) / 128)
+    noisy[:, :, 7] += 6 * percent * np.exp(2j * np.pi * (-37 * i + 21 * j) / 112)
     found = look(np.rint(np.abs(noisy)))
     assert "spikes" in codes(found)
     assert [o.where for o in found.observations if o.code == "spikes"] == ["volume 1 slice 8"]
