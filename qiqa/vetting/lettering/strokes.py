@@ -83,7 +83,7 @@ def levels_to_try(image: SingleArray) -> Iterator[Level]:
     """Yield the levels of text: it is drawn at one, mostly at the largest value.
 
     The largest value of the slice, low enough for softened strokes and high enough to cut off
-    bright tissue beside them; close below it where at least twenty pixels share it exactly, for
+    bright tissue beside them; close below it where at least twenty pixels share it exactly and few nearly, for
     text on bright tissue; and the value that most pixels above the 99th percentile share, where
     at least twenty do: text that is not the brightest thing in the image.
     """
@@ -93,8 +93,11 @@ def levels_to_try(image: SingleArray) -> Iterator[Level]:
         return
     yield Level(ordinary, top, 0.6)
     yield Level(ordinary, top, 0.85)
-    if int(np.count_nonzero(image == top)) >= _SHARED:
-        yield Level(ordinary, top, 0.95, _SHARP_ON_TISSUE)
+    close = Level(ordinary, top, 0.95, _SHARP_ON_TISSUE)
+    exactly = int(np.count_nonzero(image == top))
+    # Where tissue is cut off at the top, as many voxels lie just below it: no text.
+    if exactly >= max(_SHARED, 0.5 * int(np.count_nonzero(image > close.threshold))):
+        yield close
     bright = float(np.percentile(image[::2, ::2], 99))
     upper = np.sort(image[image >= bright])
     values, first = np.unique(upper, return_index=True)
