@@ -2,8 +2,8 @@
 
 Five kinds of images (head, breast, abdomen, phantom, grid) without and with one fault of a known
 size. `told`: an observation with the code of the fault; `acted`: its value is above the limit of
-the default policy. On public scans (QIQA_REAL_DATA) the same text and spikes are planted, and what is
-told of the scans as they are is listed: not all of that is wrong, some of them clip.
+the default policy. On public scans (QIQA_REAL_DATA) the same text and spikes are planted, and what
+is told of the scans as they are is listed: not all of that is wrong, some of them clip.
 
 Full run (about half an hour), writes docs/validation/vetting_pixels.{md,json}:
 

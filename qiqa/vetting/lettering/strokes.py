@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 SingleArray = NDArray[np.float32]
 MaskArray = NDArray[np.bool_]
 
-LEAST_HEIGHT, MOST_HEIGHT = 6, 64
+LEAST_HEIGHT, MOST_HEIGHT = 7, 64
 """Of a character [pixel]."""
 _MOST_PIECES = 4000
 """More than this are noise."""
@@ -30,6 +30,8 @@ _SHARP = 0.45
 """Least mean step across the outline, over that from the usual level to the text."""
 _SHARP_ON_TISSUE = 0.1
 """The same where the level is shared exactly: tissue behind it may be nearly as bright."""
+_PILED = 0.2
+"""Share of those close to it that is exactly at the level."""
 _SHARED = 20
 """Pixels of exactly one value, which noise does not make."""
 
@@ -83,9 +85,9 @@ def levels_to_try(image: SingleArray) -> Iterator[Level]:
     """Yield the levels of text: it is drawn at one, mostly at the largest value.
 
     The largest value of the slice, low enough for softened strokes and high enough to cut off
-    bright tissue beside them; close below it where at least twenty pixels share it exactly and few nearly, for
-    text on bright tissue; and the value that most pixels above the 99th percentile share, where
-    at least twenty do: text that is not the brightest thing in the image.
+    bright tissue beside them; close below it where at least twenty pixels share it exactly and few
+    nearly, for text on bright tissue; and the value that most pixels above the 99th percentile
+    share, where at least twenty do: text that is not the brightest thing in the image.
     """
     top = float(image.max())
     ordinary = float(np.median(image[::4, ::4]))
@@ -96,7 +98,7 @@ def levels_to_try(image: SingleArray) -> Iterator[Level]:
     close = Level(ordinary, top, 0.95, _SHARP_ON_TISSUE)
     exactly = int(np.count_nonzero(image == top))
     # Where tissue is cut off at the top, as many voxels lie just below it: no text.
-    if exactly >= max(_SHARED, 0.5 * int(np.count_nonzero(image > close.threshold))):
+    if exactly >= max(_SHARED, _PILED * int(np.count_nonzero(image > close.threshold))):
         yield close
     bright = float(np.percentile(image[::2, ::2], 99))
     upper = np.sort(image[image >= bright])

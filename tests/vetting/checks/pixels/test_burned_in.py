@@ -116,3 +116,22 @@ def test_what_the_header_says(images, look, stated):
 )
 def test_secondary_captures(images, look, header, told):
     assert ("secondary_capture" in codes(look(images.clean("head", 9), **header))) == told
+
+
+@pytest.mark.parametrize("font", FONTS)
+def test_lines_below_one_another_are_no_grid(images, look, font):
+    drawn = images.clean("head", 10, shape=(288, 288, 1))[:, :, 0]
+    for row, text in enumerate(TEXTS):
+        at = (4, 4 + 18 * row)
+        drawn = images.with_text(drawn, text, cap=11, at=at, font=font, value=2000)
+    seen = look(drawn[:, :, None])
+    assert "burned_in_text" in codes(seen)
+    assert seen.features["characters"] > 40
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("percent", [0.3, 3])
+def test_a_grid_that_is_cut_off_at_the_top_is_no_text(images, look, seed, percent):
+    signal = images.clean("grid", seed, noise=15, shape=(192, 192, 3))
+    clipped = np.minimum(signal, np.percentile(signal[signal > 300], 100 - percent))
+    assert codes(look(clipped)) == set()
