@@ -134,7 +134,7 @@ def _text(image: NDArray[np.float32], fewest: int) -> tuple[Line, ...]:
         image = np.where(np.isfinite(image), image, np.float32(0))
     best: tuple[Line, ...] = ()
     for level in levels_to_try(image):
-        here = lines(pieces(image, level), fewest)
+        here = lines(pieces(image, level, fewest), fewest)
         if sum(line.count for line in here) > sum(line.count for line in best):
             best = here
     return best

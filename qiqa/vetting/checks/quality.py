@@ -172,7 +172,7 @@ def _features(stack: Stack, seen: Scan, found: Foreground) -> dict[str, float]:
         "mean_rank": values.mean_rank,
         "levels": float(values.different),
         "noise_sd": noise,
-        "snr_foreground": signal / noise,
+        "snr_foreground": scale / noise,
         "snr_background": air.snr_background(found),
         "fber": air.energy_ratio(found),
         "cnr": cnr,

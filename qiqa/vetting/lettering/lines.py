@@ -18,6 +18,10 @@ _OFF = 0.2
 """Of the height: how far a bottom may be from the line; descenders reach below."""
 _EVEN = 0.25
 """Half of the characters are no further from the middle height than this share of it."""
+_CELLS = 0.5
+"""Share of a line with pieces of the same columns above or below, from which on it is a grid."""
+_PITCH = 3.5
+"""Over the height: how far above or below is looked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +45,8 @@ def lines(found: Pieces, fewest: int) -> tuple[Line, ...]:
 
     A line stands on one base, characters follow one another within twice their height. Rows of
     equal pieces, as the inserts of a phantom or ticks of a scale, are no text: a third of the
-    characters must differ in size from the most frequent one.
+    characters must differ in size from the most frequent one. Nor are the cells of a grid: most of
+    them have one of the same columns above or below.
     """
     order = np.argsort(found.left, kind="stable")
     open_lines: list[list[int]] = []
@@ -55,7 +60,10 @@ def lines(found: Pieces, fewest: int) -> tuple[Line, ...]:
     return tuple(
         _line(found, line)
         for line in open_lines
-        if len(line) >= fewest and _even(found, line) and _varied(found, line)
+        if len(line) >= fewest
+        and _even(found, line)
+        and _varied(found, line)
+        and not _lattice(found, line)
     )
 
 
@@ -93,6 +101,15 @@ def _varied(found: Pieces, line: list[int]) -> bool:
         for a in shapes
     )
     return most <= (2 * len(shapes) + 2) // 3
+
+
+def _lattice(found: Pieces, line: list[int]) -> bool:
+    left, right = found.left[line][:, None], found.right[line][:, None]
+    apart = np.abs(found.top[line][:, None] - found.top)
+    size = found.height[line][:, None]
+    beside = (apart > 0.5 * size) & (apart < _PITCH * size)
+    same = (np.abs(left - found.left) <= 1) & (np.abs(right - found.right) <= 1)
+    return bool((same & beside).any(axis=1).mean() > _CELLS)
 
 
 def _line(found: Pieces, line: list[int]) -> Line:

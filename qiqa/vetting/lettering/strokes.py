@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 SingleArray = NDArray[np.float32]
 MaskArray = NDArray[np.bool_]
 
-LEAST_HEIGHT, MOST_HEIGHT = 6, 64
+LEAST_HEIGHT, MOST_HEIGHT = 7, 64
 """Of a character [pixel]."""
 _MOST_PIECES = 4000
 """More than this are noise."""
@@ -27,7 +27,13 @@ _BAR = 0.45
 _FILL = (0.12, 0.88)
 """Share of the bounding box that strokes of other characters fill."""
 _SHARP = 0.45
-"""Mean step across the outline, two pixels wide, over that from the usual level to the text."""
+"""Least mean step across the outline, over that from the usual level to the text."""
+_SHARP_ON_TISSUE = 0.1
+"""The same where the level is shared exactly: tissue behind it may be nearly as bright."""
+_PILED = 0.2
+"""Share of those close to it that is exactly at the level."""
+_SHARED = 20
+"""Pixels of exactly one value, which noise does not make."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -66,6 +72,8 @@ class Level:
     text: float
     share: float
     """How far from the one to the other the threshold lies."""
+    sharp: float = _SHARP
+    """Least mean step across the outline, over that from the usual level to the text."""
 
     @property
     def threshold(self) -> float:
@@ -76,9 +84,10 @@ class Level:
 def levels_to_try(image: SingleArray) -> Iterator[Level]:
     """Yield the levels of text: it is drawn at one, mostly at the largest value.
 
-    The largest value of the slice, low enough for softened strokes and high enough to cut off bright
-    tissue beside them; and the value that most pixels above the 99th percentile share,
-    where at least twenty do: text that is not the brightest thing in the image.
+    The largest value of the slice, low enough for softened strokes and high enough to cut off
+    bright tissue beside them; close below it where at least twenty pixels share it exactly and few
+    nearly, for text on bright tissue; and the value that most pixels above the 99th percentile
+    share, where at least twenty do: text that is not the brightest thing in the image.
     """
     top = float(image.max())
     ordinary = float(np.median(image[::4, ::4]))
@@ -86,17 +95,22 @@ def levels_to_try(image: SingleArray) -> Iterator[Level]:
         return
     yield Level(ordinary, top, 0.6)
     yield Level(ordinary, top, 0.85)
+    close = Level(ordinary, top, 0.95, _SHARP_ON_TISSUE)
+    exactly = int(np.count_nonzero(image == top))
+    # Where tissue is cut off at the top, as many voxels lie just below it: no text.
+    if exactly >= max(_SHARED, _PILED * int(np.count_nonzero(image > close.threshold))):
+        yield close
     bright = float(np.percentile(image[::2, ::2], 99))
     upper = np.sort(image[image >= bright])
     values, first = np.unique(upper, return_index=True)
     counts = np.diff(np.append(first, upper.size))
     most = int(np.argmax(counts))
     shared = float(values[most])
-    if counts[most] >= 20 and ordinary < shared < 0.9 * top:
+    if counts[most] >= _SHARED and ordinary < shared < 0.9 * top:
         yield Level(ordinary, shared, 0.8)
 
 
-def pieces(image: SingleArray, level: Level) -> Pieces:
+def pieces(image: SingleArray, level: Level, fewest: int) -> Pieces:
     """Return the connected pieces above a threshold that may be characters.
 
     The width of a stroke is twice the area over the length of the outline (number of pixel sides),
@@ -108,6 +122,8 @@ def pieces(image: SingleArray, level: Level) -> Pieces:
         (rows, columns), finite.
     level
         As from `levels_to_try`.
+    fewest
+        With fewer than this none is returned: it could make no line.
     """
     from scipy.ndimage import find_objects, label
 
@@ -121,14 +137,15 @@ def pieces(image: SingleArray, level: Level) -> Pieces:
         [(b[0].start, b[0].stop, b[1].start, b[1].stop) for b in find_objects(names)], np.float64
     )
     area = np.bincount(names.ravel(), minlength=count + 1)[1:].astype(np.float64)
-    sides, step = _outline(image, mask, names, count)
     height, width = boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]
-    stroke = 2 * area / sides
     fill = area / (height * width)
     good = (height >= LEAST_HEIGHT) & (height <= MOST_HEIGHT) & (width <= _WIDEST * height)
-    good &= stroke <= np.maximum(_STROKE * height, 1.0)
     good &= ((fill >= _FILL[0]) & (fill <= _FILL[1])) | (width <= _BAR * height)
-    good &= step > _SHARP * (level.text - level.usual) * sides
+    if int(good.sum()) < fewest:
+        return _none()
+    sides, step = _outline(image, mask, names, count)
+    good &= 2 * area / sides <= np.maximum(_STROKE * height, 1.0)
+    good &= step > level.sharp * (level.text - level.usual) * sides
     kept = np.flatnonzero(good)
     kept = kept[np.lexsort((boxes[kept, 2], boxes[kept, 0]))]
     return Pieces(

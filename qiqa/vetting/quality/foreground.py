@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qiqa.kernels.slice_scan import block_sums
 from qiqa.vetting.quality.scan import Scan
 
-__all__ = ["Foreground", "foreground", "otsu"]
+__all__ = ["Foreground", "foreground", "grown", "otsu", "percentile"]
 
 FloatArray = NDArray[np.float64]
 MaskArray = NDArray[np.bool_]
@@ -26,7 +26,9 @@ _AIR_SPREAD = 0.3
 _SMALL = 0.05
 """Of the largest piece: smaller pieces are no part of the object."""
 _ZEROED = 0.05
-"""Share of exact zeros in the air from which on it is taken for masked."""
+"""Share of exact zeros from which on a block is no air."""
+_LEFT = 0.2
+"""Of the blocks outside the object: with fewer of air the background counts as masked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +46,11 @@ class Foreground:
     """Outside the object, a block away from it, and not masked; empty where there is none."""
     zeroed: bool
     """The background holds exact zeros: noise cannot be read there."""
+
+    @property
+    def core(self) -> MaskArray:
+        """Blocks of the object whose neighbors in the slice are object: no edge of it is inside."""
+        return self.inside & ~grown(~self.inside)
 
     @property
     def share(self) -> float:
@@ -72,6 +79,16 @@ def otsu(values: FloatArray) -> float:
     return float(values[at] / 2 + values[at + 1] / 2)
 
 
+def percentile(values: FloatArray, percent: float) -> float:
+    """Return a percentile of sorted values, linear between neighbors; NaN for none."""
+    if not values.size:
+        return float("nan")
+    place = percent / 100 * (values.size - 1)
+    low = int(place)
+    high = min(low + 1, values.size - 1)
+    return float(values[low] + (place - low) * (values[high] - values[low]))
+
+
 def foreground(scan: Scan) -> Foreground:
     """Find the object: Otsu's threshold on the logarithm of block means, small pieces dropped.
 
@@ -87,19 +104,20 @@ def foreground(scan: Scan) -> Foreground:
         return Foreground(
             side=side, mean=mean, spread=spread, inside=nothing, air=nothing, zeroed=False
         )
-    finite = mean[known].astype(np.float64)
+    ordered = np.sort(mean[known]).astype(np.float64)
     # Signed images (phase, Hounsfield units) are lifted by their own floor.
-    floor = min(0.0, float(np.percentile(finite, 0.5)))
+    floor = min(0.0, percentile(ordered, 0.5))
     lifted = np.where(known, mean - floor, 0.0).astype(np.float64)
-    dark = _DARK * float(np.percentile(finite - floor, 99))
+    dark = _DARK * (percentile(ordered, 99) - floor)
     some = known & (lifted > dark)
     inside = some & (lifted > _threshold(lifted, spread, some))
     inside = _without_crumbs(inside)
-    around = _grown(inside)
+    around = grown(inside)
     outside = known & ~around
-    masked = float(zeros[outside].mean()) if outside.any() else 0.0
-    zeroed = masked > _ZEROED
     air = outside & (zeros < _ZEROED) & some
+    # A zero border is no masked background, nor is the little air that a mask leaves at its rim.
+    zeroed = bool(outside.any()) and int(air.sum()) < _LEFT * int(outside.sum())
+    air &= not zeroed
     return Foreground(side=side, mean=mean, spread=spread, inside=inside, air=air, zeroed=zeroed)
 
 
@@ -112,11 +130,12 @@ def _threshold(lifted: FloatArray, spread: NDArray[np.float32], some: MaskArray)
     if np.isnan(limit):
         return 0.0
     low = logs <= limit
-    relative = spread[some] / values
     clear = float(values[low].mean()) < _CLEAR * float(values[~low].mean())
-    noisy = float(np.median(relative[low])) > _AIR_SPREAD
-    quieter = float(np.median(relative[~low])) < float(np.median(relative[low]))
-    return float(np.exp(limit)) if clear or (noisy and quieter) else 0.0
+    if not clear:
+        relative = spread[some] / values
+        in_dark, in_bright = float(np.median(relative[low])), float(np.median(relative[~low]))
+        clear = in_dark > _AIR_SPREAD and in_bright < in_dark
+    return float(np.exp(limit)) if clear else 0.0
 
 
 def _without_crumbs(mask: MaskArray) -> MaskArray:
@@ -131,7 +150,7 @@ def _without_crumbs(mask: MaskArray) -> MaskArray:
     return kept
 
 
-def _grown(mask: MaskArray) -> MaskArray:
+def grown(mask: MaskArray) -> MaskArray:
     """Return the mask with the blocks around it in the slice."""
     wide = mask.copy()
     wide[:, 1:] |= mask[:, :-1]

@@ -8,10 +8,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.vetting.quality.foreground import Foreground, otsu
+from qiqa.vetting.quality.foreground import Foreground, otsu, percentile
 from qiqa.vetting.quality.scan import Scan
 
-__all__ = ["Levels", "contrast", "entropy_focus", "levels", "percentile"]
+__all__ = ["Levels", "contrast", "entropy_focus", "levels"]
 
 FloatArray = NDArray[np.float64]
 
@@ -47,16 +47,6 @@ class Levels:
     def different(self) -> int:
         """Number of different values in the object."""
         return int(1 + np.count_nonzero(np.diff(self.inside))) if self.inside.size else 0
-
-
-def percentile(values: FloatArray, percent: float) -> float:
-    """Return a percentile of sorted values, linear between neighbors; NaN for none."""
-    if not values.size:
-        return _NAN
-    place = percent / 100 * (values.size - 1)
-    low = int(place)
-    high = min(low + 1, values.size - 1)
-    return float(values[low] + (place - low) * (values[high] - values[low]))
 
 
 def levels(scan: Scan, found: Foreground) -> Levels:

@@ -25,6 +25,8 @@ class Sites:
     slice: NDArray[np.intp]
     row: NDArray[np.intp]
     column: NDArray[np.intp]
+    core: NDArray[np.bool_]
+    """Where the blocks around are object as well."""
 
     def __len__(self) -> int:
         return int(self.row.size)
@@ -62,4 +64,5 @@ def sites(scan: Scan, found: Foreground) -> Sites:
         slice=scan.chosen[which],
         row=np.clip(r * found.side + middle, 2, height - 3),
         column=np.clip(c * found.side + middle, 2, width - 3),
+        core=found.core[which, r, c],
     )

@@ -18,7 +18,7 @@ MAX_SPECTRA = 4
 """Evenly spaced slices that are transformed."""
 MAX_SUSPECTS = 2
 """Slices with more fine structure than their neighbors that are transformed besides."""
-_ROUGH = 1.2
+_ROUGH = 1.02
 """Fine structure over that of both neighbors, from which on a slice is suspected."""
 _OUTER, _INNER = 15, 5
 """Sides [points] of the square ring in k-space that a peak is compared with."""

@@ -27,14 +27,17 @@ def noise_sd(sites: Sites) -> float:
 
     [1 -2 1; -2 4 -2; 1 -2 1] leaves no constant, slope or edge along an axis and multiplies white
     noise by 6 (Immerkaer, Comput Vis Image Underst 1996;64:300). The median of its magnitude
-    instead of the mean lets edges and texture count for little. NaN where it is zero: the noise
-    is below one stored step, or was taken out.
+    instead of the mean lets edges and texture count for little; the rim of the object is left out
+    where enough else is there. NaN where it is zero: the noise is below one stored step, or was
+    taken out.
     """
     if len(sites) < _FEWEST:
         return _NAN
     corners = sites.at(-1, -1) + sites.at(-1, 1) + sites.at(1, -1) + sites.at(1, 1)
     sides = sites.at(-1, 0) + sites.at(1, 0) + sites.at(0, -1) + sites.at(0, 1)
     second = np.abs(corners - 2 * sides + 4 * sites.at())
+    if int(sites.core.sum()) >= _FEWEST:
+        second = second[sites.core]
     second = second[np.isfinite(second)]
     if second.size < _FEWEST:
         return _NAN
@@ -120,6 +123,8 @@ def edge_strength(sites: Sites, level: float, voxel_mm: tuple[float, float, floa
     After the average edge strength of Zaca et al. (J Magn Reson Imaging 2018;48:927), who take the
     edges that Canny's detector finds; blur and motion lower it.
     """
+    if not min(voxel_mm[:2]) > 0:
+        return _NAN
     size = np.sort(_gradient(sites, voxel_mm[:2]))
     if size.size < _FEWEST or not level > 0:
         return _NAN
