@@ -59,6 +59,11 @@ def test_what_a_check_says_is_declared_finite_and_the_same_twice(check, mixed, d
     assert {one.code for one in first.statements} <= declared
     assert all(np.isfinite(one.value) and one.evidence for _, one in first.observations)
     assert all(0 <= row < len(mixed) for row, _ in first.observations)
+    # plain numbers and texts only: they are written as JSON
+    assert all(type(one.value) is float for _, one in first.observations)
+    for one in first.statements:
+        assert {type(x) for x in (one.value, one.p, *one.interval)} == {float}
+        assert {type(cell) for row in one.rows for cell in row} <= {str}
     # a reason is given where there is no number
     assert all(one.evidence for one in first.statements)
     for one in first.statements:
