@@ -125,3 +125,28 @@ def test_a_table_without_rows_of_the_set_changes_nothing(write, scanned):
     assert found.texts["label"].tolist() == ["", "", ""]
     assert codes(findings) == {"row_without_series", "series_without_row"}
     assert dataclasses.replace(found, texts=scanned.texts).numbers == scanned.numbers
+
+
+def test_ids_of_patients_go_no_farther(write, scanned):
+    alone, _ = read_set(write("site,patient,cnr\nx,Jane,1\ny,,2\nz,Anna,3\nx,Jane,4\n"), SetRoles())
+    assert alone.texts["patient"].tolist() == ["person 2", "", "person 1", "person 2"]
+    for name in ("patient_id", "patient"):
+        path = write(f"series_uid,{name}\n1.2,Jane\n1.3,\n1.4,Joe\n")
+        found, findings = join_metadata(scanned, path)
+        assert found.texts["patient"].tolist() == ["h1", "h1", "h2"]
+        assert codes(findings) == {"patients_not_used"}
+        hashed, _ = join_metadata(scanned, path, hash_patient=lambda word: f"<{word}>")
+        assert hashed.texts["patient"].tolist() == ["<Jane>", "h1", "<Joe>"]
+    found, _ = join_metadata(scanned, write("series_uid,patient_hash\n1.3,h9\n"))
+    assert found.texts["patient"].tolist() == ["h1", "h9", "h2"]
+
+
+def test_cells_of_parquet_that_are_empty_twice_do_not_conflict(scanned, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "table.parquet"
+    columns = {"series_uid": ["1.2", "1.2"], "dose": [float("nan")] * 2, "label": ["a", "a"]}
+    parquet.write_table(pa.table(columns), path)
+    found, findings = join_metadata(scanned, path)
+    assert found.texts["label"].tolist() == ["a", "", ""]
+    assert codes(findings) == {"series_without_row"}
