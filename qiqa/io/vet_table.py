@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.vetting import VetTable
-from qiqa.io._table_cells import moment_of, numbers_of, texts_of
+from qiqa.io._table_cells import moment_of, numbers_of, text_of, texts_of
 from qiqa.io._table_file import Cells, cells_of_file
 
 __all__ = ["KEYS", "WORDS", "SetRoles", "join_metadata", "read_set"]
@@ -58,7 +58,7 @@ def read_set(path: Path, roles: SetRoles) -> tuple[VetTable, tuple[Finding, ...]
     Returns
     -------
     VetTable, findings
-        Rows in the order of their names.
+        Rows in the order of their names. Patients are numbered: their IDs go no farther.
 
     Raises
     ------
@@ -78,6 +78,8 @@ def read_set(path: Path, roles: SetRoles) -> tuple[VetTable, tuple[Finding, ...]
     for name in free:
         if name in roles.others or (name in (*WORDS, "age", "date") and name not in roles.features):
             table[name] = cells.columns[name]
+    if "patient" in table:
+        table["patient"] = _numbered(table["patient"])
     texts, numbers, date = _typed(table, cells.comma, path, findings)
     names, values = list[str](), list[FloatArray]()
     for name in roles.features or [name for name in free if name not in table]:
@@ -137,7 +139,7 @@ def join_metadata(
     key
         Of `KEYS`; empty: the first that there is.
     hash_patient
-        Patient ID -> hash as the scan made it; needed where the key is `patient_id`.
+        Patient ID -> hash as the scan made it; needed for columns `patient_id` and `patient`.
 
     Raises
     ------
@@ -157,6 +159,7 @@ def join_metadata(
     own = {"series_uid": observed.series_uid, "path": observed.path}.get(
         kind, observed.text("patient")
     )
+    _patients(table, kind, hash_patient, path, findings)
     place = _matched(own.tolist(), _first_rows(keys, table, path, findings), keys, path, findings)
     texts, numbers, date = _typed(
         {name: cell for name, cell in table.items() if name not in KEYS},
@@ -183,6 +186,33 @@ def join_metadata(
         days[rows[known]] = date[lines][known]
     made = dataclasses.replace(observed, texts=all_texts, numbers=all_numbers, date=days)
     return made, tuple(findings)
+
+
+def _numbered(cells: Sequence[object]) -> list[str]:
+    """Return a number for each patient, in the order of their IDs."""
+    words = texts_of(cells)
+    place = {word: i for i, word in enumerate(sorted(set(words) - {""}), start=1)}
+    return [f"person {place[word]}" if word else "" for word in words]
+
+
+def _patients(
+    table: dict[str, Sequence[object]], kind: str, hash_patient: Callable[[str], str] | None,
+    path: Path, findings: list[Finding],
+) -> None:  # fmt: skip
+    """Put the hashes of patients, where they are not the key, under `patient`; never their IDs."""
+    given = table.pop("patient", None)
+    if "patient_hash" in table and kind != "patient_hash":
+        table["patient"] = table["patient_hash"]
+        return
+    given = table.get("patient_id", given) if kind != "patient_id" else None
+    if given is not None and hash_patient is not None:
+        table["patient"] = [hash_patient(word) if word else "" for word in texts_of(given)]
+    elif given is not None:
+        findings.append(_found(
+            path, "patients_not_used", Severity.WARNING,
+            "patient IDs cannot be used without the key that the scan hashed them with",
+            "give the key, or a column patient_hash",
+        ))  # fmt: skip
 
 
 def _must_be_there(cells: Cells, named: Sequence[str], path: Path) -> None:
@@ -292,7 +322,7 @@ def _first_rows(
     columns = [table[name] for name in table if name not in KEYS]
     for i, word in enumerate(keys):
         first = found.setdefault(word, i)
-        if first != i and any(column[first] != column[i] for column in columns):
+        if first != i and any(text_of(column[first]) != text_of(column[i]) for column in columns):
             conflicting.setdefault(word, i)
     conflicting.pop("", None)
     found.pop("", None)

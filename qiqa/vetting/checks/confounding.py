@@ -14,7 +14,7 @@ from qiqa.core.vetting import Check, Needs, Reason, SetAnswer, SetStatement, Set
 from qiqa.core.vetting import VetTable as Table
 from qiqa.metrology.association import cramer_v, rank_association
 from qiqa.metrology.multiplicity import holm
-from qiqa.vetting.sets.counting import categories, counts_of_persons, number_per_person
+from qiqa.vetting.sets.counting import People, counts_of_persons
 from qiqa.vetting.sets.wording import named, number, short, table, words
 
 __all__ = ["CHECK", "look"]
@@ -101,6 +101,7 @@ def look(observed: Table, settings: Settings) -> SetAnswer:
         return SetAnswer()
     labels = words(settings, "labels")
     others = [name for name in words(settings, "covariates") if name not in labels]
+    people = People(observed)
     tested: list[_Pair] = []
     more: list[SetStatement] = []
     for place in words(settings, "places"):
@@ -109,12 +110,12 @@ def look(observed: Table, settings: Settings) -> SetAnswer:
         for name, code in (*((n, "label_by_site") for n in labels),
                            *((n, "covariate_by_site") for n in others)):  # fmt: skip
             if name in observed.texts:
-                tested.append(_words(observed, name, place, code))
+                tested.append(_words(people, name, place, code))
                 if code == "label_by_site":
-                    more += _alone(observed, name, place, number(settings, "least"))
+                    more += _alone(people, name, place, number(settings, "least"))
             elif name in observed.numbers:
-                tested.append(_numbers(observed, name, place, code))
-                more += _apart(observed, name, place, number(settings, "least"))
+                tested.append(_numbers(people, name, place, code))
+                more += _apart(people, name, place, number(settings, "least"))
     adjusted = holm([one.p for one in tested])
     said = tuple(
         dataclasses.replace(one.statement, p=float(p))
@@ -123,8 +124,8 @@ def look(observed: Table, settings: Settings) -> SetAnswer:
     return SetAnswer(statements=(*said, *more))
 
 
-def _words(observed: Table, name: str, place: str, code: str) -> _Pair:
-    found = categories(observed, (place, name))
+def _words(people: People, name: str, place: str, code: str) -> _Pair:
+    found = people.categories((place, name))
     rng = np.random.default_rng(_SEED)
     sites, values = found.columns
     counts = counts_of_persons(sites, values)
@@ -147,8 +148,8 @@ def _words(observed: Table, name: str, place: str, code: str) -> _Pair:
     )  # fmt: skip
 
 
-def _numbers(observed: Table, name: str, place: str, code: str) -> _Pair:
-    values, sites = number_per_person(observed, name, place)
+def _numbers(people: People, name: str, place: str, code: str) -> _Pair:
+    values, sites = people.numbers(name, place)
     made = rank_association(values, sites.codes)
     what = "epsilon squared of ranks" if math.isfinite(made.strength) else made.by
     return _Pair(
@@ -178,9 +179,9 @@ def _ranges(
     return table((place, "persons", "lowest", "middle", "highest"), rows)
 
 
-def _apart(observed: Table, name: str, place: str, least: float) -> Iterator[SetStatement]:
+def _apart(people: People, name: str, place: str, least: float) -> Iterator[SetStatement]:
     """Yield a statement where the ranges of some places have nothing in common."""
-    values, sites = number_per_person(observed, name, place)
+    values, sites = people.numbers(name, place)
     ordered, starts = _sorted_by(values, sites.codes, len(sites.names))
     large = np.flatnonzero(np.diff(starts) >= least)
     if large.size < 2:
@@ -207,9 +208,9 @@ def _apart(observed: Table, name: str, place: str, least: float) -> Iterator[Set
     )
 
 
-def _alone(observed: Table, name: str, place: str, least: float) -> Iterator[SetStatement]:
+def _alone(people: People, name: str, place: str, least: float) -> Iterator[SetStatement]:
     """Yield labels of one place only, and places of one label only."""
-    found = categories(observed, (place, name))
+    found = people.categories((place, name))
     sites, labels = found.columns
     counts = counts_of_persons(sites, labels)
     if min(counts.shape) < 2 or max(counts.shape) > _MOST_PLACES:

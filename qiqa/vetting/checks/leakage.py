@@ -221,7 +221,7 @@ def _unknown(observed: VetTable, split: Coded) -> SetStatement:
     lost = ~patient | (split.codes < 0)
     return SetStatement(
         code="leakage_unknown",
-        value=100.0 * np.count_nonzero(lost) / n,
+        value=100.0 * int(np.count_nonzero(lost)) / n,
         subject="patient and split",
         evidence=f"of {n} series {np.count_nonzero(~patient)} have no patient, "
         f"{np.count_nonzero(split.codes < 0)} no split",

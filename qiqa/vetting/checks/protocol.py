@@ -83,9 +83,10 @@ CHECK = Check(
         Setting(
             name="tolerances",
             default=(
-                "tr_ms 5", "te_ms 5", "ti_ms 5", "flip_deg 5", "b_value 2", "thickness_mm 5",
-                "slice_spacing_mm 5", "pixel_mm 30", "rows 30", "columns 30", "field_t 5",
-                "averages 1", "echo_train 5", "bandwidth_hz 10", "acceleration 5",
+                "tr_ms 5", "te_ms 5", "ti_ms 5", "flip_deg 5", "b_value 2", "b_count 1",
+                "thickness_mm 5", "slice_spacing_mm 5", "pixel_mm 30", "rows 30", "columns 30",
+                "field_t 5", "averages 1", "echo_count 1", "echo_train 5", "bandwidth_hz 10",
+                "acceleration 5",
             ),
             meaning="columns of numbers, each with the percentage of the larger of two values up "
             "to which these are alike; times may follow breathing, fields of view the patient",

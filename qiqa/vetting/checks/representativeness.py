@@ -23,7 +23,7 @@ from qiqa.core.vetting import (
 from qiqa.metrology.divergence import Divergence, against_population, two_samples
 from qiqa.vetting.sets.bins import as_bins, fifths, in_bins
 from qiqa.vetting.sets.coding import Coded, coded
-from qiqa.vetting.sets.counting import categories, counts_of_persons
+from qiqa.vetting.sets.counting import People, counts_of_persons
 from qiqa.vetting.sets.wording import named, number, short, table, words
 
 __all__ = ["CHECK", "look"]
@@ -93,6 +93,7 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
     """Compare with the population, and splits with each other."""
     if len(observed) == 0:
         return SetAnswer()
+    people = People(observed)
     found: list[SetStatement] = []
     if not observed.population:
         found.append(
@@ -100,18 +101,18 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
                          evidence="give a table of shares to compare with")
         )  # fmt: skip
     for column in sorted(observed.population):
-        found += _beside_population(observed, column, observed.population[column], settings)
+        found += _beside_population(people, column, observed.population[column], settings)
     for between in words(settings, "between"):
         for column in words(settings, "columns"):
             if column != between:
-                found += _between(observed, between, column, settings)
+                found += _between(people, between, column, settings)
     return SetAnswer(statements=tuple(found))
 
 
 def _beside_population(
-    observed: VetTable, column: str, shares: Mapping[str, float], settings: Settings
+    people: People, column: str, shares: Mapping[str, float], settings: Settings
 ) -> Iterator[SetStatement]:
-    values, of_persons, unknown = _column(observed, column, tuple(shares))
+    values, of_persons, unknown = _column(people, column, tuple(shares))
     names = list(dict.fromkeys([*shares, *values.names]))
     place = {name: i for i, name in enumerate(names)}
     counts = np.zeros(len(names), dtype=np.intp)
@@ -142,9 +143,9 @@ def _beside_population(
 
 
 def _between(
-    observed: VetTable, between: str, column: str, settings: Settings
+    people: People, between: str, column: str, settings: Settings
 ) -> Iterator[SetStatement]:
-    parts, values, unknown = _parted(observed, between, column)
+    parts, values, unknown = _parted(people, between, column)
     counts = counts_of_persons(parts, values)
     if counts.size == 0 or counts.shape[1] > _MOST_CATEGORIES:
         return
@@ -167,30 +168,30 @@ def _lost(unknown: int) -> str:
     return f"; {unknown} without a value are left out" if unknown else ""
 
 
-def _column(observed: VetTable, column: str, names: tuple[str, ...]) -> tuple[Coded, int, int]:
+def _column(people: People, column: str, names: tuple[str, ...]) -> tuple[Coded, int, int]:
     """Return the categories of persons, how many persons there are, and how many lack one."""
     bins = as_bins(names)
-    if column in observed.numbers and bins:
-        everyone = categories(observed, ())
-        values = in_bins(observed.number(column)[everyone.rows], bins)
-    elif column in observed.numbers:
-        everyone = categories(observed, ())
-        own = observed.number(column)[everyone.rows]
+    if column in people.observed.numbers and bins:
+        everyone = people.categories(())
+        values = in_bins(people.observed.number(column)[everyone.rows], bins)
+    elif column in people.observed.numbers:
+        everyone = people.categories(())
+        own = people.observed.number(column)[everyone.rows]
         values = coded(np.array([short(v) if math.isfinite(v) else "" for v in own], dtype=np.str_))
     else:
-        everyone = categories(observed, ())
-        values = categories(observed, (column,)).columns[0]
+        everyone = people.categories(())
+        values = people.categories((column,)).columns[0]
     known = int(np.count_nonzero(values.codes >= 0))
     return values, len(everyone.rows), max(len(everyone.rows) - known, 0)
 
 
-def _parted(observed: VetTable, between: str, column: str) -> tuple[Coded, Coded, int]:
-    everyone = categories(observed, (between,))
-    if column in observed.numbers:
-        values = fifths(observed.number(column)[everyone.rows])
+def _parted(people: People, between: str, column: str) -> tuple[Coded, Coded, int]:
+    everyone = people.categories((between,))
+    if column in people.observed.numbers:
+        values = fifths(people.observed.number(column)[everyone.rows])
         unknown = int(np.count_nonzero(values.codes < 0))
         return everyone.columns[0], values, unknown
-    found = categories(observed, (between, column))
+    found = people.categories((between, column))
     return found.columns[0], found.columns[1], max(len(everyone.rows) - len(found.rows), 0)
 
 

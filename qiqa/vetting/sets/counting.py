@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from qiqa.core.vetting import VetTable
 from qiqa.vetting.sets.coding import Coded, coded, persons
 
-__all__ = ["Categories", "categories", "counts_of_persons", "number_per_person"]
+__all__ = ["Categories", "People", "counts_of_persons"]
 
 IntArray = NDArray[np.intp]
 FloatArray = NDArray[np.float64]
+_LARGEST = 2**62
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -25,32 +26,62 @@ class Categories:
     """(m,) row of the table that stands for each."""
 
 
-def categories(observed: VetTable, names: tuple[str, ...], numbers: str = "") -> Categories:
-    """Return words counted once a person, however many series there are of them.
-
-    A person with several words, or of several sites, counts once for each. Rows that lack a word,
-    or the number, are left out.
+class People:
+    """The persons of a set; each column is looked at once, however often it is asked for.
 
     Parameters
     ----------
-    names
-        Columns of words.
-    numbers
-        A column of numbers that has to be known; of a person's several the first counts.
+    observed
+        All series.
     """
-    columns = tuple(coded(observed.text(name)) for name in names)
-    known = np.ones(len(observed), dtype=bool)
-    for column in columns:
-        known &= column.codes >= 0
-    if numbers:
-        known &= np.isfinite(observed.number(numbers))
-    rows = np.flatnonzero(known)
-    joint = persons(observed)[rows]
-    for column in columns:
-        joint = joint * max(len(column.names), 1) + column.codes[rows]
-        joint = np.unique(joint, return_inverse=True)[1].reshape(-1)
-    first = np.unique(joint, return_index=True)[1]
-    return Categories(tuple(Coded(c.names, c.codes[rows[first]]) for c in columns), rows[first])
+
+    def __init__(self, observed: VetTable) -> None:
+        self.observed = observed
+        self._persons = persons(observed)
+        self._coded: dict[str, Coded] = {}
+
+    def column(self, name: str) -> Coded:
+        """Return a column of words as numbers, one a series."""
+        if name not in self._coded:
+            self._coded[name] = coded(self.observed.text(name))
+        return self._coded[name]
+
+    def categories(self, names: tuple[str, ...], numbers: str = "") -> Categories:
+        """Return words counted once a person, however many series there are of them.
+
+        A person with several words, or of several sites, counts once for each. Rows that lack a
+        word, or the number, are left out.
+
+        Parameters
+        ----------
+        names
+            Columns of words.
+        numbers
+            A column of numbers that has to be known; of a person's several the first counts.
+        """
+        columns = tuple(self.column(name) for name in names)
+        known = np.ones(len(self.observed), dtype=bool)
+        for column in columns:
+            known &= column.codes >= 0
+        if numbers:
+            known &= np.isfinite(self.observed.number(numbers))
+        rows = np.flatnonzero(known)
+        joint = self._persons[rows]
+        reach = len(self.observed)
+        for column in columns:
+            width = max(len(column.names), 1)
+            if reach > _LARGEST // width:  # made dense, so that the product stays a whole number
+                joint = np.unique(joint, return_inverse=True)[1].reshape(-1)
+                reach = len(self.observed)
+            joint = joint * width + column.codes[rows]
+            reach *= width
+        first = np.unique(joint, return_index=True)[1]
+        return Categories(tuple(Coded(c.names, c.codes[rows[first]]) for c in columns), rows[first])
+
+    def numbers(self, name: str, by: str) -> tuple[FloatArray, Coded]:
+        """Return a number of each person at each place, and the place."""
+        found = self.categories((by,), numbers=name)
+        return self.observed.number(name)[found.rows], found.columns[0]
 
 
 def counts_of_persons(first: Coded, second: Coded) -> IntArray:
@@ -59,9 +90,3 @@ def counts_of_persons(first: Coded, second: Coded) -> IntArray:
     known = (first.codes >= 0) & (second.codes >= 0)
     joint = first.codes[known] * c + second.codes[known]
     return np.bincount(joint, minlength=r * c).reshape(r, c)
-
-
-def number_per_person(observed: VetTable, name: str, by: str) -> tuple[FloatArray, Coded]:
-    """Return a number of each person at each place, and the place."""
-    found = categories(observed, (by,), numbers=name)
-    return observed.number(name)[found.rows], found.columns[0]

@@ -91,8 +91,17 @@ def judge(
 def judge_centers(centers: FloatArray, rate: float) -> FloatArray:
     """Return (m, p) deviations of m medians from the others over their fence, with sign.
 
-    As normal values: too few for a shape.
+    Too few for a shape: as normal values, and where all of a feature are above zero also as
+    logarithms, of which the milder answer counts. What spans orders of magnitude between scanners
+    is judged by its ratio, what does not by its difference.
     """
+    plain = _centers_over(centers, rate)
+    positive = (centers > 0).all(axis=0)
+    logs = _centers_over(np.log(np.where(positive, centers, 1.0)), rate)
+    return np.where(positive & (np.abs(logs) < np.abs(plain)), logs, plain)
+
+
+def _centers_over(centers: FloatArray, rate: float) -> FloatArray:
     m, p = centers.shape
     chance = rate / (2 * max(p, 1))
     middle = np.median(centers, axis=0)
