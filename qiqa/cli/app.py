@@ -26,6 +26,7 @@ COMMANDS = {
     "drift": ("qiqa.cli.drift", "Watch scanners: what changed, when, how sure, what next."),
     "trial": ("qiqa.cli.trial", "One trial, many scanners: bias, claims, what changed."),
     "harmonize": ("qiqa.cli.harmonize", "Make values of many scanners comparable, and judge it."),
+    "vet": ("qiqa.cli.vet", "May these series train a model: keep, correct, quarantine, reject."),
     "history": ("qiqa.cli.history", "List, export and verify what was kept."),
     "simulate": ("qiqa.cli.simulate", "Simulate an exam of a phantom as DICOM."),
     "phantoms": ("qiqa.cli.phantoms", "List phantoms, check or show one, import a unit's values."),

@@ -31,6 +31,10 @@ COMMANDS = {
         "qiqa.cli.simulate_trial",
         "Simulate a multisite trial as tables: phantoms and participants, with the truth.",
     ),
+    "training-set": (
+        "qiqa.cli.simulate_training_set",
+        "Simulate a training set as DICOM: people, sites, and faults whose truth is known.",
+    ),
 }
 """What has options of its own: next word -> module, summary."""
 OPERANDS = "PHANTOM FOLDER"

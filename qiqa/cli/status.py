@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qiqa.core.measurement import Verdict
 
-__all__ = ["FAILED", "INTERRUPTED", "PASS", "USAGE", "of_verdict"]
+__all__ = ["ACTION", "FAILED", "INTERRUPTED", "PASS", "TOLERANCE", "USAGE", "of_verdict"]
 
 PASS = 0
 FAILED = 1
 USAGE = 2
+TOLERANCE = 3
+ACTION = 4
 INTERRUPTED = 130
 
-_OF_VERDICT = {"pass": PASS, "tolerance": 3, "action": 4, "not_evaluated": 5}
+_OF_VERDICT = {"pass": PASS, "tolerance": TOLERANCE, "action": ACTION, "not_evaluated": 5}
 
 
 def of_verdict(verdict: Verdict) -> int:

@@ -28,7 +28,10 @@ __all__ = [
     "PolicyChange",
     "PolicyRule",
     "Reason",
+    "ScannerRecord",
+    "ScannerTrouble",
     "SeriesFacts",
+    "SeriesSummary",
     "SetAnswer",
     "SetStatement",
     "Setting",
@@ -247,6 +250,51 @@ class Examined:
     """Gray values of the middle slice, 96 x 96, for a person; empty where there is none."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesSummary:
+    """What is kept of a series once it was examined: a row of `VetTable` and more."""
+
+    path: str
+    series_uid: str
+    texts: Mapping[str, str]
+    numbers: Mapping[str, float]
+    """Those that are known."""
+    date: str
+    """Day of acquisition, YYYY-MM-DD; "" unknown."""
+    files: int
+    size: int
+    """Bytes of all files."""
+    examined: Examined
+    """Observations of files, headers and pixels together."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerTrouble:
+    """Days on which a scanner's numbers were not what they are believed to be."""
+
+    first: dt.date
+    """The earliest day on which it may have begun (95 %)."""
+    last: dt.date | None
+    """None: to this day."""
+    code: str
+    """`scanner_out_of_control`, `scanner_moved` or `scanner_out_of_claim`."""
+    what: str
+    """In words: measurement, size, when."""
+    correction: str = ""
+    """Calibration that holds on these days; empty where there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ScannerRecord:
+    """What phantoms say of one scanner over time."""
+
+    scanner: str
+    """Identity, or its pseudonym, as in the series."""
+    exams: tuple[dt.date, ...]
+    """Days of its phantom exams, rising."""
+    troubles: tuple[ScannerTrouble, ...] = ()
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class VetTable:
     """All series of a set, n of them, in the order of their series UID, then path."""
@@ -256,7 +304,7 @@ class VetTable:
     texts: Mapping[str, TextArray]
     """Name -> (n,); "" unknown. `patient` (hash), `site`, `scanner`, `manufacturer`, `model`,
     `software`, `modality`, `protocol`; where a table states them also `label`, `split`, `sex`, and
-    any other column of words."""
+    any other column of words; `study` (UID), where it is known."""
     numbers: Mapping[str, FloatArray]
     """Name -> (n,); NaN unknown: `field_t`, `tr_ms`, `te_ms`, `age`, ..."""
     date: NDArray[np.datetime64]
@@ -266,6 +314,11 @@ class VetTable:
     """(n, p) image quality; NaN where it could not be measured."""
     signatures: NDArray[np.uint8] | None = None
     """(n, bytes); all zero where there is none."""
+    records: Mapping[str, ScannerRecord] | None = None
+    """Scanner -> what its phantom says; None: no history was given."""
+    population: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Whom the set is to stand for: column -> value, or bin of numbers -> share; shares of a
+    column add up to 1. Empty where none is stated."""
 
     def __len__(self) -> int:
         return len(self.series_uid)
@@ -274,6 +327,11 @@ class VetTable:
         """Return a column of words; all unknown where there is no such column."""
         known = self.texts.get(name)
         return np.full(len(self), "", dtype=np.str_) if known is None else known
+
+    def number(self, name: str) -> FloatArray:
+        """Return a column of numbers; all unknown where there is no such column."""
+        known = self.numbers.get(name)
+        return np.full(len(self), np.nan) if known is None else known
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

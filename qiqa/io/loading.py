@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import ReadError
 from qiqa.core.series import FrameSource, Series, SeriesHeader, SourceFile
 from qiqa.io import dialects
-from qiqa.io.dialects import Scale
+from qiqa.io.dialects import Scale, generic
 from qiqa.io.dicomfile import NotDicom, parse
 from qiqa.io.elements import Truncated
 from qiqa.io.frames import frame_headers
@@ -60,7 +61,7 @@ class _Opened:
         return whole[top : top + rows, left : left + columns], self.scales[0]
 
 
-def _open(path: str, member: str | None, archives: Archives) -> _Opened:
+def _open(path: str, member: str | None, archives: Archives, *, rescaled: bool = False) -> _Opened:
     blob = blob_at(path, member, archives)
     stored = blob.read(archives)
     data = gunzip(stored, blob.name) if stored[:2] == b"\x1f\x8b" else stored
@@ -71,18 +72,28 @@ def _open(path: str, member: str | None, archives: Archives) -> _Opened:
     _, dialect = dialects.of(file.header)
     return _Opened(
         frames=frames(file, blob.name),
-        scales=tuple(dialects.scale(dialect, item) for item in frame_headers(file.header)),
+        scales=tuple(
+            generic.scale(item) if rescaled else dialects.scale(dialect, item)
+            for item in frame_headers(file.header)
+        ),
         mosaic=dialects.mosaic(dialect, file.header),
         sha256=hashlib.sha256(stored).hexdigest(),
     )
 
 
-def load(header: SeriesHeader) -> Series:
+def load(header: SeriesHeader, *, rescaled: bool = False) -> Series:
     """Return a series with its pixels.
 
     Each file is read once, hashed, unpacked and scaled: rescale slope and intercept frame by
     frame, or the vendor's own scale where its module says so (`Series.scale` names it). Memory
     holds the signal and one file at a time.
+
+    Parameters
+    ----------
+    header
+        Of the series.
+    rescaled
+        Scale by rescale slope and intercept alone, as every reader does, whoever the vendor is.
 
     Raises
     ------
@@ -95,7 +106,7 @@ def load(header: SeriesHeader) -> Series:
         for k, source in enumerate(volume):
             wanted[source.path, source.member].append((n, k, source))
     opener: Callable[[str, str | None, Archives], _Opened | NiftiFile] = (
-        open_nifti if header.dialect == "nifti" else _open
+        open_nifti if header.dialect == "nifti" else functools.partial(_open, rescaled=rescaled)
     )
     columns, rows, n_slices, n_volumes = header.shape
     # numpy keeps the last index contiguous: (n, k, row, column) is (i, j, k, n) in Fortran order

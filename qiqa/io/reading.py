@@ -15,6 +15,7 @@ from qiqa.io.copies import settle
 from qiqa.io.dicomfile import DicomFile, NotDicom, open_header
 from qiqa.io.frames import planes_of
 from qiqa.io.headers import consistency, series_header
+from qiqa.io.kinds import other_kind
 from qiqa.io.loading import PixelDigest
 from qiqa.io.nifti import is_nifti, nifti_header
 from qiqa.io.pixels import layout
@@ -23,28 +24,6 @@ from qiqa.io.sources import Archives, Blob, walk
 from qiqa.io.stacking import groups, stacks
 
 __all__ = ["read"]
-
-_KINDS = {
-    "1.2.840.10008.1.3.10": "DICOMDIR",
-    "1.2.840.10008.5.1.4.1.1.66": "raw data",
-    "1.2.840.10008.5.1.4.1.1.4.2": "MR spectroscopy",
-    "1.2.840.10008.5.1.4.1.1.7": "secondary capture",
-}
-_KIND_STEMS = {
-    "1.2.840.10008.5.1.4.1.1.11.": "presentation state",
-    "1.2.840.10008.5.1.4.1.1.88.": "structured report",
-    "1.2.840.10008.5.1.4.1.1.104.": "encapsulated document",
-    "1.2.840.10008.5.1.4.1.1.7.": "secondary capture",
-}
-_IMAGES = (
-    "1.2.840.10008.5.1.4.1.1.4",
-    "1.2.840.10008.5.1.4.1.1.4.1",
-    "1.2.840.10008.5.1.4.1.1.4.4",
-    "1.2.840.10008.5.1.4.1.1.2",
-    "1.2.840.10008.5.1.4.1.1.2.1",
-    "1.2.840.10008.5.1.4.1.1.2.2",
-)
-"""Image classes that must have pixels: MR and CT, classic, enhanced, converted."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -155,21 +134,12 @@ def _take_other(blob: Blob, archives: Archives, tally: _Tally) -> None:
 def _other_kind(file: DicomFile) -> str | None:
     """Return what a DICOM file is if it is no image to be measured."""
     header = file.header
-    sop_class = header.text("SOPClassUID") or ""
-    kind = _KINDS.get(sop_class)
-    stems = (name for stem, name in _KIND_STEMS.items() if sop_class.startswith(stem))
-    kind = kind or next(stems, None)
-    if kind is not None:
-        return kind
-    if sop_class not in _IMAGES:
-        geometry = "ImagePositionPatient" in header or "SharedFunctionalGroupsSequence" in header
-        if file.pixels is None:
-            return "DICOM object without pixels"
-        if not geometry:
-            return "image without position"
-    if (header.whole("SamplesPerPixel") or 1) != 1:
-        return "color image"
-    return None
+    return other_kind(
+        header.text("SOPClassUID") or "",
+        pixels=file.pixels is not None,
+        geometry="ImagePositionPatient" in header or "SharedFunctionalGroupsSequence" in header,
+        samples=header.whole("SamplesPerPixel") or 1,
+    )
 
 
 def _assemble(planes: list[Plane], digest: PixelDigest) -> tuple[list[SeriesHeader], list[Finding]]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from types import ModuleType
 
+from qiqa.core.finding import Severity
 from qiqa.core.registry import Registry
 from qiqa.core.vetting import (
     Check,
     Examined,
     Needs,
     Observation,
+    Reason,
     SeriesFacts,
     SetAnswer,
     Settings,
@@ -19,9 +21,31 @@ from qiqa.core.vetting import (
     VetTable,
 )
 
-__all__ = ["checks", "examine_headers", "examine_pixels", "examine_set", "settings_of"]
+__all__ = [
+    "EXAMINATION",
+    "checks",
+    "examine_headers",
+    "examine_pixels",
+    "examine_set",
+    "settings_of",
+]
 
 _CHECKS = Registry("qiqa.vetting.checks")
+EXAMINATION = Check(
+    name="examination",
+    needs=Needs.FILE,
+    title="Examining it came to an end",
+    reasons=(
+        Reason(
+            code="not_examined",
+            severity=Severity.ERROR,
+            title="could not be examined",
+            meaning="A check failed on it, or the process that worked on it died: what is wrong "
+            "with it is not known.",
+        ),
+    ),
+)
+"""What is said where a check itself failed."""
 
 
 def checks() -> tuple[Check, ...]:

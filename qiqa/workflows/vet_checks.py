@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from qiqa.core.vetting import Check
-from qiqa.vetting.checking import checks
+from qiqa.io.scan import checks as file_checks
+from qiqa.vetting.checking import EXAMINATION, checks
 
 __all__ = ["known_checks"]
 
 
 def known_checks() -> tuple[Check, ...]:
     """Return every check in the order of names: their codes are what a policy may rule on."""
-    return tuple(sorted(checks(), key=lambda check: check.name))
+    return tuple(sorted((EXAMINATION, *file_checks(), *checks()), key=lambda check: check.name))

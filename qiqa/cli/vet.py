@@ -1,0 +1,200 @@
+"""`qiqa vet`: which series of a set may train a model, and why."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qiqa.cli import status
+from qiqa.cli.arguments import Parser, counted, json_option
+from qiqa.cli.console import one_line, progress, say, tell_findings, write_json
+from qiqa.core.errors import ReadError, UsageError
+from qiqa.core.vetting import VET_SCHEMA, Action
+
+if TYPE_CHECKING:
+    from qiqa.core.finding import Finding
+    from qiqa.core.vet_result import VetResult
+    from qiqa.core.vetting import VetTable
+    from qiqa.workflows.executing import Executor
+    from qiqa.workflows.vetting_walk import Given
+
+__all__ = ["COMMANDS", "EPILOG", "OPERANDS", "TABLES", "WORK", "Options", "arguments", "command"]
+
+COMMANDS = {
+    "review": ("qiqa.cli.vet_review", "Show what waits, decide on a series, change the policy."),
+    "compare": ("qiqa.cli.vet_compare", "What two vettings decided differently, and why."),
+    "policy": ("qiqa.cli.vet_policy", "Begin a policy of your own from the default one."),
+}
+"""What has options of its own: next word -> module, summary."""
+OPERANDS = "PATH -o OUT"
+EPILOG = """
+commands:
+  review     Show what waits, decide on a series, change the policy.
+  compare    What two vettings decided differently, and why.
+  policy     Begin a policy of your own from the default one.
+
+examples:
+  qiqa vet images -o vetted
+  qiqa vet policy -o policy.toml
+  qiqa vet images --policy policy.toml --table subjects.csv --history qiqa.db -o vetted
+  qiqa vet features.tsv --column row=subject_id --column site=site -o vetted
+
+PATH is a folder, a zip archive, or a table with one row a series. A run that was ended goes on
+where it was with the same command. Open vetted/card.html; vetted/manifest.csv says what to use.
+Exit status: 0 all series may be used as they are, 3 some are corrected or wait for a person, 4 some
+are rejected, 1 it could not be done.
+"""
+TABLES = (".csv", ".tsv", ".parquet")
+WORK = "work.sqlite"
+CARD = "card.html"
+MANIFEST_CSV = "manifest.csv"
+_MOST_REASONS = 12
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    path: Path
+    output: Path
+    policy: Path | None = None
+    table: Path | None = None
+    column: tuple[str, ...] | list[str] = ()
+    population: Path | None = None
+    history: str | None = None
+    history_key: Path | None = None
+    key: Path | None = None
+    processes: int | None = None
+    cluster: str | None = None
+    name: str = ""
+    description: str = ""
+    license: str = ""
+    creator: str = ""
+    url: str = ""
+    json: str | None = None
+
+
+def arguments(parser: Parser) -> None:
+    """Declare the options."""
+    parser.add_argument("path", type=Path, metavar="PATH", help="folder, zip archive, or table")
+    what = parser.add_argument_group("what is known")
+    what.add_argument("--policy", type=Path, metavar="FILE", help="default: as qiqa vet policy")
+    what.add_argument(
+        "--table",
+        type=Path,
+        metavar="FILE",
+        help="label, split, site, age, ... by series_uid, path or patient_id",
+    )
+    what.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="what a column of the table is, for instance label=diagnosis; repeatable",
+    )
+    what.add_argument(
+        "--population", type=Path, metavar="FILE", help="column, value, share: whom it stands for"
+    )
+    what.add_argument(
+        "--history", metavar="FILE", help="phantom QC of the scanners: database, or table of exams"
+    )
+    what.add_argument(
+        "--history-key", type=Path, metavar="FILE", help="that the images were de-identified with"
+    )
+    what.add_argument(
+        "--key", type=Path, metavar="FILE", help="for hashes of patients; default: OUT/patients.key"
+    )
+    how = parser.add_argument_group("how")
+    how.add_argument("--processes", type=counted, metavar="N", help="default: all processors")
+    how.add_argument("--cluster", metavar="tcp://...", help="a Dask scheduler instead")
+    out = parser.add_argument_group("what to write")
+    out.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="folder")
+    for field in ("name", "description", "license", "creator", "url"):
+        out.add_argument(f"--{field}", default="", metavar="TEXT", help=f"{field} of the data set")
+    json_option(out, VET_SCHEMA)
+
+
+def command(options: Options) -> int:
+    """Vet a set and write the outputs."""
+    from qiqa.cli.vet_inputs import given_of, policy_of
+    from qiqa.io.vet_parts import write_features
+    from qiqa.workflows.vet_checks import known_checks
+    from qiqa.workflows.vet_outputs import write_decisions, write_parts
+
+    if not options.path.exists():
+        raise ReadError("no such file or folder", where=str(options.path))
+    policy, text = policy_of(options.policy, known_checks())
+    options.output.mkdir(parents=True, exist_ok=True)
+    given = given_of(options, policy, dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    with contextlib.ExitStack() as open_files, progress() as tell:
+        result, table, findings = _vetted(options, given, open_files, tell)
+        tell("writing")
+        write_parts(result.parts, options.output)
+        keys = list(zip(table.series_uid.tolist(), table.path.tolist(), strict=True))
+        write_features(keys, table.features, table.values, options.output)
+        write_decisions(result, options.output, text)
+    tell_findings(findings, to_error=True)
+    return _tell(result, options)
+
+
+def _vetted(
+    options: Options, given: Given, open_files: contextlib.ExitStack, tell: Callable[[str], None]
+) -> tuple[VetResult, VetTable, tuple[Finding, ...]]:
+    """Vet images, or a table of them."""
+    from qiqa.cli.vet_inputs import roles_of
+    from qiqa.workflows.vetting_walk import vet_images, vet_table
+
+    if options.path.suffix.lower() in TABLES:
+        from qiqa.io.vet_table import read_set
+
+        table, found = read_set(options.path, roles_of(options))
+        result, whole, more = vet_table(table, given)
+        return result, whole, (*found, *more)
+    from qiqa.store.vet_work import VetWork
+
+    work = open_files.enter_context(VetWork(options.output / WORK))
+    return vet_images(options.path, work, given, _executor(options), tell)
+
+
+def _executor(options: Options) -> Executor:
+    from qiqa.workflows.executing import Processes, cluster
+
+    if options.cluster is None:
+        return Processes(options.processes)
+    if options.processes is not None:
+        raise UsageError("not with --cluster", where="--processes")
+    return cluster(options.cluster)
+
+
+def _tell(result: VetResult, options: Options) -> int:
+    """Say what was decided, and return the exit status."""
+    from qiqa.core.vet_payload import vet_payload
+
+    to_error = options.json == "-"
+    if options.json is not None:
+        write_json(vet_payload(result), options.json)
+    counts = result.counts
+    said = ", ".join(f"{counts.actions[action]:,} {action.value}" for action in Action)
+    say(f"{counts.series:,} series: {said}", style="bold", to_error=to_error)
+    called = [
+        one
+        for code, one in counts.reasons.items()
+        if one.above
+        and code in result.policy.rules
+        and result.policy.rules[code].action is not Action.KEEP
+    ]
+    for one in sorted(called, key=lambda r: (-r.above, r.code))[:_MOST_REASONS]:
+        title = result.reasons[one.code][1].title if one.code in result.reasons else one.code
+        say(f"  {one.above:>9,}  {one.code}: {one_line(title)}", to_error=to_error)
+    if len(called) > _MOST_REASONS:
+        say(f"  {len(called) - _MOST_REASONS} more reasons on the card", to_error=to_error)
+    say(f"card:     {(options.output / CARD).resolve()}", to_error=to_error)
+    say(f"manifest: {(options.output / MANIFEST_CSV).resolve()}", to_error=to_error)
+    if counts.actions[Action.REJECT]:
+        return status.ACTION
+    waiting = counts.actions[Action.QUARANTINE] + counts.actions[Action.CORRECT]
+    return status.TOLERANCE if waiting else status.PASS

@@ -1,0 +1,138 @@
+"""What `qiqa vet` is given besides the images: policy, key, tables, history."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qiqa.cli.columns import named_columns
+from qiqa.core.errors import UsageError
+from qiqa.core.finding import Finding
+from qiqa.core.pseudonyms import PseudonymKey
+from qiqa.core.vetting import Check, ScannerRecord, VetPolicy, VetTable
+
+if TYPE_CHECKING:
+    from qiqa.cli.vet import Options
+    from qiqa.io.vet_table import SetRoles
+    from qiqa.workflows.vetting_walk import Given
+
+__all__ = ["given_of", "policy_of", "roles_of"]
+
+_KEY = "patients.key"
+
+
+def policy_of(path: Path | None, checks: Sequence[Check]) -> tuple[VetPolicy, bytes]:
+    """Return the policy that was given, or the default one, and its file byte by byte."""
+    from qiqa.io.policy_file import default_policy_text, parse_policy, read_policy
+
+    if path is None:
+        text = default_policy_text().encode("utf-8")
+        return parse_policy(text, checks, "default policy"), text
+    return read_policy(path, checks), path.read_bytes()
+
+
+def given_of(options: Options, policy: VetPolicy, now: dt.datetime) -> Given:
+    """Return all that is known besides the images."""
+    from qiqa.core.vet_result import About
+    from qiqa.io.population import read_population
+    from qiqa.io.vet_override import read_overrides
+    from qiqa.workflows.vetting_walk import Given
+
+    secret = None if options.history_key is None else _read_key(options.history_key)
+    about = About(
+        name=options.name or options.path.resolve().name,
+        description=options.description,
+        license=options.license,
+        creator=options.creator,
+        url=options.url,
+    )
+    key = _key(options)
+    return Given(
+        policy=policy,
+        key=key,
+        now=now,
+        about=about,
+        records=_records(options, now, secret),
+        history_key=secret,
+        population=read_population(options.population) if options.population else {},
+        join=_join(options, key),
+        inputs=(options.path.resolve().name,),
+        overrides=read_overrides(options.output),
+    )
+
+
+def _read_key(path: Path) -> PseudonymKey:
+    from qiqa.io.keyfile import key_from
+
+    return key_from(path)
+
+
+def _key(options: Options) -> PseudonymKey:
+    """Return the key of the hashes; the first time one is made beside the outputs."""
+    from qiqa.io.keyfile import make_key
+
+    path = options.key or options.output / _KEY
+    if path.exists() or options.key is not None:
+        return _read_key(path)
+    return make_key(path)
+
+
+def _join(
+    options: Options, key: PseudonymKey
+) -> Callable[[VetTable], tuple[VetTable, tuple[Finding, ...]]] | None:
+    path = options.table
+    if path is None:
+        return None
+    if _is_table(options):
+        raise UsageError("not with a table as the set", where="--table")
+    from qiqa.io.scan.gathering import patient_hash
+    from qiqa.io.vet_table import join_metadata
+
+    columns = named_columns(options.column)
+    return lambda table: join_metadata(
+        table,
+        path,
+        columns=columns,
+        hash_patient=lambda who: patient_hash(key, "", who, "", ""),
+    )
+
+
+def _is_table(options: Options) -> bool:
+    from qiqa.cli.vet import TABLES
+
+    return options.path.suffix.lower() in TABLES
+
+
+def roles_of(options: Options) -> SetRoles:
+    """Return what the columns of a table are that is the whole set."""
+    from qiqa.io.vet_table import SetRoles
+
+    columns = named_columns(options.column)
+    return SetRoles(row=columns.pop("row", ""), columns=columns)
+
+
+def _records(
+    options: Options, now: dt.datetime, secret: PseudonymKey | None
+) -> Mapping[str, ScannerRecord] | None:
+    """Return what the history of phantoms says of the scanners."""
+    from qiqa.workflows.lineage import pseudonymous, scanner_records
+    from qiqa.workflows.watching import Records
+
+    if options.history is None:
+        if secret is not None:
+            raise UsageError("only with --history", where="--history-key")
+        return None
+    path = Path(options.history)
+    if path.suffix.lower() in (".csv", ".tsv", ".parquet"):
+        from qiqa.io.history_table import read_history_table
+
+        series, records = list(read_history_table(path, {}).series), Records()
+    else:
+        from qiqa.cli.drift_sources import existing, of_scanner, records_of
+
+        store = existing(options.history, writing=False)
+        series, records = of_scanner(store, None), records_of(store)
+    found = scanner_records(series, records, now)
+    return found if secret is None else pseudonymous(found, secret)

@@ -1,0 +1,118 @@
+"""Headers of files that are not ordinary, by the reader that all other rooms use."""
+
+from __future__ import annotations
+
+from qiqa.core.errors import ReadError
+from qiqa.io.dicomfile import DEFLATED, UNCOMPRESSED, DicomFile, open_header
+from qiqa.io.elements import PIXEL_DATA, Element
+from qiqa.io.frames import MOST_FRAMES, frame_headers
+from qiqa.io.header import Header
+from qiqa.io.scan.attributes import ATTRIBUTES, SEQUENCES, Value
+from qiqa.io.scan.record import Pixels, Record, wanted_tags
+from qiqa.io.scan.values import Raw, mapped
+from qiqa.io.sources import Archives, Blob, gunzip
+from qiqa.io.tags import TAGS
+
+__all__ = ["careful_record"]
+
+_VARYING = frozenset(TAGS[keyword][0] for keyword in ATTRIBUTES)
+
+
+def careful_record(blob: Blob, archives: Archives) -> Record:
+    """Return what a file holds; the frames of a multi-frame object are taken together.
+
+    Raises
+    ------
+    NotDicom
+        If it is not a DICOM file.
+    ReadError
+        If it is one but cannot be read.
+    """
+    file = open_header(blob, archives)
+    header, wanted = file.header, wanted_tags()
+    packed = blob.read(archives, 2) == b"\x1f\x8b"
+    available, wrong = _unpacked(file, blob, archives) if packed else (file.available, None)
+    frames = "PerFrameFunctionalGroupsSequence" in header
+    private, data = _private(header)
+    found, more = _of_frames(header, wanted) if frames else (_raws(header, wanted), ())
+    return Record(
+        size=blob.size,
+        transfer_syntax=file.transfer_syntax,
+        syntax=next(iter(header.elements.values())).syntax,
+        charset=header.charset,
+        found=found,
+        more=more,
+        pairs=tuple(_pairs(header, frames=frames)),
+        pixels=_pixels(file),
+        available=available,
+        plain=file.transfer_syntax in UNCOMPRESSED,
+        in_place=not (packed or frames or file.transfer_syntax == DEFLATED),
+        private=private,
+        data=data,
+        wrong=wrong,
+    )
+
+
+def _unpacked(
+    file: DicomFile, blob: Blob, archives: Archives
+) -> tuple[int | None, tuple[str, str] | None]:
+    """Return how many bytes from the first pixel on gzip holds, and what is wrong with it."""
+    try:
+        size = len(gunzip(blob.read(archives), blob.name))
+    except ReadError as error:
+        return None, ("truncated" if "too early" in error.message else "unreadable", error.message)
+    return None if file.pixels is None else size - file.pixels.offset, None
+
+
+def _raws(header: Header, wanted: frozenset[int]) -> dict[int, Raw]:
+    return {
+        tag: (tag, int.from_bytes(element.vr.encode("ascii"), "big"), bytes(element.value))
+        for tag, element in header.elements.items()
+        if tag in wanted and not isinstance(element.value, tuple)
+    }
+
+
+def _of_frames(header: Header, wanted: frozenset[int]) -> tuple[dict[int, Raw], tuple[Raw, ...]]:
+    """Return the elements of the first frame, and those of others that differ."""
+    first: dict[int, Raw] = {}
+    others: dict[Raw, None] = {}
+    for index, frame in enumerate(frame_headers(header)):
+        if index == 0:
+            first = _raws(frame, wanted)
+        elif index < MOST_FRAMES:
+            here = {tag: e for tag, e in frame.elements.items() if tag in _VARYING}
+            others.update(dict.fromkeys(_raws(Header(here, frame.charset), wanted).values()))
+    return first, tuple(raw for raw in others if first.get(raw[0]) != raw)
+
+
+def _pairs(header: Header, *, frames: bool) -> list[tuple[str, Value]]:
+    """Return what sequences say: that they are there, and the real-world values."""
+    first = next(frame_headers(header), header) if frames else header
+    pairs: list[tuple[str, Value]] = [(k, 1.0) for k in sorted(SEQUENCES) if k in first]
+    return [*pairs, *mapped(first)]
+
+
+def _pixels(file: DicomFile) -> Pixels | None:
+    if file.pixels is None:
+        return None
+    length = -1 if file.pixels.length is None else file.pixels.length
+    return Pixels(file.pixels.offset, length, file.pixels.tag != PIXEL_DATA)
+
+
+def _private(header: Header) -> tuple[tuple[tuple[int, int, int], ...], bytes]:
+    """Return where private elements are in bytes of their values put together, and those."""
+    runs: list[tuple[int, int, int]] = []
+    data = bytearray()
+    for tag, element in sorted(header.elements.items()):
+        if tag & 0x10000:
+            start = len(data)
+            data += b"\x00".join(_bytes(element))
+            runs.append((tag, start, len(data)))
+    return tuple(runs), bytes(data)
+
+
+def _bytes(element: Element) -> list[bytes]:
+    """Return all values inside an element, of its items too."""
+    if not isinstance(element.value, tuple):
+        return [bytes(element.value)]
+    return [part for item in element.value for inner in item.values() for part in _bytes(inner)]

@@ -1,0 +1,297 @@
+"""Image quality without a reference: features for comparing series, and plain failures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from qiqa.core.finding import Severity
+from qiqa.core.vetting import Check, Examined, Needs, Observation, Reason, Setting, Settings, Stack
+from qiqa.vetting.quality import air, bias, levels, sample, slices, spikes, texture, thumbnail
+from qiqa.vetting.quality.foreground import Foreground, foreground
+from qiqa.vetting.quality.scan import Scan, scan
+from qiqa.vetting.quality.wrap import Wrap, wrap
+
+__all__ = ["CHECK", "look"]
+
+CHECK = Check(
+    name="quality",
+    needs=Needs.PIXELS,
+    title="image quality without a reference",
+    reasons=(
+        Reason(
+            code="empty_image",
+            severity=Severity.ERROR,
+            title="nothing in the image",
+            meaning="no finite value, one value only, or no object: a model would learn from noise",
+        ),
+        Reason(
+            code="constant_slices",
+            severity=Severity.ERROR,
+            title="slices of one value",
+            meaning="slices without content between slices with content: lost in transfer",
+        ),
+        Reason(
+            code="dropout_slices",
+            severity=Severity.WARNING,
+            title="slices that lost signal",
+            meaning="slices of single volumes much darker than in the other volumes: motion",
+            unit="%",
+        ),
+        Reason(
+            code="spikes",
+            severity=Severity.WARNING,
+            title="stripes over a whole slice",
+            meaning="one bad sample of k-space; amplitude of the stripes over the object's signal",
+            unit="%",
+        ),
+        Reason(
+            code="ghosting",
+            severity=Severity.WARNING,
+            title="ghosts of the object in the air",
+            meaning="signal beside the object along the phase axis over the object's signal",
+            unit="%",
+        ),
+        Reason(
+            code="wrap",
+            severity=Severity.WARNING,
+            title="object folded in from the other side",
+            meaning="part of opposite borders that lies in the object and continues on the other",
+            unit="%",
+        ),
+        Reason(
+            code="low_snr",
+            severity=Severity.WARNING,
+            title="noise hides the object",
+            meaning="standard deviation of noise over the median signal of the object",
+            unit="%",
+        ),
+        Reason(
+            code="overflow",
+            severity=Severity.ERROR,
+            title="values gone over the end of their type",
+            meaning="share of the object beside steps as large as the stored range: bright tissue "
+            "became dark",
+            unit="%",
+        ),
+    ),
+    settings=(
+        Setting(
+            name="dropout_ratio",
+            default=0.6,
+            meaning="signal over the expected one, below which a slice has lost it",
+        ),
+        Setting(
+            name="spike_ratio",
+            default=15.0,
+            meaning="magnitude over the surroundings in k-space, above which a point is a spike",
+        ),
+        Setting(
+            name="spike_percent",
+            default=1.0,
+            meaning="amplitude of stripes over the object's signal, above which they are told [%]",
+        ),
+        Setting(
+            name="ghost_percent",
+            default=5.0,
+            meaning="ghosting above which it is told [%]",
+        ),
+        Setting(
+            name="wrap_percent",
+            default=10.0,
+            meaning="part of the border above which wrap is told [%]",
+        ),
+        Setting(
+            name="wrap_likeness",
+            default=0.8,
+            meaning="correlation of opposite borders, above which one continues the other",
+        ),
+        Setting(
+            name="noise_percent",
+            default=20.0,
+            meaning="noise over signal above which it is told [%]",
+        ),
+        Setting(
+            name="overflow_percent",
+            default=0.02,
+            meaning="share of the object above which overflow is told [%]",
+        ),
+    ),
+)
+
+_LEAST_OVERFLOW_RANGE = 32000.0
+"""Steps of the stored range: what has fewer (8 and 12 bits) reaches both ends by itself."""
+
+
+def look(stack: Stack, settings: Settings) -> Examined:
+    """Measure one series; docs/vetting/quality.md defines every feature."""
+    seen = scan(stack)
+    if not seen.chosen.size or min(seen.volume.shape[1:]) < 1:
+        return Examined(observations=(_empty("no voxel has a finite value"),))
+    found = foreground(seen)
+    features, phase = (
+        _features(stack, seen, found),
+        stack.facts.text("InPlanePhaseEncodingDirection"),
+    )
+    folds = (wrap(seen, found, 0), wrap(seen, found, 1))
+    features["wrap_row_percent"] = _folded(folds[0], settings)
+    features["wrap_column_percent"] = _folded(folds[1], settings)
+    lost = slices.dropouts(seen, _number(settings, "dropout_ratio"))
+    features["dropout_percent"] = lost.percent
+    features["dropout_least"] = lost.deepest
+    features["ghosting_percent"] = air.ghosts(found).percent(phase)
+    observations = [
+        *_emptiness(seen, found),
+        *_slices(seen, lost),
+        *_spikes(seen, features, settings),
+        *_artifacts(features, settings),
+        *_overflow(stack, seen, found, features, settings),
+    ]
+    return Examined(
+        observations=tuple(observations),
+        features=features,
+        thumbnail=thumbnail.thumbnail(seen, stack.voxel_mm),
+    )
+
+
+def _number(settings: Settings, name: str) -> float:
+    value = settings[name]
+    return float(value) if isinstance(value, int | float) else math.nan
+
+
+def _features(stack: Stack, seen: Scan, found: Foreground) -> dict[str, float]:
+    values, where, size = levels.levels(seen, found), sample.sites(seen, found), stack.voxel_mm
+    noise, signal = texture.noise_sd(where), values.inner(50)
+    cnr, cjv = levels.contrast(values.inside, noise)
+    scale = signal if signal > 0 else math.nan
+    return {
+        "foreground_share": found.share,
+        "foreground_median": signal,
+        "foreground_p05_relative": values.inner(5) / scale,
+        "foreground_p95_relative": values.inner(95) / scale,
+        "mean_rank": values.mean_rank,
+        "levels": float(values.different),
+        "noise_sd": noise,
+        "snr_foreground": signal / noise,
+        "snr_background": air.snr_background(found),
+        "fber": air.energy_ratio(found),
+        "cnr": cnr,
+        "cjv": cjv,
+        "efc": levels.entropy_focus(values.all),
+        "fwhm_row_mm": texture.fwhm(where, 0, size[0]),
+        "fwhm_column_mm": texture.fwhm(where, 1, size[1]),
+        "fwhm_slice_mm": texture.fwhm(where, 2, size[2]),
+        "gradient_entropy": texture.gradient_entropy(where),
+        "edge_strength_per_mm": texture.edge_strength(where, signal, size),
+        "bias_field_percent": bias.bias_field(found),
+        "slice_jump_percent": slices.largest_jump(seen),
+        "interleave_percent": slices.interleaving(seen),
+    }
+
+
+def _folded(one: Wrap, settings: Settings) -> float:
+    """Return the contact where the borders are alike, else 0; NaN where it cannot be told."""
+    if math.isnan(one.contact):
+        return math.nan
+    return one.contact if one.likeness > _number(settings, "wrap_likeness") else 0.0
+
+
+def _empty(why: str) -> Observation:
+    return Observation(code="empty_image", evidence=why)
+
+
+def _emptiness(seen: Scan, found: Foreground) -> Iterator[Observation]:
+    k = seen.chosen
+    least, most = seen.least[seen.brightest, k].min(), seen.most[seen.brightest, k].max()
+    if least == most:
+        yield _empty(f"every voxel is {least:.6g}")
+    elif not found.inside.any():
+        yield _empty("no object stands out of the background")
+
+
+def _slices(seen: Scan, lost: slices.Dropouts) -> Iterator[Observation]:
+    flat = slices.constant_slices(seen)
+    if flat:
+        yield Observation(
+            code="constant_slices",
+            value=float(len(flat)),
+            evidence=f"{len(flat)} of {seen.mean.size} slices hold one value, with content on both "
+            "sides",
+            where=_places(flat),
+        )
+    if lost.lost:
+        yield Observation(
+            code="dropout_slices",
+            value=lost.percent,
+            evidence=f"{len(lost.lost)} of {lost.measured} slices; the darkest has "
+            f"{100 * lost.deepest:.0f} % of its usual signal",
+            where=_places(lost.lost),
+        )
+
+
+def _places(pairs: tuple[tuple[int, int], ...]) -> str:
+    """Return the first five slices in words; both numbers count from 1."""
+    text = ", ".join(f"volume {n + 1} slice {k + 1}" for n, k in pairs[:5])
+    return text if len(pairs) <= 5 else f"{text}, ..."
+
+
+def _spikes(seen: Scan, features: dict[str, float], settings: Settings) -> Iterator[Observation]:
+    spike = spikes.strongest_spike(seen)
+    features["spike_ratio"] = math.nan if spike is None else spike.ratio
+    signal = features["foreground_median"]
+    if spike is None or not signal > 0:
+        return
+    percent = 100 * spike.stripes / signal
+    if spike.ratio > _number(settings, "spike_ratio") and percent > _number(
+        settings, "spike_percent"
+    ):
+        yield Observation(
+            code="spikes",
+            value=percent,
+            evidence=f"a point of k-space {spike.ratio:.0f} times its surroundings; stripes of "
+            f"{percent:.1f} % of the signal",
+            where=_places(((spike.volume, spike.slice),)),
+        )
+
+
+def _artifacts(features: dict[str, float], settings: Settings) -> Iterator[Observation]:
+    ghost = features["ghosting_percent"]
+    if ghost > _number(settings, "ghost_percent"):
+        yield Observation(
+            code="ghosting", value=ghost, evidence=f"{ghost:.1f} % of the signal in line with it"
+        )
+    for name, words in (("row", "left and right"), ("column", "upper and lower")):
+        fold = features[f"wrap_{name}_percent"]
+        if fold > _number(settings, "wrap_percent"):
+            yield Observation(
+                code="wrap",
+                value=fold,
+                evidence=f"{fold:.0f} % of the {words} border in the object, continuous across",
+            )
+    snr = features["snr_foreground"]
+    if snr > 0 and 100 / snr > _number(settings, "noise_percent"):
+        yield Observation(
+            code="low_snr",
+            value=100 / snr,
+            evidence=f"signal {features['foreground_median']:.4g}, noise {features['noise_sd']:.4g}"
+            f", ratio {snr:.1f}",
+        )
+
+
+def _overflow(
+    stack: Stack, seen: Scan, found: Foreground, features: dict[str, float], settings: Settings
+) -> Iterator[Observation]:
+    low, high = stack.stored_range
+    steps = (high - low) / stack.quantization if stack.quantization > 0 else math.nan
+    object_voxels = found.share * float(seen.finite.sum())
+    if not steps > _LEAST_OVERFLOW_RANGE or not object_voxels > 0:
+        features["overflow_percent"] = math.nan
+        return
+    percent = 100 * float(seen.jumps.sum()) / object_voxels
+    features["overflow_percent"] = percent
+    if percent > _number(settings, "overflow_percent"):
+        yield Observation(
+            code="overflow",
+            value=percent,
+            evidence=f"{int(seen.jumps.sum())} steps between neighbors of nearly the stored range",
+        )

@@ -1,0 +1,1 @@
+"""Text in pixels, found by its strokes: nothing is read."""

@@ -1,0 +1,1 @@
+"""Image quality of one series without a reference: one file a family of metrics."""

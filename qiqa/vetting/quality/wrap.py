@@ -1,0 +1,66 @@
+"""Aliasing: what leaves the image on one side comes in on the other, and the borders fit."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.vetting.quality.foreground import Foreground
+from qiqa.vetting.quality.scan import Scan
+
+__all__ = ["Wrap", "wrap"]
+
+FloatArray = NDArray[np.float64]
+
+_FEWEST = 24
+"""Voxels of opposite borders that both lie in the object, over all slices."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wrap:
+    """Of one axis of the slices."""
+
+    contact: float
+    """Part of the border where both ends lie in the object [%]; NaN without a foreground."""
+    likeness: float
+    """Correlation of the outermost voxels of both ends; near 1 where the image goes on across the
+    border as on a ring. NaN with too few."""
+
+
+def wrap(scan: Scan, found: Foreground, axis: int) -> Wrap:
+    """Compare the first and the last voxels along an axis.
+
+    A Fourier image is periodic: an object larger than the field of view along the phase-encoding
+    axis folds in, and the last line runs on into the first. Along the frequency axis filters cut
+    it off, and the borders are not alike.
+
+    Parameters
+    ----------
+    scan, found
+        The image.
+    axis
+        0 along a row (borders left and right), 1 down a column.
+    """
+    if not found.inside.any():
+        return Wrap(contact=float("nan"), likeness=float("nan"))
+    inside = found.inside if axis == 0 else found.inside.swapaxes(1, 2)
+    slices = scan.picked if axis == 0 else scan.picked.swapaxes(1, 2)
+    if slices.shape[2] < 8:
+        return Wrap(contact=float("nan"), likeness=float("nan"))
+    both = (inside[:, :, 0] & inside[:, :, -1]).repeat(found.side, axis=1)[:, : slices.shape[1]]
+    contact = 100 * float(both.mean())
+    if int(both.sum()) < _FEWEST:
+        return Wrap(contact=contact, likeness=float("nan"))
+    first, last = slices[:, :, 0][both], slices[:, :, -1][both]
+    return Wrap(
+        contact=contact, likeness=_correlation(first.astype(np.float64), last.astype(np.float64))
+    )
+
+
+def _correlation(x: FloatArray, y: FloatArray) -> float:
+    good = np.isfinite(x) & np.isfinite(y)
+    x, y = x[good] - x[good].mean(), y[good] - y[good].mean()
+    scale = float(np.sqrt((x**2).sum() * (y**2).sum()))
+    return float((x * y).sum()) / scale if scale > 0 else float("nan")

@@ -1,0 +1,1 @@
+"""What checks of all series together share: groups, fences, counts of persons."""

@@ -1,0 +1,147 @@
+"""What the history of phantoms says of scanners, as vetting needs it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
+from qiqa.core.pseudonyms import PseudonymKey, pseudonym
+from qiqa.core.vetting import ScannerRecord, ScannerTrouble
+from qiqa.workflows.watching import Records, watch
+
+__all__ = ["pseudonymous", "scanner_records"]
+
+_KINDS = (Kind.STEP, Kind.TREND, Kind.VARIANCE, Kind.SPIKE)
+"""What says that numbers of a day are not those of other days. A scanner unlike the others (bias)
+and missed exams are of no day."""
+
+
+def scanner_records(
+    series: Sequence[TimeSeries], records: Records, now: dt.datetime, *, processes: int = 1
+) -> dict[str, ScannerRecord]:
+    """Return, by scanner, when its phantom was scanned and when it was not in control.
+
+    A finding of drift counts from the earliest day on which it may have begun (95 %): up to the
+    next entry in the log that begins a new epoch, or until a step took the level back, or to this
+    day. A single exam that was off counts from the exam before to the exam after it. What passed a
+    limit of action is out of control, anything else had moved. A step at an entry of the log that
+    no limit objects to is none.
+
+    Parameters
+    ----------
+    series
+        Measurements of phantoms over time, all scanners.
+    records
+        Service events, baselines, alarms.
+    now
+        Up to when.
+    processes
+        How many share the scanners.
+    """
+    watched = watch(series, records, now=now, detail=False, processes=processes)
+    days: dict[str, set[dt.date]] = {}
+    for one in series:
+        stamps = one.at.astype("datetime64[D]")
+        days.setdefault(one.scanner, set()).update(np.unique(stamps).astype(dt.date).tolist())
+    made = {}
+    for state in watched.fleet.scanners:
+        exams = tuple(sorted(days.get(state.scanner, set())))
+        events = [e for e in records.events if e.scanner in (state.scanner, "*") and e.new_epoch]
+        troubles = _troubles(state.findings, exams, events)
+        made[state.scanner] = ScannerRecord(
+            scanner=state.scanner,
+            exams=exams,
+            troubles=tuple(sorted(troubles, key=lambda t: (t.first, t.what))),
+        )
+    return made
+
+
+def _troubles(
+    findings: Iterable[DriftFinding], exams: Sequence[dt.date], events: Sequence[ServiceEvent]
+) -> list[ScannerTrouble]:
+    by_series: dict[tuple[str, str, int], list[DriftFinding]] = {}
+    for one in findings:
+        explained = one.verdict == "pass" and one.causes
+        if one.kind in _KINDS and one.date is not None and not explained:
+            by_series.setdefault((one.series_key or one.name, one.insert, one.slice), []).append(
+                one
+            )
+    made = []
+    for own in by_series.values():
+        own.sort(key=lambda f: f.date or dt.datetime.min)
+        taken_back: set[int] = set()
+        for i, one in enumerate(own):
+            if i in taken_back:
+                continue
+            back = _taken_back(own, i)
+            if back is not None:
+                taken_back.add(back)
+            made.append(_trouble(one, None if back is None else own[back], exams, events))
+    return made
+
+
+def _taken_back(own: Sequence[DriftFinding], i: int) -> int | None:
+    """Return which later step leaves less than half of this one, None where there is none."""
+    if own[i].kind is not Kind.STEP:
+        return None
+    left = own[i].size
+    for j in range(i + 1, len(own)):
+        if own[j].kind is Kind.STEP:
+            left += own[j].size
+            if abs(left) < 0.5 * abs(own[i].size):
+                return j
+    return None
+
+
+def _trouble(
+    finding: DriftFinding,
+    back: DriftFinding | None,
+    exams: Sequence[dt.date],
+    events: Sequence[ServiceEvent],
+) -> ScannerTrouble:
+    assert finding.date is not None  # noqa: S101 - the caller looked
+    day = finding.date.date()
+    if finding.kind is Kind.SPIKE:
+        first = max((e for e in exams if e < day), default=day)
+        last = min((e for e in exams if e > day), default=None)
+    else:
+        first = day if finding.date_interval is None else finding.date_interval[0].date()
+        last = _ended(finding, back, events)
+    where = " ".join(part for part in (finding.name, finding.insert) if part)
+    size = "" if math.isnan(finding.size) else f" {finding.size:+.3g} {finding.unit}".rstrip()
+    return ScannerTrouble(
+        first=first,
+        last=last,
+        code="scanner_out_of_control" if finding.verdict == "action" else "scanner_moved",
+        what=f"{where}: {finding.kind.value}{size} since {day.isoformat()}",
+    )
+
+
+def _ended(
+    finding: DriftFinding, back: DriftFinding | None, events: Sequence[ServiceEvent]
+) -> dt.date | None:
+    """Return the last day of what began with a finding."""
+    seen = finding.signalled or finding.date
+    ends = [e.at for e in events if seen is not None and e.at > seen]
+    if back is not None and back.date is not None:
+        ends.append(back.date if back.date_interval is None else back.date_interval[1])
+    return min(ends).date() if ends else None
+
+
+def pseudonymous(
+    records: Mapping[str, ScannerRecord], key: PseudonymKey
+) -> dict[str, ScannerRecord]:
+    """Return records under the names that scanners have in de-identified images.
+
+    Both names are there, so that a set may hold images of both kinds.
+    """
+    made = dict(records)
+    for name, record in records.items():
+        other = pseudonym(name, key)
+        if other is not None:
+            made[other] = record
+    return made

@@ -1,0 +1,138 @@
+"""`vet`: a set of series in, a decision for each and the outputs beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from qiqa import __version__
+from qiqa.core.finding import Finding
+from qiqa.core.pseudonyms import PseudonymKey
+from qiqa.core.vet_result import About, SeriesSeen, VetParts, VetProvenance, VetResult
+from qiqa.core.vetting import Override, ScannerRecord, SetAnswer, VetPolicy, VetTable
+from qiqa.store.vet_work import VetWork
+from qiqa.vetting.checking import examine_set
+from qiqa.vetting.counting import summarize
+from qiqa.workflows.executing import Executor
+from qiqa.workflows.reviewing import judge
+from qiqa.workflows.training_set import SeriesRows, by_row, examine, look_at_all, scan
+from qiqa.workflows.vet_checks import known_checks
+
+__all__ = ["Given", "vet_images", "vet_table"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What is known besides the images."""
+
+    policy: VetPolicy
+    key: PseudonymKey
+    now: dt.datetime
+    about: About = dataclasses.field(default_factory=About)
+    records: Mapping[str, ScannerRecord] | None = None
+    history_key: PseudonymKey | None = None
+    """That images were de-identified with: takes their dates back to the days of phantoms."""
+    population: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    join: Callable[[VetTable], tuple[VetTable, tuple[Finding, ...]]] | None = None
+    """Adds what a table says of the series."""
+    inputs: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    """What persons decided before."""
+
+
+def vet_images(
+    root: Path,
+    work: VetWork,
+    given: Given,
+    executor: Executor,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[VetResult, VetTable, tuple[Finding, ...]]:
+    """Vet all series below a folder; goes on where an earlier run was ended.
+
+    Parameters
+    ----------
+    root
+        Folder, archive or file.
+    work
+        What is known so far.
+    given
+        Policy, tables, history.
+    executor
+        What works.
+    tell
+        Progress.
+    """
+    scan(root, work, executor, given.key.secret, tell)
+    examine(root, work, given.policy, executor, tell)
+    table, findings = _completed(look_at_all(work, tell), given)
+    answers = examine_set(table, given.policy)
+    series = SeriesRows(work, table, by_row(answers))
+    tell("deciding")
+    parts = _parts(series, table, answers, given, notes=tuple(work.notes()))
+
+    def pictures(wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+        kept = {key: work.thumbnail(key[0]) for key in wanted}
+        return {key: picture for key, picture in kept.items() if picture}
+
+    return judge(parts, given.policy, given.overrides, pictures), table, findings
+
+
+def vet_table(table: VetTable, given: Given) -> tuple[VetResult, VetTable, tuple[Finding, ...]]:
+    """Vet a set of which there is a table only: checks of the set as a whole."""
+    whole, findings = _completed(table, given)
+    answers = examine_set(whole, given.policy)
+    of_set = by_row(answers)
+    order = sorted(range(len(whole)), key=lambda i: (whole.series_uid[i], whole.path[i]))
+    texts = {name: whole.text(name) for name in ("patient", "site", "scanner", "modality")}
+    series = [
+        SeriesSeen(
+            path=str(whole.path[i]),
+            series_uid=str(whole.series_uid[i]),
+            patient_hash=str(texts["patient"][i]),
+            site=str(texts["site"][i]),
+            scanner=str(texts["scanner"][i]),
+            modality=str(texts["modality"][i]),
+            observations=tuple(of_set.get(i, ())),
+        )
+        for i in order
+    ]
+    return (
+        judge(_parts(series, whole, answers, given), given.policy, given.overrides),
+        whole,
+        findings,
+    )
+
+
+def _completed(table: VetTable, given: Given) -> tuple[VetTable, tuple[Finding, ...]]:
+    findings: tuple[Finding, ...] = ()
+    if given.join is not None:
+        table, findings = given.join(table)
+    table = dataclasses.replace(table, records=given.records, population=given.population)
+    return table, findings
+
+
+def _parts(
+    series: Iterable[SeriesSeen],
+    table: VetTable,
+    answers: Mapping[str, SetAnswer],
+    given: Given,
+    **more: object,
+) -> VetParts:
+    return VetParts(
+        series=series,
+        checks=known_checks(),
+        provenance=VetProvenance(
+            qiqa_version=__version__,
+            at=given.now,
+            judged_at=given.now,
+            inputs=given.inputs,
+            key_fingerprint=given.key.digest("fingerprint").hex()[:12],
+        ),
+        about=given.about,
+        statements={name: answer.statements for name, answer in answers.items()},
+        not_run=dict.fromkeys(given.policy.off, "turned off by the policy"),
+        features=summarize(table.features, table.values),
+        **more,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,71 @@
+"""Pieces of work: each is done once, whatever happens to the processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from qiqa.workflows.executing import Failed, Processes
+
+
+def square(x):
+    return x * x
+
+
+def mortal(x):
+    """Die at 7, as a decoder does at a damaged file."""
+    if x == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+
+
+def once_mortal(item):
+    """Die the first time only, as a process that ran out of memory beside others."""
+    x, flag = item
+    if x == 3 and not Path(flag).exists():
+        Path(flag).touch()
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return x
+
+
+def test_everything_is_done_once():
+    got = list(Processes(2).run(square, iter(range(50))))
+    assert sorted(got) == [(x, x * x) for x in range(50)]
+
+
+def test_items_are_taken_as_they_are_needed():
+    taken = []
+
+    def items():
+        for x in range(1000):
+            taken.append(x)
+            yield x
+
+    work = Processes(2).run(square, items())
+    next(work)
+    assert len(taken) <= 20
+    work.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_a_piece_that_kills_is_failed_and_the_others_stand():
+    got = dict(Processes(2).run(mortal, range(30)))
+    assert isinstance(got[7], Failed)
+    assert {x: y for x, y in got.items() if x != 7} == {x: x for x in range(30) if x != 7}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
+def test_a_piece_that_died_once_is_done(tmp_path):
+    items = [(x, str(tmp_path / "flag")) for x in range(12)]
+    got = list(Processes(2).run(once_mortal, items))
+    assert sorted(x for _, x in got) == list(range(12))
+
+
+def test_errors_of_the_work_are_raised():
+    with pytest.raises(TypeError):
+        list(Processes(1).run(square, ["a"]))

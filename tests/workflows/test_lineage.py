@@ -1,0 +1,92 @@
+"""From years of weekly exams to the days on which a scanner was not in control."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from qiqa.core.drift import ServiceEvent
+from qiqa.core.pseudonyms import PseudonymKey, pseudonym
+from qiqa.simulate.history import simulate_series
+from qiqa.simulate.history_metrics import USUAL
+from qiqa.simulate.history_spec import Fault, HistorySpec
+from qiqa.workflows.lineage import pseudonymous, scanner_records
+from qiqa.workflows.watching import Records
+
+START = dt.date(2024, 1, 1)
+NOW = dt.datetime(2025, 12, 31)
+WEEKS = 104
+NAME = "snr_nema_method1"
+JUNE_9 = 75
+"""Week of the exam that is due on 2 June 2025 is 75: 1 January 2024 + 74 weeks."""
+
+
+def records_of(*faults, events=()):
+    """Return the records of a scanner to which faults happen, and of one that is in order."""
+    series = []
+    for scanner, own in (("SIM 01", faults), ("SIM 02", ())):
+        for number, metric in enumerate(m for m in USUAL if m.name in (NAME, "length_si")):
+            spec = HistorySpec(scanners=1, start=START, weeks=WEEKS, metrics=(metric,))
+            here = tuple(f for f in own if f.name == metric.name)
+            made = simulate_series(spec, here, np.random.default_rng([5, number, len(scanner)]))
+            one = made.as_time_series()
+            series.append(
+                dataclasses.replace(one, scanner=scanner, series_key=f"{scanner}{number}")
+            )
+    return scanner_records(series, Records(events=events), NOW)
+
+
+def within(record, day):
+    return [t for t in record.troubles if t.first <= day and (t.last is None or day <= t.last)]
+
+
+@pytest.fixture(scope="module")
+def drifted():
+    """Return records where the SNR of SIM 01 falls from June 2025 on."""
+    return records_of(Fault(kind="step", name=NAME, week=JUNE_9, size=-6.0))
+
+
+def test_may_is_in_control_and_july_is_not(drifted):
+    assert within(drifted["SIM 01"], dt.date(2025, 7, 15))
+    assert not within(drifted["SIM 01"], dt.date(2025, 5, 15))
+    assert not within(drifted["SIM 02"], dt.date(2025, 7, 15))
+    assert drifted["SIM 01"].exams[0] == dt.date(2024, 1, 2)
+
+
+def test_a_ramp_is_out_of_control_once_it_shows():
+    ramp = Fault(kind="ramp", name=NAME, week=JUNE_9, size=60.0)
+    record = records_of(ramp)["SIM 01"]
+    assert within(record, dt.date(2025, 7, 15))
+    assert not within(record, dt.date(2025, 5, 15))
+
+
+def test_service_ends_it():
+    service = ServiceEvent(
+        at=dt.datetime(2025, 9, 1), scanner="SIM 01", kind="service", text="gradients"
+    )
+    fault = Fault(kind="step", name=NAME, week=JUNE_9, weeks=13, size=-6.0)
+    record = records_of(fault, events=(service,))["SIM 01"]
+    assert within(record, dt.date(2025, 7, 15))
+    assert not within(record, dt.date(2025, 10, 15))
+
+
+def test_a_step_that_was_taken_back_has_an_end():
+    fault = Fault(kind="step", name=NAME, week=JUNE_9, weeks=13, size=-6.0)
+    record = records_of(fault)["SIM 01"]
+    assert [t.code for t in within(record, dt.date(2025, 7, 15))] == ["scanner_moved"]
+    assert not within(record, dt.date(2025, 10, 15))
+
+
+def test_one_odd_exam_concerns_the_days_about_it():
+    record = records_of(Fault(kind="spike", name=NAME, week=JUNE_9, size=15.0))["SIM 01"]
+    assert within(record, dt.date(2025, 6, 2))
+    assert not within(record, dt.date(2025, 7, 15))
+
+
+def test_pseudonyms_find_the_same_record(drifted):
+    key = PseudonymKey(b"k" * 32)
+    both = pseudonymous(drifted, key)
+    assert both[pseudonym("SIM 01", key)] is both["SIM 01"]
