@@ -11,6 +11,7 @@ __all__ = [
     "counted_words",
     "headline",
     "number_words",
+    "sentence",
     "set_answer",
     "statement_words",
     "unchecked",
@@ -28,6 +29,16 @@ def number_words(value: float, unit: str = "") -> str:
     if math.isinf(value):
         return "beyond any limit" if value > 0 else "below any limit"
     return f"{value:.4g} {unit}".rstrip()
+
+
+def sentence(words: str) -> str:
+    """Return words that begin with a capital letter and end with a full stop.
+
+    >>> sentence("text may name a person"), sentence("Is it whole?")
+    ('Text may name a person.', 'Is it whole?')
+    """
+    begun = words[:1].upper() + words[1:]
+    return begun if not begun or begun.endswith((".", "?", "!")) else f"{begun}."
 
 
 def counted_words(number: int, one: str, many: str = "") -> str:

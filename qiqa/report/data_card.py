@@ -15,10 +15,11 @@ from qiqa.core.vet_words import (
     counted_words,
     headline,
     number_words,
+    sentence,
     set_answer,
     unchecked,
 )
-from qiqa.core.vetting import Action, FileNote, PolicyRule, SetStatement
+from qiqa.core.vetting import Action, Check, FileNote, PolicyRule, Reason, SetStatement
 from qiqa.report.data_card_pictures import KINDS, actions_bar, montage
 from qiqa.report.files import write_whole
 from qiqa.report.html import environment, load_text
@@ -142,9 +143,18 @@ def _statements(result: VetResult) -> list[dict[str, Any]]:
         lines = [_statement(one, result) for one in given]
         lines.sort(key=lambda line: -line["rank"])
         if lines:
-            topic = {"title": titles.get(name, name), "lines": lines, "rank": lines[0]["rank"]}
+            topic = {
+                "title": sentence(titles.get(name, name)).removesuffix("."),
+                "lines": lines,
+                "rank": lines[0]["rank"],
+            }
             made.append(topic)
     return sorted(made, key=lambda topic: -topic["rank"])
+
+
+def _title(known: tuple[Check, Reason] | None, code: str) -> str:
+    words = known[1].title if known is not None else code.replace("_", " ")
+    return sentence(words).removesuffix(".")
 
 
 def _statement_kind(one: SetStatement, result: VetResult) -> str:
@@ -168,8 +178,8 @@ def _statement(one: SetStatement, result: VetResult) -> dict[str, Any]:
         "kind": kind,
         "icon": icon(kind),
         "rank": 2 + called.action.rank if called else int(math.isnan(one.value)),
-        "title": known[1].title if known else one.code,
-        "meaning": known[1].meaning if known else "",
+        "title": _title(known, one.code),
+        "meaning": sentence(known[1].meaning) if known else "",
         "subject": one.subject,
         "value": number_words(one.value, known[1].unit if known else ""),
         "interval": f"{number_words(low)} to {number_words(high)}" if _finite(low, high) else "",
@@ -208,7 +218,7 @@ def _rule(rule: PolicyRule, result: VetResult) -> dict[str, Any]:
         kind = "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
     return {
         "code": rule.code,
-        "title": known[1].title if known else rule.code,
+        "title": _title(known, rule.code),
         "limit": f"{plain_number(rule.limit)} {known[1].unit if known else ''}".rstrip(),
         "action": rule.action.value,
         "owner": rule.owner,
@@ -275,8 +285,8 @@ def _reason(one: ReasonCount, result: VetResult) -> dict[str, Any]:
     said = dict.fromkeys((s.evidence, s.site or NOT_STATED) for s in one.worst if s.evidence)
     return {
         "code": one.code,
-        "title": known[1].title if known else one.code,
-        "meaning": known[1].meaning if known else "",
+        "title": _title(known, one.code),
+        "meaning": sentence(known[1].meaning) if known else "",
         "kind": KINDS[rule.action],
         "icon": icon(KINDS[rule.action]),
         "count": f"{counted_words(one.above, 'series', 'series')}{limit}{alone}",
