@@ -28,7 +28,8 @@ def number_words(value: float, unit: str = "") -> str:
         return "could not be found"
     if math.isinf(value):
         return "beyond any limit" if value > 0 else "below any limit"
-    return f"{value:.4g} {unit}".rstrip()
+    # a unit that explains itself, such as `share, 0 to 1`, is for a table of codes
+    return f"{value:.4g} {'' if ',' in unit else unit}".rstrip()
 
 
 def sentence(words: str) -> str:
@@ -101,14 +102,17 @@ def set_answer(result: VetResult) -> tuple[str, ...]:
 def unchecked(result: VetResult) -> tuple[tuple[str, str], ...]:
     """Return what was not checked and why: each check or code, and the reason."""
     titles = {check.name: check.title for check in result.parts.checks}
-    found = [
-        (titles.get(name, name), "turned off by the policy") for name in sorted(result.policy.off)
-    ]
-    found += [(titles.get(name, name), why) for name, why in sorted(result.parts.not_run.items())]
-    unruled = [code for code in result.counts.reasons if code not in result.policy.rules]
-    for code in unruled:
+    why = {**result.parts.not_run, **dict.fromkeys(result.policy.off, "turned off by the policy")}
+    found = [(_begun(titles.get(name, name)), why[name]) for name in sorted(why)]
+    for code, counted in result.counts.reasons.items():
+        if code in result.policy.rules:
+            continue
         known = result.reasons.get(code)
-        seen = counted_words(result.counts.reasons[code].seen, "series", "series")
-        title = known[1].title if known is not None else code
+        seen = counted_words(counted.seen, "series", "series")
+        title = _begun(known[1].title if known is not None else code.replace("_", " "))
         found.append((title, f"seen in {seen}; the policy has no rule for it, nothing was done"))
     return tuple(found)
+
+
+def _begun(words: str) -> str:
+    return sentence(words).removesuffix(".")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email.message
 import hashlib
 import io
@@ -16,10 +17,12 @@ import pytest
 from qiqa.core.regulation import EVIDENCE_BEYOND, clauses_of, evidence_rows
 from qiqa.core.vet_payload import restore_words, vet_payload
 from qiqa.core.vet_result import NOT_STATED, About
-from qiqa.core.vet_words import headline, number_words, statement_words
+from qiqa.core.vet_words import headline, number_words, statement_words, unchecked
 from qiqa.core.vetting import Action
 from qiqa.io.croissant import croissant
+from qiqa.io.policy_file import parse_policy
 from qiqa.io.ro_crate import ro_crate
+from qiqa.workflows.reviewing import judge
 
 
 def read(path):
@@ -81,8 +84,6 @@ def test_evidence_is_counted_from_the_set(vetted):
 
 
 def test_a_check_without_a_topic_is_named_as_such(vetted, make):
-    import dataclasses
-
     odd = dataclasses.replace(make.checks[0], name="of a third party", title="Third party")
     parts = dataclasses.replace(vetted.parts, checks=(*make.checks, odd))
     rows = evidence_rows(dataclasses.replace(vetted, parts=parts))
@@ -107,6 +108,13 @@ def test_words_carry_the_numbers(vetted):
 def test_a_number_that_was_not_found_is_no_number():
     assert number_words(math.nan, "%") == "could not be found"
     assert number_words(math.inf) == "beyond any limit"
+
+
+def test_what_is_off_is_said_once_and_counts_as_not_checked(parts, make):
+    policy = parse_policy(make.policy_text(extra='off = ["quality"]'), make.checks, "p")
+    given = dataclasses.replace(parts, not_run={"quality": "turned off by the policy"})
+    found = unchecked(judge(given, policy))
+    assert found == (("Image quality", "turned off by the policy"),)
 
 
 # --- Croissant -------------------------------------------------------------------------------
@@ -142,8 +150,6 @@ def test_fields_for_responsible_ai_hold_only_what_was_measured(vetted):
 
 
 def test_what_a_person_states_is_taken_as_stated(vetted):
-    import dataclasses
-
     about = About(
         name="N", license="https://spdx.org/licenses/MIT.html", creator="C", url="https://x.org/n",
         version="1.2.0", description="D",
