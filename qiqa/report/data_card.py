@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping
+import math
 from pathlib import Path
 from typing import Any
 
 from qiqa.core.regulation import CAUTIONS, evidence_rows
-from qiqa.core.vet_result import NOT_STATED, GroupCount, ReasonCount, SeriesKey, VetResult
+from qiqa.core.vet_result import NOT_STATED, GroupCount, ReasonCount, VetResult
 from qiqa.core.vet_words import (
     counted_words,
     headline,
@@ -149,7 +149,8 @@ def _rule(rule: PolicyRule, result: VetResult) -> dict[str, Any]:
     ]
     above = counted.above if counted else sum(one.value > rule.limit for one in given)
     off = known is not None and known[0].name in {*result.policy.off, *result.parts.not_run}
-    kind = "not_evaluated" if off else "pass"
+    untold = bool(given) and all(math.isnan(one.value) for one in given)
+    kind = "not_evaluated" if off or untold else "pass"
     if above:
         kind = "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
     return {
@@ -228,16 +229,16 @@ def _reason(one: ReasonCount, result: VetResult) -> dict[str, Any]:
         "icon": icon(kind),
         "count": f"{counted_words(one.above, 'series', 'series')}{limit}{alone}",
         "action": rule.action.value,
-        "strips": _strips(one, result.parts.thumbnails, unit),
+        "strips": _strips(one, result, unit),
         "examples": list(said)[:MOST_EXAMPLES],
     }
 
 
 def _strips(
-    one: ReasonCount, pictures: Mapping[SeriesKey, bytes], unit: str
+    one: ReasonCount, result: VetResult, unit: str
 ) -> list[tuple[str, list[dict[str, str]]]]:
     """Return rows of pictures; where all values are the same none is worse than another."""
-    worst, typical = (montage(shown, pictures, unit) for shown in (one.worst, one.typical))
+    worst, typical = (montage(shown, result, unit) for shown in (one.worst, one.typical))
     if len({shown.value for shown in (*one.worst, *one.typical)}) == 1:
         return [("Examples", worst + typical)]
     return [("Worst", worst), ("Typical", typical)]

@@ -113,11 +113,14 @@ def judge(
     rows = JudgedRows(parts.series, policy, latest, ignored)
     counts = count(rows, policy)
     thumbnails = parts.thumbnails if pictures is None else pictures(shown_keys(counts))
+    # text in the pixels may name a person: such a picture leaves by no output
+    made = VetResult(parts=parts, policy=policy, rows=rows, counts=counts)
+    shown = [one for r in counts.reasons.values() for one in (*r.worst, *r.typical)]
+    withheld = {one.key for one in shown if made.withheld(one)}
+    thumbnails = {key: thumbnails[key] for key in thumbnails if key not in withheld}
     statements = {name: given for name, given in parts.statements.items() if name not in off}
-    shown = dataclasses.replace(parts, thumbnails=thumbnails, statements=statements)
-    return VetResult(
-        parts=shown, policy=policy, rows=rows, counts=counts, overrides=tuple(overrides)
-    )
+    given = dataclasses.replace(parts, thumbnails=thumbnails, statements=statements)
+    return dataclasses.replace(made, parts=given, overrides=tuple(overrides))
 
 
 def waiting(result: VetResult) -> Iterator[VetRow]:

@@ -96,14 +96,30 @@ def test_sites_files_and_decisions_of_persons_are_listed(vetted, words):
     assert "letters are the side marker" in words
 
 
-def test_pictures_of_the_worst_are_in_the_page(vetted, page):
-    shown = {
-        one.key for r in vetted.counts.reasons.values() if r.above for one in (*r.worst, *r.typical)
+def test_pictures_of_the_worst_are_in_the_page_and_text_in_pixels_is_not(vetted, parts, page):
+    shown = [
+        one for r in vetted.counts.reasons.values() if r.above for one in (*r.worst, *r.typical)
+    ]
+    lettered = {
+        row.key for row in parts.series if "text_in_pixels" in {o.code for o in row.observations}
     }
     addresses = re.findall(r'src="(data:image/png;base64,[^"]+)"', page)
-    assert len(shown) > 30
-    assert len(addresses) >= len(shown)
+    assert len(addresses) == sum(one.key not in lettered for one in shown) > 30
+    assert page.count("withheld: may name a person") == sum(one.key in lettered for one in shown)
+    assert lettered & {one.key for one in shown}
+    assert not lettered & set(vetted.parts.thumbnails) & {one.key for one in shown}
     assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_a_rule_that_could_not_be_told_is_no_pass(parts, policy):
+    nan = SetStatement(code="label_by_site", value=float("nan"), evidence="no label")
+    result = judge(dataclasses.replace(parts, statements={"confounding": (nan,)}), policy)
+    row = re.search(
+        r'<tr class="([^"]*)"><th scope="row">(?:(?!</tr>).)*label_by_site',
+        render_card(result),
+        re.DOTALL,
+    )
+    assert row.group(1).startswith("not_evaluated")
 
 
 def test_a_series_without_a_picture_says_so(parts, policy):
