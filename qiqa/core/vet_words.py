@@ -18,18 +18,21 @@ __all__ = [
 ]
 
 
-def number_words(value: float, unit: str = "") -> str:
-    """Return a number as short as four digits make it, with its unit; words where there is none.
+def number_words(value: float, unit: str = "", digits: int = 3) -> str:
+    """Return a number with few digits and its unit; words where there is none.
 
-    >>> number_words(0.93218), number_words(12.0, "%"), number_words(float("nan"))
-    ('0.9322', '12 %', 'could not be found')
+    >>> number_words(0.93218), number_words(12.0, "%"), number_words(18471.3)
+    ('0.932', '12 %', '18471')
+    >>> number_words(float("nan"))
+    'could not be found'
     """
     if math.isnan(value):
         return "could not be found"
     if math.isinf(value):
         return "beyond any limit" if value > 0 else "below any limit"
+    shown = f"{value:.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:.{digits}g}"
     # a unit that explains itself, such as `share, 0 to 1`, is for a table of codes
-    return f"{value:.4g} {'' if ',' in unit else unit}".rstrip()
+    return f"{shown} {'' if ',' in unit else unit}".rstrip()
 
 
 def sentence(words: str) -> str:

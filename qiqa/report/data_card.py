@@ -156,7 +156,7 @@ def _rule(rule: PolicyRule, result: VetResult) -> dict[str, Any]:
     return {
         "code": rule.code,
         "title": title_of(known, rule.code),
-        "limit": number_words(rule.limit, known[1].unit if known else ""),
+        "limit": number_words(rule.limit, known[1].unit if known else "", 6),
         "action": rule.action.value,
         "owner": rule.owner,
         "reason": rule.reason,
@@ -218,7 +218,7 @@ def _reason(one: ReasonCount, result: VetResult) -> dict[str, Any]:
     unit = known[1].unit if known else ""
     plain = not unit and not rule.limit
     kind = "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
-    limit = "" if plain else f" above {number_words(rule.limit, unit)}"
+    limit = "" if plain else f" above {number_words(rule.limit, unit, 6)}"
     alone = f"; nothing else speaks against {one.only} of them" if one.only else ""
     said = dict.fromkeys((s.evidence, s.site or NOT_STATED) for s in one.worst if s.evidence)
     return {

@@ -9,7 +9,6 @@ from qiqa.core.vet_result import VetResult
 from qiqa.core.vet_words import number_words, sentence
 from qiqa.core.vetting import Action, Check, Reason, SetStatement
 from qiqa.report.data_card_pictures import KINDS
-from qiqa.report.numbers import plain_number
 from qiqa.report.svg import icon
 
 __all__ = ["claims", "title_of"]
@@ -46,6 +45,7 @@ def _block(check: str, code: str, found: list[SetStatement], result: VetResult) 
         kind = KINDS[rule.action]
     unit = known[1].unit if known else ""
     answered = [one for one in found if not math.isnan(one.value)]
+    yes = not unit and all(one.value == 1.0 for one in answered)
     answered.sort(key=lambda one: -one.value)
     return {
         "kind": kind,
@@ -55,8 +55,8 @@ def _block(check: str, code: str, found: list[SetStatement], result: VetResult) 
         "check": known[0].title if known else check,
         "title": title_of(known, code),
         "meaning": sentence(known[1].meaning) if known else "",
-        "limit": f"limit {number_words(rule.limit, unit)}: {rule.action}" if rule else "no rule",
-        "lines": [_line(one, unit, result) for one in answered] + _open(found),
+        "limit": f"limit {number_words(rule.limit, unit, 6)}: {rule.action}" if rule else "no rule",
+        "lines": [_line(one, unit, result, yes=yes) for one in answered] + _open(found),
     }
 
 
@@ -72,17 +72,16 @@ def _kind(one: SetStatement, result: VetResult) -> str:
     return "pass"
 
 
-def _line(one: SetStatement, unit: str, result: VetResult) -> dict[str, Any]:
+def _line(one: SetStatement, unit: str, result: VetResult, *, yes: bool) -> dict[str, Any]:
     low, high = one.interval
     both = math.isfinite(low) and math.isfinite(high)
     kind = _kind(one, result)
-    plain = not unit and one.value == 1.0
     return {
         "kind": kind,
         "icon": icon(kind),
         "subject": one.subject,
-        "value": "yes" if plain else number_words(one.value, unit),
-        "interval": f"{plain_number(low)} to {plain_number(high)}" if both else "",
+        "value": "yes" if yes else number_words(one.value, unit),
+        "interval": f"{number_words(low)} to {number_words(high)}" if both else "",
         "p": f"{one.p:.2g}" if math.isfinite(one.p) else "",
         "evidence": one.evidence,
         "head": one.rows[0] if one.rows else (),
