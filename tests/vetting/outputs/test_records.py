@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import math
+import re
 import urllib.request
 from pathlib import Path
 from urllib.response import addinfourl
@@ -23,6 +24,9 @@ from qiqa.io.croissant import croissant
 from qiqa.io.policy_file import parse_policy
 from qiqa.io.ro_crate import ro_crate
 from qiqa.workflows.reviewing import judge
+
+
+DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
 def read(path):
@@ -42,6 +46,12 @@ def test_the_payload_is_json_and_complete(vetted):
     assert payload["statements"]["representativeness"][1]["value"] is None
     # paths may hold names
     assert not any(row.path in text for row in vetted.rows)
+
+
+def test_every_key_is_documented(vetted):
+    text = (DOCS / "vetting" / "outputs.md").read_text(encoding="utf-8")
+    section = text.split("## JSON: qiqa.vet/1")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(vet_payload(vetted))
 
 
 def test_what_is_read_back_is_what_was_written(vetted):
