@@ -25,7 +25,6 @@ from qiqa.io.policy_file import parse_policy
 from qiqa.io.ro_crate import ro_crate
 from qiqa.workflows.reviewing import judge
 
-
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
