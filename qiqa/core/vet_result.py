@@ -41,6 +41,9 @@ NOT_STATED = "not stated"
 THUMBNAIL_SIDE = 96
 """Pixels along each side of a thumbnail."""
 
+_NAMING = ("burned_in",)
+"""Checks that see what may be a name in the pixels."""
+
 SeriesKey = tuple[str, str]
 """Series UID, then path: what series are sorted by. A UID alone may occur twice."""
 
@@ -110,6 +113,8 @@ class Shown:
     evidence: str
     site: str
     action: Action
+    codes: tuple[str, ...] = ()
+    """All that was seen of it, sorted."""
 
     @property
     def key(self) -> SeriesKey:
@@ -214,6 +219,12 @@ class VetResult:
     def reasons(self) -> dict[str, tuple[Check, Reason]]:
         """Code -> the check that says it, and what it means."""
         return {r.code: (check, r) for check in self.parts.checks for r in check.reasons}
+
+    def withheld(self, shown: Shown) -> bool:
+        """Return whether a picture may name a person, so that nobody is shown it."""
+        reasons = self.reasons
+        found = (reasons[code][0].name for code in shown.codes if code in reasons)
+        return any(name in _NAMING for name in found)
 
     def called_by(self, statement: SetStatement) -> PolicyRule | None:
         """Return the rule that a statement is above the limit of; None where there is none."""

@@ -11,23 +11,38 @@ __all__ = [
     "counted_words",
     "headline",
     "number_words",
+    "sentence",
     "set_answer",
     "statement_words",
     "unchecked",
 ]
 
 
-def number_words(value: float, unit: str = "") -> str:
-    """Return a number as short as four digits make it, with its unit; words where there is none.
+def number_words(value: float, unit: str = "", digits: int = 3) -> str:
+    """Return a number with few digits and its unit; words where there is none.
 
-    >>> number_words(0.93218), number_words(12.0, "%"), number_words(float("nan"))
-    ('0.9322', '12 %', 'could not be found')
+    >>> number_words(0.93218), number_words(12.0, "%"), number_words(18471.3)
+    ('0.932', '12 %', '18471')
+    >>> number_words(float("nan"))
+    'could not be found'
     """
     if math.isnan(value):
         return "could not be found"
     if math.isinf(value):
         return "beyond any limit" if value > 0 else "below any limit"
-    return f"{value:.4g} {unit}".rstrip()
+    shown = f"{value:.0f}" if 10**digits <= abs(value) < 1e15 else f"{value:.{digits}g}"
+    # a unit that explains itself, such as `share, 0 to 1`, is for a table of codes
+    return f"{shown} {'' if ',' in unit else unit}".rstrip()
+
+
+def sentence(words: str) -> str:
+    """Return words that begin with a capital letter and end with a full stop.
+
+    >>> sentence("text may name a person"), sentence("Is it whole?")
+    ('Text may name a person.', 'Is it whole?')
+    """
+    begun = words[:1].upper() + words[1:]
+    return begun if not begun or begun.endswith((".", "?", "!")) else f"{begun}."
 
 
 def counted_words(number: int, one: str, many: str = "") -> str:
@@ -90,14 +105,17 @@ def set_answer(result: VetResult) -> tuple[str, ...]:
 def unchecked(result: VetResult) -> tuple[tuple[str, str], ...]:
     """Return what was not checked and why: each check or code, and the reason."""
     titles = {check.name: check.title for check in result.parts.checks}
-    found = [
-        (titles.get(name, name), "turned off by the policy") for name in sorted(result.policy.off)
-    ]
-    found += [(titles.get(name, name), why) for name, why in sorted(result.parts.not_run.items())]
-    unruled = [code for code in result.counts.reasons if code not in result.policy.rules]
-    for code in unruled:
+    why = {**result.parts.not_run, **dict.fromkeys(result.policy.off, "turned off by the policy")}
+    found = [(_begun(titles.get(name, name)), why[name]) for name in sorted(why)]
+    for code, counted in result.counts.reasons.items():
+        if code in result.policy.rules:
+            continue
         known = result.reasons.get(code)
-        seen = counted_words(result.counts.reasons[code].seen, "series", "series")
-        title = known[1].title if known is not None else code
+        seen = counted_words(counted.seen, "series", "series")
+        title = _begun(known[1].title if known is not None else code.replace("_", " "))
         found.append((title, f"seen in {seen}; the policy has no rule for it, nothing was done"))
     return tuple(found)
+
+
+def _begun(words: str) -> str:
+    return sentence(words).removesuffix(".")

@@ -5,24 +5,24 @@ from __future__ import annotations
 import collections
 import dataclasses
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from qiqa.core.regulation import CAUTIONS, evidence_rows
-from qiqa.core.vet_result import NOT_STATED, GroupCount, ReasonCount, SeriesKey, VetResult
+from qiqa.core.vet_result import NOT_STATED, GroupCount, ReasonCount, VetResult
 from qiqa.core.vet_words import (
     counted_words,
     headline,
     number_words,
+    sentence,
     set_answer,
     unchecked,
 )
 from qiqa.core.vetting import Action, FileNote, PolicyRule, SetStatement
 from qiqa.report.data_card_pictures import KINDS, actions_bar, montage
+from qiqa.report.data_card_set import claims, title_of
 from qiqa.report.files import write_whole
 from qiqa.report.html import environment, load_text
-from qiqa.report.numbers import plain_number
 from qiqa.report.svg import icon
 from qiqa.report.text import short_hash
 
@@ -31,8 +31,6 @@ __all__ = ["CARD", "render_card", "write_card"]
 CARD = "card.html"
 MOST_GROUPS = 60
 """Scanners in the table; more fill pages that nobody reads, the manifest has them all."""
-MOST_ROWS = 30
-"""Rows of a table below a statement, for the same reason."""
 MOST_SAID = 4
 """Values of the whole set in one cell."""
 MOST_EXAMPLES = 3
@@ -82,7 +80,7 @@ def render_card(result: VetResult) -> str:
             bar=actions_bar(counts.actions, wide=True),
             actions=[(a.value, KINDS[a], icon(KINDS[a]), counts.actions[a]) for a in Action],
             facts=_facts(result),
-            statements=_statements(result),
+            claims=claims(result),
             rules=_rules(result),
             groups=[_group(one) for one in _shown_groups(counts.groups)],
             groups_left=max(len(counts.groups) - MOST_GROUPS, 0),
@@ -134,58 +132,6 @@ def _facts(result: VetResult) -> list[tuple[str, str]]:
     ]
 
 
-def _statements(result: VetResult) -> list[dict[str, Any]]:
-    """Return what the checks of all series say, by check, what is above its limit first."""
-    titles = {check.name: check.title for check in result.parts.checks}
-    made = []
-    for name, given in result.parts.statements.items():
-        lines = [_statement(one, result) for one in given]
-        lines.sort(key=lambda line: -line["rank"])
-        if lines:
-            topic = {"title": titles.get(name, name), "lines": lines, "rank": lines[0]["rank"]}
-            made.append(topic)
-    return sorted(made, key=lambda topic: -topic["rank"])
-
-
-def _statement_kind(one: SetStatement, result: VetResult) -> str:
-    """Return how a statement is marked; what no rule acts on is only recorded."""
-    rule = result.policy.rules.get(one.code)
-    if math.isnan(one.value):
-        return "not_evaluated"
-    if rule is None:
-        return "recorded"
-    if one.value > rule.limit:
-        return "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
-    return "pass"
-
-
-def _statement(one: SetStatement, result: VetResult) -> dict[str, Any]:
-    known = result.reasons.get(one.code)
-    called, ruled = result.called_by(one), result.policy.rules.get(one.code)
-    kind = _statement_kind(one, result)
-    low, high = one.interval
-    return {
-        "kind": kind,
-        "icon": icon(kind),
-        "rank": 2 + called.action.rank if called else int(math.isnan(one.value)),
-        "title": known[1].title if known else one.code,
-        "meaning": known[1].meaning if known else "",
-        "subject": one.subject,
-        "value": number_words(one.value, known[1].unit if known else ""),
-        "interval": f"{number_words(low)} to {number_words(high)}" if _finite(low, high) else "",
-        "p": f"{one.p:.2g}" if _finite(one.p) else "",
-        "limit": f"limit {plain_number(ruled.limit)}: {ruled.action}" if ruled else "no rule",
-        "evidence": one.evidence,
-        "head": one.rows[0] if one.rows else (),
-        "rows": one.rows[1 : MOST_ROWS + 1],
-        "left": max(len(one.rows) - 1 - MOST_ROWS, 0),
-    }
-
-
-def _finite(*values: float) -> bool:
-    return all(map(math.isfinite, values))
-
-
 def _rules(result: VetResult) -> list[dict[str, Any]]:
     """Return every rule of the policy with what it found, those that were called first."""
     made = [_rule(rule, result) for rule in result.policy.rules.values()]
@@ -203,13 +149,14 @@ def _rule(rule: PolicyRule, result: VetResult) -> dict[str, Any]:
     ]
     above = counted.above if counted else sum(one.value > rule.limit for one in given)
     off = known is not None and known[0].name in {*result.policy.off, *result.parts.not_run}
-    kind = "not_evaluated" if off else "pass"
+    untold = bool(given) and all(math.isnan(one.value) for one in given)
+    kind = "not_evaluated" if off or untold else "pass"
     if above:
         kind = "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
     return {
         "code": rule.code,
-        "title": known[1].title if known else rule.code,
-        "limit": f"{plain_number(rule.limit)} {known[1].unit if known else ''}".rstrip(),
+        "title": title_of(known, rule.code),
+        "limit": number_words(rule.limit, known[1].unit if known else "", 6),
         "action": rule.action.value,
         "owner": rule.owner,
         "reason": rule.reason,
@@ -270,27 +217,28 @@ def _reason(one: ReasonCount, result: VetResult) -> dict[str, Any]:
     rule = result.policy.rules[one.code]
     unit = known[1].unit if known else ""
     plain = not unit and not rule.limit
-    limit = "" if plain else f" above {plain_number(rule.limit)} {unit}".rstrip()
+    kind = "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
+    limit = "" if plain else f" above {number_words(rule.limit, unit, 6)}"
     alone = f"; nothing else speaks against {one.only} of them" if one.only else ""
     said = dict.fromkeys((s.evidence, s.site or NOT_STATED) for s in one.worst if s.evidence)
     return {
         "code": one.code,
-        "title": known[1].title if known else one.code,
-        "meaning": known[1].meaning if known else "",
-        "kind": KINDS[rule.action],
-        "icon": icon(KINDS[rule.action]),
+        "title": title_of(known, one.code),
+        "meaning": sentence(known[1].meaning) if known else "",
+        "kind": kind,
+        "icon": icon(kind),
         "count": f"{counted_words(one.above, 'series', 'series')}{limit}{alone}",
         "action": rule.action.value,
-        "strips": _strips(one, result.parts.thumbnails, unit),
+        "strips": _strips(one, result, unit),
         "examples": list(said)[:MOST_EXAMPLES],
     }
 
 
 def _strips(
-    one: ReasonCount, pictures: Mapping[SeriesKey, bytes], unit: str
+    one: ReasonCount, result: VetResult, unit: str
 ) -> list[tuple[str, list[dict[str, str]]]]:
     """Return rows of pictures; where all values are the same none is worse than another."""
-    worst, typical = (montage(shown, pictures, unit) for shown in (one.worst, one.typical))
+    worst, typical = (montage(shown, result, unit) for shown in (one.worst, one.typical))
     if len({shown.value for shown in (*one.worst, *one.typical)}) == 1:
         return [("Examples", worst + typical)]
     return [("Worst", worst), ("Typical", typical)]

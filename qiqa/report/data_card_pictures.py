@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from qiqa.core.vet_result import NOT_STATED, THUMBNAIL_SIDE, SeriesKey, Shown
+from qiqa.core.vet_result import NOT_STATED, THUMBNAIL_SIDE, Shown, VetResult
 from qiqa.core.vet_words import number_words
 from qiqa.core.vetting import Action
 from qiqa.report.png import encode_grey
@@ -48,13 +48,16 @@ def actions_bar(actions: Mapping[Action, int], *, wide: bool = False) -> str:
     return wrap((0, 0, width, height), "b-wide" if wide else "b-bar", label, "".join(parts))
 
 
-def montage(
-    shown: Sequence[Shown], thumbnails: Mapping[SeriesKey, bytes], unit: str
-) -> list[dict[str, str]]:
-    """Return picture, value, site and action of each series; "" where there is no picture."""
+def montage(shown: Sequence[Shown], result: VetResult, unit: str) -> list[dict[str, str]]:
+    """Return picture, value, site and action of each series; "" where there is no picture.
+
+    A picture in which a check sees text is not shown, small as it is: it may name a person.
+    """
+    pictures = result.parts.thumbnails
     return [
         {
-            "picture": _picture(thumbnails.get(one.key, b"")),
+            "picture": "" if result.withheld(one) else _picture(pictures.get(one.key, b"")),
+            "why": "withheld: may name a person" if result.withheld(one) else "no picture",
             "value": number_words(one.value, unit) if unit or one.value != 1.0 else "",
             "site": one.site or NOT_STATED,
             "kind": KINDS[one.action],

@@ -180,4 +180,5 @@ def _shown(row: VetRow, code: str) -> Shown:
         evidence=one.evidence,
         site=row.site,
         action=row.decision.action,
+        codes=tuple(sorted({one.code for one in row.observations})),
     )

@@ -46,12 +46,24 @@ class JudgedRows:
 
     def __iter__(self) -> Iterator[VetRow]:
         """Yield each series with what is done with it."""
-        names = [field.name for field in dataclasses.fields(SeriesSeen)]
+        nothing = decide((), self.policy)
         for one in self.series:
-            seen = tuple(o for o in one.observations if o.code not in self.ignored)
-            given = {name: getattr(one, name) for name in names} | {"observations": seen}
-            decision = decide(seen, self.policy, self.overrides.get(one.series_uid))
-            yield VetRow(**given, decision=decision)
+            seen = one.observations
+            if self.ignored:
+                seen = tuple(o for o in seen if o.code not in self.ignored)
+            person = self.overrides.get(one.series_uid)
+            # most series are not found at fault: they share one decision
+            usual = not seen and person is None
+            yield VetRow(
+                path=one.path,
+                series_uid=one.series_uid,
+                patient_hash=one.patient_hash,
+                site=one.site,
+                scanner=one.scanner,
+                modality=one.modality,
+                observations=seen,
+                decision=nothing if usual else decide(seen, self.policy, person),
+            )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -101,11 +113,14 @@ def judge(
     rows = JudgedRows(parts.series, policy, latest, ignored)
     counts = count(rows, policy)
     thumbnails = parts.thumbnails if pictures is None else pictures(shown_keys(counts))
+    # text in the pixels may name a person: such a picture leaves by no output
+    made = VetResult(parts=parts, policy=policy, rows=rows, counts=counts)
+    shown = [one for r in counts.reasons.values() for one in (*r.worst, *r.typical)]
+    withheld = {one.key for one in shown if made.withheld(one)}
+    thumbnails = {key: thumbnails[key] for key in thumbnails if key not in withheld}
     statements = {name: given for name, given in parts.statements.items() if name not in off}
-    shown = dataclasses.replace(parts, thumbnails=thumbnails, statements=statements)
-    return VetResult(
-        parts=shown, policy=policy, rows=rows, counts=counts, overrides=tuple(overrides)
-    )
+    given = dataclasses.replace(parts, thumbnails=thumbnails, statements=statements)
+    return dataclasses.replace(made, parts=given, overrides=tuple(overrides))
 
 
 def waiting(result: VetResult) -> Iterator[VetRow]:

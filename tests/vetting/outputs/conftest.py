@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
+import shutil
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,7 +25,7 @@ from qiqa.core.vetting import (
     Setting,
 )
 from qiqa.io.policy_file import parse_policy
-from qiqa.vetting.counting import summarize
+from qiqa.vetting.counting import shown_keys, summarize
 from qiqa.workflows.reviewing import judge
 from qiqa.workflows.vet_outputs import write_decisions, write_parts
 
@@ -356,11 +359,19 @@ def vetted(parts, policy):
     return judge(parts, policy, (person,))
 
 
-@pytest.fixture
-def output(parts, policy, tmp_path):
-    """Return an output folder without decisions of persons."""
+@pytest.fixture(scope="session")
+def written(parts, policy, tmp_path_factory):
+    """Return an output folder that nobody may change."""
     pytest.importorskip("pyarrow")
-    folder = tmp_path / "out"
-    write_parts(parts, folder)
-    write_decisions(judge(parts, policy), folder, policy_text())
+    folder = tmp_path_factory.mktemp("written")
+    result = judge(parts, policy)
+    shown = {key: parts.thumbnails[key] for key in shown_keys(result.counts)}
+    write_parts(dataclasses.replace(parts, thumbnails=shown), folder)
+    write_decisions(result, folder, policy_text())
     return folder
+
+
+@pytest.fixture
+def output(written, tmp_path):
+    """Return an output folder without decisions of persons."""
+    return Path(shutil.copytree(written, tmp_path / "out"))

@@ -135,4 +135,4 @@ def test_memory_does_not_grow_with_the_series(policy, tmp_path):
         return most
 
     peak(10)
-    assert peak(20_000) < 1.5 * peak(2_000) + 100_000
+    assert peak(3_000) < 1.5 * peak(300) + 50_000

@@ -1,0 +1,180 @@
+"""`qiqa vet policy`, `review` and `compare`, as they are typed."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tomllib
+
+import pytest
+
+from qiqa.cli import app
+from qiqa.core.vetting import Action
+from qiqa.workflows import vet_checks
+from qiqa.workflows.reviewing import open_output, waiting
+
+pytest.importorskip("pyarrow")
+
+
+@pytest.fixture
+def vet(monkeypatch, make, capsys):
+    """Return what runs `qiqa vet WORD ...` and gives status, output and errors."""
+    monkeypatch.setattr(vet_checks, "known_checks", lambda: make.checks)
+    monkeypatch.setenv("COLUMNS", "160")
+
+    def run(word, *given):
+        module = f"qiqa.cli.vet_{word}"
+        assert importlib.import_module(module)
+        monkeypatch.setitem(app.COMMANDS, "vet-under-test", (module, "Under test."))
+        status = app.run(["vet-under-test", *map(str, given)])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def first(output, make):
+    """Return the first series that waits for a person."""
+    return next(waiting(open_output(output, make.checks).judged()))
+
+
+def test_review_lists_what_waits(vet, output, first):
+    status, said, _ = vet("review", output, "--most", 5)
+    assert status == 3
+    assert "of 500 series can be used" in said
+    assert first.series_uid in said
+    assert ", ".join(first.decision.reasons) in said
+    number = json.loads((output / "vet.json").read_text(encoding="utf-8"))["counts"]["actions"]
+    assert f"{number['quarantine']} wait for a person" in said
+    assert f"{number['quarantine'] - 5} more" in said
+
+
+def test_review_records_a_decision(vet, output, first):
+    given = ("--action", "keep", "--who", "B. Lind", "--reason", "side marker")
+    status, _, errors = vet("review", output, "--series", first.series_uid, *given)
+    assert (status, errors) == (3, "")
+    line = json.loads((output / "overrides.jsonl").read_text(encoding="utf-8"))
+    assert line["series_uid"] == first.series_uid
+    assert (line["action"], line["who"], line["reason"]) == ("keep", "B. Lind", "side marker")
+
+
+def test_review_under_another_policy_reads_no_image(vet, output, make, tmp_path):
+    path = tmp_path / "lenient.toml"
+    path.write_bytes(make.policy_text(rules=make.rules[:1]))
+    status, said, _ = vet(
+        "review", output, "--policy", path, "--who", "J", "--reason", "only identity matters"
+    )
+    assert status == 0
+    assert "nothing waits for a person" in said
+    kept = json.loads((output / "vet.json").read_text(encoding="utf-8"))
+    assert kept["policy"]["changes"][0]["reason"] == "only identity matters"
+
+
+def test_review_gives_json_alone_on_standard_output(vet, output):
+    status, said, errors = vet("review", output, "--json", "-")
+    assert status == 3
+    assert json.loads(said)["schema"] == "qiqa.vet/1"
+    assert "wait for a person" in errors
+
+
+WRONG = {
+    "half": (["--series", "1"], "--action"),
+    "other half": (["--action", "keep"], "--series"),
+    "action": (
+        ["--series", "1", "--action", "kep", "--who", "a", "--reason", "b"],
+        "'kep' is none",
+    ),
+    "who": (["--series", "1", "--action", "keep", "--reason", "b"], "--who"),
+    "reason": (["--series", "1", "--action", "keep", "--who", "b"], "--reason"),
+    "both": (["--series", "1", "--action", "keep", "--policy", "x"], "one thing at a time"),
+    "nothing": (["--who", "a"], "nothing is decided"),
+    "unknown": (["--series", "1", "--action", "keep", "--who", "a", "--reason", "b"], "no series"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_half_a_decision_is_refused(vet, output, case):
+    given, said = WRONG[case]
+    before = {path.name: path.stat().st_mtime_ns for path in output.iterdir()}
+    status, _, errors = vet("review", output, *given)
+    assert status == 2
+    assert said in errors
+    assert {path.name: path.stat().st_mtime_ns for path in output.iterdir()} == before
+
+
+def test_a_folder_that_is_no_output_is_named(vet, tmp_path):
+    status, _, errors = vet("review", tmp_path)
+    assert status == 1
+    assert "vet.json" in errors
+
+
+def test_compare_says_what_moved_and_why(vet, output, first, tmp_path):
+    import shutil
+
+    before = shutil.copytree(output, tmp_path / "before")
+    given = ("--action", "reject", "--who", "B. Lind", "--reason", "names a person")
+    vet("review", output, "--series", first.series_uid, *given)
+    status, said, _ = vet("compare", before, output)
+    assert status == 3
+    assert "1 series decided otherwise; 500 before, 500 after" in said
+    assert "quarantine -> reject" in said
+    assert "B. Lind decided reject" in said
+    status, said, _ = vet("compare", before, before, "--json", "-")
+    assert status == 0
+    payload = json.loads(said)
+    assert payload["schema"] == "qiqa.vet_comparison/1"
+    assert payload["changed"] == []
+    assert sum(one["series"] for one in payload["moves"]) == 500
+
+
+def test_policy_prints_the_default_with_its_owner(vet, tmp_path):
+    status, said, errors = vet("policy", "--owner", "J. Kask", "--purpose", "T1")
+    assert (status, errors) == (0, "")
+    data = tomllib.loads(said)
+    assert (data["owner"], data["purpose"]) == ("J. Kask", "T1")
+    assert "# A value above `limit` calls for `action`" in said
+    _, _, errors = vet("policy")
+    assert "give --owner" in errors
+    path = tmp_path / "policy.toml"
+    assert vet("policy", "--owner", "J. Kask", "-o", path)[0] == 0
+    before = path.read_bytes()
+    status, _, errors = vet("policy", "--owner", "Another", "-o", path)
+    assert status == 2
+    assert "not replaced" in errors
+    assert path.read_bytes() == before
+
+
+def test_policy_checks_one_that_is_there(vet, make, tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_bytes(make.policy_text())
+    status, said, _ = vet("policy", "--check", path)
+    assert status == 0
+    assert f"{len(make.rules)} rules of J. Kask" in said
+    path.write_bytes(make.policy_text().replace(b"rules.clipped", b"rules.clippd"))
+    status, _, errors = vet("policy", "--check", path)
+    assert status == 1
+    assert "did you mean 'clipped'?" in errors
+
+
+def test_texts_of_headers_do_not_steer_the_terminal(vet, make, output, tmp_path):
+    import dataclasses
+
+    from qiqa.io.policy_file import parse_policy
+    from qiqa.workflows.reviewing import judge
+    from qiqa.workflows.vet_outputs import write_decisions, write_parts
+
+    parts = make.parts(n=40)
+    odd = tuple(
+        dataclasses.replace(one, site="\x1b[2J\u202e", scanner="a\r\nb") for one in parts.series
+    )
+    parts = dataclasses.replace(parts, series=odd)
+    policy = parse_policy(make.policy_text(), make.checks, "p")
+    write_parts(parts, tmp_path / "b")
+    result = judge(parts, policy)
+    assert result.counts.actions[Action.QUARANTINE]
+    write_decisions(result, tmp_path / "b", make.policy_text())
+    for said in (vet("review", tmp_path / "b")[1], vet("compare", output, tmp_path / "b")[1]):
+        assert "\x1b[2J" not in said
+        assert "\u202e" not in said
+        assert "\r" not in said

@@ -1,0 +1,249 @@
+"""Deciding anew needs no image, keeps every decision, and gives what a new run would give."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+
+import pytest
+
+from qiqa.core.errors import DefinitionError, OutputError, ReadError, UsageError
+from qiqa.core.vetting import Action, Override, PolicyChange
+from qiqa.io.policy_file import parse_policy
+from qiqa.io.vet_override import add_override, read_changes, read_overrides
+from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
+from qiqa.workflows.reviewing import (
+    decide_by_person,
+    decide_by_policy,
+    judge,
+    open_output,
+    waiting,
+)
+from qiqa.workflows.vet_outputs import write_decisions, write_parts
+
+pytest.importorskip("pyarrow")
+
+WHEN = dt.datetime(2026, 12, 1, 10, 0)
+
+
+def person(uid, action=Action.KEEP, who="B. Lind", reason="seen by eye", at=WHEN):
+    return Override(series_uid=uid, action=action, who=who, reason=reason, at=at)
+
+
+def change(who="J. Kask", reason="too strict for GE"):
+    return PolicyChange(at=WHEN, who=who, reason=reason, before_sha256="")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_is_stored_is_what_was_seen(parts, output, make):
+    stored = open_output(output, make.checks)
+    for before, after in zip(parts.series, stored.parts.series, strict=True):
+        assert dataclasses.replace(after, observations=()) == dataclasses.replace(
+            before, observations=()
+        )
+        assert set(after.observations) == set(before.observations)
+    assert read_other_files(output) == tuple(sorted(parts.notes, key=lambda note: note.path))
+    some = [
+        one.key for one in open_output(output, make.checks).judged().counts.reasons["clipped"].worst
+    ]
+    assert read_thumbnails(output, some) == {key: parts.thumbnails[key] for key in some}
+    assert stored.parts.provenance == parts.provenance
+    assert stored.parts.features == parts.features
+    assert stored.parts.not_run == parts.not_run
+    assert stored.parts.about == parts.about
+
+
+def test_judging_what_is_stored_changes_no_byte_of_the_manifest(output, make):
+    before = contents(output)
+    stored = open_output(output, make.checks)
+    uid = next(waiting(stored.judged())).series_uid
+    decide_by_person(stored, person(uid))
+    # the person takes the decision back: what the policy says is decided again
+    decide_by_person(open_output(output, make.checks), person(uid, Action.QUARANTINE))
+    after = contents(output)
+    assert after["observations.parquet"] == before["observations.parquet"]
+    changed = [
+        (old, new)
+        for old, new in zip(
+            before["manifest.csv"].splitlines(), after["manifest.csv"].splitlines(), strict=True
+        )
+        if old != new
+    ]
+    ((old, new),) = changed  # the decision is the same; that a person made it is said
+    assert b",quarantine," in old
+    assert b",quarantine," in new
+    assert new.startswith(old.rstrip(b'"')[:40])
+    assert b"B. Lind decided quarantine" in new
+
+
+def test_a_person_decides_one_series_and_it_is_kept(output, make):
+    stored = open_output(output, make.checks)
+    first = stored.judged()
+    row = next(waiting(first))
+    result = decide_by_person(stored, person(row.series_uid))
+    assert result.counts.actions[Action.QUARANTINE] == (first.counts.actions[Action.QUARANTINE] - 1)
+    assert result.counts.actions[Action.KEEP] == first.counts.actions[Action.KEEP] + 1
+    again = open_output(output, make.checks)
+    assert again.overrides == (person(row.series_uid),)
+    assert again.judged().counts == result.counts
+    assert again.parts.provenance.judged_at == WHEN
+    assert again.parts.provenance.at == make.at
+    assert b"seen by eye" in (output / "card.html").read_bytes()
+    assert f"{row.series_uid}," in (output / "manifest.csv").read_text(encoding="utf-8")
+    kept = json.loads((output / "vet.json").read_text(encoding="utf-8"))
+    assert kept["overrides"][0]["who"] == "B. Lind"
+
+
+def test_the_last_decision_holds_and_all_stay(output, make):
+    uid = next(waiting(open_output(output, make.checks).judged())).series_uid
+    for action in (Action.KEEP, Action.REJECT):
+        decide_by_person(open_output(output, make.checks), person(uid, action))
+    stored = open_output(output, make.checks)
+    assert [one.action for one in stored.overrides] == [Action.KEEP, Action.REJECT]
+    (row,) = [row for row in stored.judged().rows if row.series_uid == uid]
+    assert row.decision.action is Action.REJECT
+    lines = (output / "overrides.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 2
+
+
+def test_another_policy_gives_what_a_run_with_it_gives(parts, output, make):
+    rules = [r if r[0] != "clipped" else ("clipped", 8, *r[2:]) for r in make.rules]
+    text = make.policy_text(rules=rules)
+    stored = open_output(output, make.checks)
+    result = decide_by_policy(stored, text, "new.toml", change())
+    policy = parse_policy(text, make.checks, "new.toml")
+    assert result.counts == judge(parts, policy).counts
+    assert result.counts != stored.judged().counts
+    (made,) = result.policy.changes
+    assert made.before_sha256 == stored.policy.sha256
+    assert read_changes(output) == (made,)
+    assert (output / "policy.toml").read_bytes() == text
+    again = open_output(output, make.checks)
+    assert again.policy == result.policy
+    assert "The policy was changed after results were seen" in (output / "card.html").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_persons_decisions_outlive_a_change_of_the_policy(output, make):
+    uid = next(waiting(open_output(output, make.checks).judged())).series_uid
+    decide_by_person(open_output(output, make.checks), person(uid, Action.REJECT))
+    stored = open_output(output, make.checks)
+    result = decide_by_policy(stored, make.policy_text(rules=()), "new.toml", change())
+    actions = {row.decision.action for row in result.rows if row.series_uid != uid}
+    assert actions == {Action.KEEP}
+    assert result.counts.actions[Action.REJECT] == 1
+
+
+def test_a_check_that_is_turned_off_calls_for_nothing(output, make):
+    stored = open_output(output, make.checks)
+    text = make.policy_text(extra='off = ["plausibility", "predictability"]')
+    result = decide_by_policy(stored, text, "new.toml", change())
+    assert not {"clipped", "map_unit_implausible"} & set(result.counts.reasons)
+    assert "predictability" not in result.parts.statements
+    assert result.counts.actions[Action.CORRECT] == 0
+    again = open_output(output, make.checks)
+    with pytest.raises(UsageError, match="plausibility was off"):
+        decide_by_policy(again, make.policy_text(), "old.toml", change())
+
+
+REFUSED = {
+    "same": ("", "holds already"),
+    "setting": ("[checks.completeness]\ngap = 3", "gap from 1.5 to 3.0"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_policy_that_needs_the_images_is_refused_and_changes_nothing(output, make, case):
+    extra, said = REFUSED[case]
+    before = contents(output)
+    stored = open_output(output, make.checks)
+    with pytest.raises(UsageError, match=said):
+        decide_by_policy(stored, make.policy_text(extra=extra), "new.toml", change())
+    assert contents(output) == before
+
+
+def test_a_policy_that_is_none_changes_nothing(output, make):
+    before = contents(output)
+    stored = open_output(output, make.checks)
+    with pytest.raises(DefinitionError, match=r"new\.toml"):
+        decide_by_policy(stored, b"x = 1", "new.toml", change())
+    with pytest.raises(UsageError, match="name and a reason"):
+        decide_by_policy(stored, b"x = 1", "new.toml", change(who=" "))
+    assert contents(output) == before
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [({"uid": "9.9"}, "no series '9.9'"), ({"who": ""}, "a name"), ({"reason": " "}, "a reason")],
+)
+def test_a_decision_that_is_none_changes_nothing(output, make, given, said):
+    before = contents(output)
+    stored = open_output(output, make.checks)
+    uid = next(iter(stored.parts.series)).series_uid
+    with pytest.raises(UsageError, match=said):
+        decide_by_person(stored, person(**{"uid": uid, **given}))
+    assert contents(output) == before
+
+
+def test_two_that_decide_at_once_do_not_lose_a_decision(output):
+    (output / ".overrides.jsonl.lock").touch()
+    with pytest.raises(OutputError, match="somebody else"):
+        add_override(output, person("1"))
+    (output / ".overrides.jsonl.lock").unlink()
+    add_override(output, person("1"))
+    add_override(output, person("2"))
+    assert [one.series_uid for one in read_overrides(output)] == ["1", "2"]
+    assert not list(output.glob(".*"))
+
+
+def damage(name, content):
+    def apply(folder):
+        (folder / name).write_bytes(content)
+
+    return apply
+
+
+def remove(name):
+    def apply(folder):
+        (folder / name).unlink()
+
+    return apply
+
+
+DAMAGE = {
+    "no json": (remove("vet.json"), "vet.json"),
+    "other json": (damage("vet.json", b'{"schema": "x"}'), "qiqa.vet/1"),
+    "half json": (damage("vet.json", b'{"schema": "qiqa.vet/1"'), "vet.json"),
+    "list": (damage("vet.json", b"[]"), "qiqa.vet/1"),
+    "no policy": (remove("policy.toml"), "policy.toml"),
+    "no manifest": (remove("manifest.parquet"), "manifest.parquet"),
+    "half table": (damage("observations.parquet", b"PAR1"), "observations.parquet"),
+    "half line": (damage("overrides.jsonl", b'{"action":'), "line 1"),
+    "wrong line": (damage("overrides.jsonl", b'{"series_uid": "1"}'), "action is missing"),
+    "no files": (remove("other_files.parquet"), "other_files.parquet"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_output_is_named(output, make, case):
+    apply, said = DAMAGE[case]
+    apply(output)
+    with pytest.raises(ReadError) as caught:
+        open_output(output, make.checks).judged()
+    assert said in str(caught.value)
+    assert str(output) in str(caught.value)
+
+
+def test_tables_of_different_runs_are_not_put_together(make, tmp_path):
+    other = make.parts(n=400)
+    write_parts(dataclasses.replace(other, series=other.series[::2]), tmp_path / "b")
+    policy = parse_policy(make.policy_text(), make.checks, "p")
+    few = dataclasses.replace(other, series=other.series[1::2])
+    write_decisions(judge(few, policy), tmp_path / "b", make.policy_text())
+    with pytest.raises(ReadError, match="different runs"):
+        list(StoredSeries(tmp_path / "b"))
