@@ -39,7 +39,7 @@ CHECK = Check(
             "since the scan. The value is how many images.",
         ),
         Reason(
-            code="slices_missing",
+            code="stack_incomplete",
             severity=Severity.ERROR,
             title="slices missing",
             meaning="Between regular slices, or in some of several volumes, images are missing. "
@@ -126,7 +126,7 @@ def _broken(count: int, why: str, where: str = "") -> Observation:
 
 def _missing(count: int, shape: Sequence[int]) -> Observation:
     text = f"{count} of {math.prod(shape)} images of the stack are not there"
-    return Observation(code="slices_missing", value=float(count), evidence=text)
+    return Observation(code="stack_incomplete", value=float(count), evidence=text)
 
 
 def _directly(

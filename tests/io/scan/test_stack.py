@@ -235,7 +235,7 @@ def test_a_short_file_is_a_slice_of_nan(make, save, scan, codes):
 def test_missing_slices_are_counted_and_nan(make, save, stacked, gone):
     datasets = [make(2.5 * i, i, pixels=plane(i)) for i in range(9) if not 3 <= i < 3 + gone]
     stack, seen = stacked(save(datasets))
-    assert seen["slices_missing"].value == gone
+    assert seen["stack_incomplete"].value == gone
     assert stack.signal.shape == (7, 5, 9, 1)
     assert np.isnan(stack.signal[:, :, 3 : 3 + gone]).all()
     assert stack.voxel_mm[2] == pytest.approx(2.5)
@@ -249,7 +249,7 @@ def test_a_volume_that_lacks_slices(make, save, stacked):
         if (n, k) not in {(2, 4), (1, 0)}
     ]
     stack, seen = stacked(save(datasets))
-    assert seen["slices_missing"].value == 2
+    assert seen["stack_incomplete"].value == 2
     assert np.isnan(stack.signal[:, :, 4, 2]).all()
     assert np.isnan(stack.signal[:, :, 0, 1]).all()
     assert np.isnan(stack.signal).sum() == 2 * 35
