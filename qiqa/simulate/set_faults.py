@@ -235,9 +235,17 @@ FAULTS: tuple[PlantableFault, ...] = (
     ),
     PlantableFault("identity", "header", "name and birth date left in", ("identity_in_header",)),
     PlantableFault(
-        "identity_private", "header", "name in a private attribute", ("identity_in_private",)
+        "identity_private",
+        "header",
+        "name in a private attribute",
+        ("identity_in_private", "identity_in_header"),
     ),
-    PlantableFault("identity_path", "file", "name in the file names", ("identity_in_file_name",)),
+    PlantableFault(
+        "identity_path",
+        "file",
+        "name in the file names",
+        ("identity_in_file_name", "identity_in_header"),
+    ),
     PlantableFault(
         "truncated", "file", "one file ends within its pixels", ("truncated", "truncated_pixels")
     ),
