@@ -10,7 +10,7 @@ import numpy as np
 
 from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
 from qiqa.core.pseudonyms import PseudonymKey, pseudonym
-from qiqa.core.vetting import ScannerRecord, ScannerTrouble
+from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
 from qiqa.workflows.watching import Records, watch
 
 __all__ = ["pseudonymous", "scanner_records"]
