@@ -52,7 +52,7 @@ QUANTITIES = (
         high=6000.0,
         factors=(1.0, 1e3, 1e-3),
         words=r"\bt1.?map|\bt1 ?mapping|\bt1_map",
-        flags=("T1", "T1 MAP", "T1_MAP", "T1MAP"),
+        flags=("T1 MAP", "T1_MAP", "T1MAP"),
     ),
     # Water 2.5 s and less; liver at 3 T 34 ms, T2* of it down to 2 ms with iron (Stanisz et al.,
     # Magn Reson Med 2005;54:507).
@@ -63,7 +63,7 @@ QUANTITIES = (
         high=2500.0,
         factors=(1.0, 1e3, 1e-3),
         words=r"\bt2\*?.?(star)?.?map|\bt2 ?mapping",
-        flags=("T2", "T2 MAP", "T2_MAP", "T2MAP", "T2_STAR MAP", "T2* MAP", "T2STAR_MAP"),
+        flags=("T2 MAP", "T2_MAP", "T2MAP", "T2_STAR MAP", "T2* MAP", "T2STAR_MAP"),
     ),
 )
 
