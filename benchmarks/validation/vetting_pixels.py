@@ -5,7 +5,7 @@ size. `told`: an observation with the code of the fault; `acted`: its value is a
 the default policy. On public scans (QIQA_REAL_DATA) the same text and spikes are planted, and what
 is told of the scans as they are is listed: not all of that is wrong, some of them clip.
 
-Full run (about half an hour), writes docs/validation/vetting_pixels.{md,json}:
+Full run (some minutes), writes docs/validation/vetting_pixels.{md,json}:
 
     python benchmarks/validation/vetting_pixels.py
 
@@ -54,7 +54,7 @@ TEXTS = (
     "PATIENT: MILLER K",
 )
 SHAPE = (160, 160, 10)
-RUNS, CLEAN = 40, 300
+RUNS, CLEAN = 20, 200
 
 
 def _images() -> ModuleType:

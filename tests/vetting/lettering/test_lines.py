@@ -57,14 +57,13 @@ def test_pieces_of_many_heights_are_no_line():
 
 def test_a_second_line_of_the_same_columns_makes_a_grid():
     assert lines(both(row(20), row(38)), 5) == ()
-    assert len(lines(both(row(20), row(38, WIDTHS[::-1])), 5)) == 2
+    assert len(lines(both(row(20), row(38, (5, 9, 4, 8, 6, 7, 9))), 5)) == 2
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_a_stroke_is_a_piece_and_a_disk_is_none(width):
     image = np.zeros((80, 80), np.float32)
     image[20:40, 10 : 10 + width] = 100
-    image[20:40, 10:22] = np.maximum(image[20:40, 10:22], 0)
     image[20 : 20 + width, 10:22] = 100
     i, j = np.meshgrid(np.arange(80), np.arange(80))
     image[np.hypot(i - 50, j - 50) < 11] = 100
