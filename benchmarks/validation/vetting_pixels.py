@@ -54,7 +54,7 @@ TEXTS = (
     "PATIENT: MILLER K",
 )
 SHAPE = (160, 160, 10)
-RUNS, CLEAN = 20, 200
+RUNS, CLEAN = 20, 100
 
 
 def _images() -> ModuleType:
@@ -315,14 +315,11 @@ def main() -> int:
     options.add_argument("--quick", action="store_true", help="few runs, write nothing")
     quick = options.parse_args().quick
     began, limits = time.perf_counter(), _limits()
-    rows = [row for f in FAULTS for row in study(f, 5 if quick else RUNS, limits)]
-    for row in rows:
-        print(
-            row["code"],
-            row["dose"],
-            f"told {row['told']:.2f} acted {row['acted']:.2f}",
-            row["others"],
-        )
+    rows = []
+    for row in (row for f in FAULTS for row in study(f, 5 if quick else RUNS, limits)):
+        shares = f"told {row['told']:.2f} acted {row['acted']:.2f}"
+        print(row["code"], row["dose"], shares, row["others"], flush=True)
+        rows.append(row)
     sound = clean(10 if quick else CLEAN, limits)
     print("clean", sound)
     scanned = real(10 if quick else 1, limits)

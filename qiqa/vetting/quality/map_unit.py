@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
 
 from qiqa.core.vetting import SeriesFacts
+from qiqa.vetting.quality.kind import image_types
 
 __all__ = ["QUANTITIES", "Quantity", "fitting_factors", "quantity_of", "stated_factor"]
 
@@ -110,12 +110,6 @@ def quantity_of(facts: SeriesFacts) -> Quantity | None:
         if derived and re.search(one.words, words):
             return one
     return None
-
-
-def image_types(facts: SeriesFacts) -> Iterator[str]:
-    """Yield the words of ImageType in capitals."""
-    for value in facts.attributes.get("ImageType", ()):
-        yield from (word.strip().upper() for word in str(value).split("\\"))
 
 
 def stated_factor(quantity: Quantity, facts: SeriesFacts) -> tuple[float, str]:
