@@ -54,7 +54,7 @@ TEXTS = (
     "PATIENT: MILLER K",
 )
 SHAPE = (160, 160, 10)
-RUNS, CLEAN = 20, 100
+RUNS, CLEAN = 15, 100
 
 
 def _images() -> ModuleType:

@@ -132,6 +132,8 @@ _MAGNITUDES = (
     "spike_percent",
 )
 """Features that only a magnitude image of MR has."""
+_WRAP_STEP = 1.5
+"""Step across opposite borders over that between neighbors, below which one continues the other."""
 _LEAST_OVERFLOW_RANGE = 32000.0
 """Steps of the stored range: what has fewer (8 and 12 bits) reaches both ends by itself."""
 
@@ -239,7 +241,8 @@ def _folded(one: Wrap, settings: Settings) -> float:
     """Return the contact where the borders are alike, else 0; NaN where it cannot be told."""
     if math.isnan(one.contact):
         return math.nan
-    return one.contact if one.likeness > _number(settings, "wrap_likeness") else 0.0
+    goes_on = one.likeness > _number(settings, "wrap_likeness") and one.step < _WRAP_STEP
+    return one.contact if goes_on else 0.0
 
 
 def _empty(why: str) -> Observation:

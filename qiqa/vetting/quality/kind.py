@@ -17,9 +17,10 @@ _SIGNED = frozenset(
 
 
 def image_types(facts: SeriesFacts) -> Iterator[str]:
-    """Yield the words of ImageType in capitals."""
-    for value in facts.attributes.get("ImageType", ()):
-        yield from (word.strip().upper() for word in str(value).split("\\"))
+    """Yield the words of ImageType in capitals, and those that frames of an object have."""
+    for keyword in ("ImageType", "FrameType", "ComplexImageComponent"):
+        for value in facts.attributes.get(keyword, ()):
+            yield from (word.strip().upper() for word in str(value).split("\\"))
 
 
 def is_signed(facts: SeriesFacts) -> bool:
