@@ -198,7 +198,7 @@ def study(fault: Fault, runs: int, limits: dict[str, float]) -> Iterator[dict[st
             value = seen.pop(fault.code, None)
             told += value is not None
             acted += value is not None and value > limits[fault.code]
-            others.update(seen)
+            others.update(list(seen))
         yield {
             "code": fault.code,
             "size": fault.size,
@@ -218,7 +218,7 @@ def clean(runs: int, limits: dict[str, float]) -> dict[str, object]:
     for run in range(runs):
         image = IMAGES.truth(IMAGES.KINDS[run % len(IMAGES.KINDS)], rng, SHAPE)
         seen = _seen(IMAGES.stack(np.rint(_clean(image, 0, rng))))
-        told.update(seen)
+        told.update(list(seen))
         acted.update(code for code, value in seen.items() if value > limits[code])
     return {"runs": runs, "told": dict(told), "acted": dict(acted)}
 
@@ -255,7 +255,7 @@ def real(every: int, limits: dict[str, float]) -> dict[str, object]:
             continue
         count += 1
         seen = _seen(stack)
-        told.update(seen)
+        told.update(list(seen))
         acted.update(code for code, value in seen.items() if value > limits[code])
         volume = stack.signal[:, :, :, 0].astype(np.float64)
         if min(volume.shape[:2]) >= 96 and volume.max() > 0:
