@@ -40,7 +40,9 @@ def records_of(*faults, events=()):
 
 
 def within(record, day):
-    return [t for t in record.troubles if t.first <= day and (t.last is None or day <= t.last)]
+    """Return what the default policy quarantines a day for."""
+    there = [t for t in record.troubles if t.first <= day and (t.last is None or day <= t.last)]
+    return [t for t in there if t.code == "scanner_out_of_control" or t.size_sd > 4.0]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_service_ends_it():
 
 
 def test_a_step_that_was_taken_back_has_an_end():
-    fault = Fault(kind="step", name=NAME, week=JUNE_9, weeks=13, size=-6.0)
+    fault = Fault(kind="step", name=NAME, week=JUNE_9, weeks=13, size=-8.0)
     record = records_of(fault)["SIM 01"]
     assert [t.code for t in within(record, dt.date(2025, 7, 15))] == ["scanner_moved"]
     assert not within(record, dt.date(2025, 10, 15))
