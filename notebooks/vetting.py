@@ -17,6 +17,7 @@
 # Everything is written to a temporary folder; it needs no data.
 
 # %%
+import base64
 import csv
 import dataclasses
 import datetime as dt
@@ -25,7 +26,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from IPython.display import HTML, display
+from IPython.display import IFrame
 
 from qiqa.cli.app import run
 from qiqa.io.write_training_set import write_planned_series
@@ -154,6 +155,5 @@ print((here / "vetted" / "overrides.jsonl").read_text(encoding="utf-8"))
 # checked, who decided what.
 
 # %%
-card = (here / "vetted" / "card.html").read_text(encoding="utf-8")
-shown = card.replace('"', "&quot;")
-display(HTML(f'<iframe srcdoc="{shown}" width="100%" height="900"></iframe>'))
+page = base64.b64encode((here / "vetted" / "card.html").read_bytes()).decode()
+IFrame(f"data:text/html;base64,{page}", width="100%", height=900)
