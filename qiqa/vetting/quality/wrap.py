@@ -14,6 +14,8 @@ __all__ = ["Wrap", "wrap"]
 
 FloatArray = NDArray[np.float64]
 
+_BRIGHT = 0.3
+"""Of the median of the object: what is darker at the border is air or a faint rim."""
 _FEWEST = 24
 """Voxels of opposite borders that both lie in the object, over all slices."""
 
@@ -54,6 +56,9 @@ def wrap(scan: Scan, found: Foreground, axis: int) -> Wrap:
     if slices.shape[2] < 8:
         return nothing
     both = (inside[:, :, 0] & inside[:, :, -1]).repeat(found.side, axis=1)[:, : slices.shape[1]]
+    # A block at the border may hold only the rim of the object: the outermost voxels decide.
+    level = _BRIGHT * float(np.median(found.mean[found.inside]))
+    both &= np.minimum(slices[:, :, 0], slices[:, :, -1]) > level
     contact = 100 * float(both.mean())
     if int(both.sum()) < _FEWEST:
         return Wrap(contact=contact, likeness=float("nan"), step=float("nan"))

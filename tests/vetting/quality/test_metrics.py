@@ -203,6 +203,13 @@ def test_a_symmetric_object_that_is_cut_off_does_not_fold(images, parts):
     assert measured.step > 2
 
 
+@pytest.mark.parametrize("n", [96, 128, 160])
+def test_an_object_that_just_fits_does_not_touch_the_border(images, parts, n):
+    rng = np.random.default_rng(20)
+    seen, found = parts(images.magnitude(images.truth("abdomen", rng, (n, n, 6)), 10, rng))
+    assert wrap(seen, found, 0).contact == 0
+
+
 @pytest.mark.parametrize("percent", [3.0, 10.0])
 @pytest.mark.parametrize("kind", ["head", "abdomen", "phantom"])
 def test_a_spike_in_one_slice(images, parts, kind, percent):
