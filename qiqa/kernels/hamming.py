@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from qiqa.kernels.compiling import kernel
 
-__all__ = ["bucket_pairs", "bucket_starts", "gather_bits", "view_distances"]
+__all__ = ["bucket_pairs", "bucket_starts", "gather_bits", "permuted_bits", "view_distances"]
 
 Words = NDArray[np.uint64]
 Indices = NDArray[np.int64]
+
+BLOCK = 32
+"""Words that are counted at once."""
 
 
 def _ones_in(_: Any, word: Any) -> Any:
@@ -47,6 +50,27 @@ def gather_bits(words: Words, bits: NDArray[np.int64]) -> NDArray[np.uint32]:
         for t in range(bits.size):
             key |= ((words[i] >> np.uint64(bits[t])) & one) << np.uint64(t)
         found[i] = np.uint32(key)
+    return found
+
+
+@kernel
+def permuted_bits(words: Words, source: NDArray[np.int64]) -> Words:
+    """Return words whose bit t is bit `source[t]` of the given ones.
+
+    Parameters
+    ----------
+    words
+        (n,)
+    source
+        (64,)
+    """
+    found = np.empty_like(words)
+    one = np.uint64(1)
+    for i in range(words.size):
+        word = np.uint64(0)
+        for t in range(64):
+            word |= ((words[i] >> np.uint64(source[t])) & one) << np.uint64(t)
+        found[i] = word
     return found
 
 
@@ -149,29 +173,31 @@ def bucket_pairs(
                 state[1] = i
                 return written
             word = own[i]
-            near = np.uint64(0)
-            for j in range(i + 1, stop):
-                near += np.uint64(_ones(word ^ own[j]) <= limit)
             state[2] += stop - i - 1
             state[3] += count - stop
-            if near == np.uint64(0):
-                continue
             one = members[i]
             kept = 0
-            for j in range(i + 1, stop):
-                apart = np.int64(_ones(word ^ own[j]))
-                two = members[j]
-                if apart > most_sizes or owner[one] == owner[two]:
+            for begin in range(i + 1, stop, BLOCK):
+                end = min(begin + BLOCK, stop)
+                near = np.uint64(0)
+                for j in range(begin, end):  # most blocks hold none: counted in vectors
+                    near += np.uint64(_ones(word ^ own[j]) <= limit)
+                if near == np.uint64(0):
                     continue
-                if apart + _signs_apart(signs[one], signs[two], turned[two], mirrors) > most:
-                    continue
-                if kept == listed:
-                    state[4] += 1
-                    continue
-                out[written, 0] = min(owner[one], owner[two])
-                out[written, 1] = max(owner[one], owner[two])
-                written += 1
-                kept += 1
+                for j in range(begin, end):
+                    apart = np.int64(_ones(word ^ own[j]))
+                    two = members[j]
+                    if apart > most_sizes or owner[one] == owner[two]:
+                        continue
+                    if apart + _signs_apart(signs[one], signs[two], turned[two], mirrors) > most:
+                        continue
+                    if kept == listed:
+                        state[4] += 1
+                        continue
+                    out[written, 0] = min(owner[one], owner[two])
+                    out[written, 1] = max(owner[one], owner[two])
+                    written += 1
+                    kept += 1
         state[0] += 1
         state[1] = 0
     return written
@@ -179,26 +205,26 @@ def bucket_pairs(
 
 @kernel
 def view_distances(
-    first: NDArray[np.int32],
-    second: NDArray[np.int32],
-    signs: Words,
-    turned: Words,
-    sizes: Words,
+    a_signs: Words,
+    a_sizes: Words,
+    b_signs: Words,
+    b_turned: Words,
+    b_sizes: Words,
     mirrors: Words,
     planes: int,
     best: int,
 ) -> NDArray[np.int32]:
-    """Return the bits by which the most alike views of two owners differ.
+    """Return the bits by which the most alike views of each pair of owners differ.
 
     Planes are compared with planes, spots with spots, and no view is used twice: the two most alike
     are taken first.
 
     Parameters
     ----------
-    first, second
-        (m,) owners.
-    signs, turned, sizes
-        (n, views); a view whose signs and sizes are 0 is not there.
+    a_signs, a_sizes
+        (m, views) of the first of each pair; a view whose signs and sizes are 0 is not there.
+    b_signs, b_turned, b_sizes
+        (m, views) of the second, and the signs of its transposed views.
     mirrors
         (4,) signs that change in a mirror image.
     planes
@@ -211,21 +237,21 @@ def view_distances(
     NDArray[np.int32]
         (m, best), ascending; 127 where there are no more views.
     """
-    views = signs.shape[1]
-    found = np.full((first.size, best), 127, dtype=np.int32)
+    views = a_signs.shape[1]
+    found = np.full((len(a_signs), best), 127, dtype=np.int32)
     bits = np.empty((views, views), dtype=np.int32)
     nothing = np.uint64(0)
-    for p in range(first.size):
-        a, b = first[p], second[p]
+    for p in range(len(a_signs)):
         for i in range(views):
+            missing = (a_signs[p, i] | a_sizes[p, i]) == nothing
             for j in range(views):
                 bits[i, j] = 127
-                if (i < planes) != (j < planes):
+                if missing or (i < planes) != (j < planes):
                     continue
-                if (signs[a, i] | sizes[a, i]) == nothing or (signs[b, j] | sizes[b, j]) == nothing:
+                if (b_signs[p, j] | b_sizes[p, j]) == nothing:
                     continue
-                apart = _signs_apart(signs[a, i], signs[b, j], turned[b, j], mirrors)
-                bits[i, j] = apart + np.int64(_ones(sizes[a, i] ^ sizes[b, j]))
+                apart = _signs_apart(a_signs[p, i], b_signs[p, j], b_turned[p, j], mirrors)
+                bits[i, j] = apart + np.int64(_ones(a_sizes[p, i] ^ b_sizes[p, j]))
         for t in range(best):
             least, x, y = 127, 0, 0
             for i in range(views):

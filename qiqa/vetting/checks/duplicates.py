@@ -18,7 +18,7 @@ from qiqa.core.vetting import (
     Settings,
     VetTable,
 )
-from qiqa.vetting.duplicates import Copies, Partner, copies, crossing
+from qiqa.vetting.duplicates import Copies, Partner, copies, crossing, neighbors
 
 __all__ = ["CHECK", "look"]
 
@@ -74,6 +74,14 @@ CHECK = Check(
             unit="%",
         ),
         Reason(
+            code="same_object_other_contrast",
+            severity=Severity.INFO,
+            title="same object and place as another series, other contrast",
+            meaning="The images are nearly those of another series whose echo, repetition or "
+            "inversion time is another one, as T1 and T2 of a phantom without moving it.",
+            unit="%",
+        ),
+        Reason(
             code="repeated_instance_uid",
             severity=Severity.WARNING,
             title="same SOP Instance UIDs as another series",
@@ -122,13 +130,18 @@ def look(table: VetTable, settings: Settings) -> SetAnswer:
     The one that stays is the first in the order of the table (series UID, then path): the check
     does not know which one has the fewest other faults.
     """
-    found = copies(table.signatures, float(str(settings["least_similarity"])))
+    found = copies(table, float(str(settings["least_similarity"])))
     seen = dict(_plain(found))
     answer = [(row, _said(table, *said)) for row, said in seen.items()]
     for code, name in (*_ALL_OF_THEM, *_ALL_BUT_ONE):
         for row, partner in crossing(found, table.text(name)).items():
             if (code, name) in _ALL_OF_THEM or partner.row < row:
                 answer.append((row, _said(table, code, partner)))
+    for row, others in neighbors(found.contrast).items():
+        before = [one for one in others if one[0] < row]
+        if before:
+            said = _said(table, "same_object_other_contrast", Partner(*before[0], exact=False))
+            answer.append((row, said))
     answer += _repeated_uids(table)
     answer.sort(key=lambda one: (one[0], one[1].code))
     return SetAnswer(observations=tuple(answer), statements=_statements(table, found, len(seen)))
@@ -139,15 +152,15 @@ def _plain(found: Copies) -> Iterator[tuple[int, tuple[str, Partner]]]:
     for group, rows in sorted(found.members.items()):
         for row in rows[1:].tolist():
             yield row, ("duplicate_exact", Partner(group, 100.0, exact=True))
-    for group, others in sorted(found.neighbors().items()):
-        before = [(other, similarity) for other, similarity in others if other < group]
+    for group, others in sorted(neighbors(found.near).items()):
+        before = [one for one in others if one[0] < group]
         if before:
             yield group, ("duplicate_near", Partner(*before[0], exact=False))
 
 
 def _said(table: VetTable, code: str, partner: Partner) -> Observation:
     how = "equal pixels" if partner.exact else f"{partner.similarity:.1f} % of bits agree"
-    evidence = f"copy of series {table.series_uid[partner.row]}: {how}"
+    evidence = f"as series {table.series_uid[partner.row]}: {how}"
     return Observation(code=code, value=partner.similarity, evidence=evidence)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.kernels.hamming import permuted_bits
 from qiqa.kernels.projection import cosine_coefficients
 from qiqa.vetting.signature.planes import Box, Plane, ranks
 
@@ -51,6 +52,10 @@ MIRRORS: Words = np.array(
 """Signs that change: in no mirror, columns mirrored, rows mirrored, both."""
 
 
+_TWINS = np.array([PAIRS.index((v, u)) for u, v in PAIRS], dtype=np.int64)
+"""Where the coefficient with the orders exchanged stands."""
+
+
 def code(plane: Plane, box: Box) -> tuple[int, int]:
     """Return signs and sizes of a window; (0, 0) where it shows nothing."""
     ranked = ranks(plane, box)
@@ -88,9 +93,5 @@ def transposed(signs: Words) -> Words:
     signs
         Any shape.
     """
-    at = {pair: bit for bit, pair in enumerate(PAIRS)}
-    found = np.zeros_like(signs)
-    one = np.uint64(1)
-    for bit, (u, v) in enumerate(PAIRS):
-        found |= ((signs >> np.uint64(at[v, u])) & one) << np.uint64(bit)
-    return found
+    found = permuted_bits(np.ascontiguousarray(signs).reshape(-1), _TWINS)
+    return np.asarray(found.reshape(signs.shape), dtype=np.uint64)

@@ -42,6 +42,8 @@ class Plane:
     """Around the largest part of the object."""
     whole: BoolArray
     """(rows, columns) of the coarse plane before padding was cut off: where the object is."""
+    reach: float
+    """How far the smoothed values go from the median of the border; small in a slice of air."""
 
 
 def average(image: FloatArray) -> FloatArray:
@@ -68,7 +70,7 @@ def prepare(image: FloatArray) -> Plane | None:
     if kept is None:
         return None
     part = coarse[kept]
-    inside = _object(part)
+    inside, reach = _object(part)
     whole = np.zeros(coarse.shape, dtype=np.bool_)
     whole[kept] = inside
     parts, count = ndimage.label(inside)
@@ -76,7 +78,7 @@ def prepare(image: FloatArray) -> Plane | None:
         return None
     largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     rows, columns = _extent(largest.sum(axis=1)), _extent(largest.sum(axis=0))
-    return Plane(part, inside, (*rows, *columns), whole)
+    return Plane(part, inside, (*rows, *columns), whole, reach)
 
 
 def _without_padding(image: FloatArray) -> tuple[slice, slice] | None:
@@ -92,8 +94,8 @@ def _without_padding(image: FloatArray) -> tuple[slice, slice] | None:
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
-def _object(image: FloatArray) -> BoolArray:
-    """Return where the object is: all that is not background connected with the border.
+def _object(image: FloatArray) -> tuple[BoolArray, float]:
+    """Return where the object is, all that is not background connected with the border; and reach.
 
     The background is what is close to the median of the border, darker or brighter than the object
     (an inverted image); where the border is no background, as in an image cropped to tissue, all is
@@ -106,18 +108,18 @@ def _object(image: FloatArray) -> BoolArray:
     border = smooth[edge]
     middle = float(np.median(border))
     low, high = np.percentile(smooth, [1, 99])
-    reach = max(high - middle, middle - low)
+    reach = float(max(high - middle, middle - low))
     restless = float(np.median(np.abs(border - middle)))
     everything = np.ones(image.shape, dtype=np.bool_)
     if not reach > 0 or restless > RESTLESS * reach:
-        return everything
+        return everything, reach
     near = min(max(BACKGROUND * reach, 4 * 1.4826 * restless), 0.5 * reach)
     background = np.abs(smooth - middle) <= near
     if background[edge].mean() < 0.6:
-        return everything
+        return everything, reach
     parts, _ = ndimage.label(background)
     touching = np.unique(parts[edge])
-    return np.asarray(~np.isin(parts, touching[touching > 0]), dtype=np.bool_)
+    return np.asarray(~np.isin(parts, touching[touching > 0]), dtype=np.bool_), reach
 
 
 def _extent(width: NDArray[np.intp]) -> tuple[float, float]:

@@ -26,9 +26,10 @@ MOST = 25
 """Bits of 126 that differ at most, for a pair to be listed."""
 LEAST_SIMILARITY = 100 * (1 - MOST / BITS)
 """80.2 %."""
-MOST_SIZES = 13
-"""And of these in the word by which views are looked up: about half of them, as a rule."""
-TABLES = 24
+MOST_SIZES = 11
+"""And of these in the word by which views are looked up, in one pair of views at least: it is less
+than half of them, as a rule."""
+TABLES = 16
 """Ways to look up: in each, other bits have to be the same."""
 SMALL = 60_000
 """So many views are all compared with each other."""
@@ -38,6 +39,7 @@ WINDOW = 4096
 LISTED = 16
 """See `qiqa.kernels.hamming.bucket_pairs`."""
 BUFFER = 1 << 20
+PAIRS_AT_ONCE = 100_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +87,7 @@ def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
     That is the mean of the three most alike views, or the most alike one and `ALONE` bits,
     whichever is less. Up to 60,000 views all pairs are compared. Beyond, views are compared that
     agree in all of some bits (locality-sensitive hashing by bit sampling: Indyk and Motwani, STOC
-    1998), in 24 ways, the number of bits growing with that of views. The result does not depend on
+    1998), in 16 ways, the number of bits growing with that of views. The result does not depend on
     `threads`.
 
     Parameters
@@ -97,35 +99,50 @@ def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
     threads
         Tables that are looked at side by side; each takes 20 bytes a view.
     """
-    signs, sizes = codes.signs[rows], codes.sizes[rows]
-    there = (signs | sizes) != 0
-    owner = np.broadcast_to(np.arange(len(rows), dtype=np.int32)[:, None], there.shape)[there]
-    views = _Views(sizes[there], signs[there], transposed(signs)[there], owner)
-    count = len(owner)
-    bits = 0 if count <= SMALL else int(math.log2(count)) - 6
-    tables = 1 if bits == 0 else TABLES
-    chosen = [_bits_of(table, bits) for table in range(tables)]
-    with concurrent.futures.ThreadPoolExecutor(max(1, threads)) as pool:
-        found = list(pool.map(lambda which: _one_table(views, which), chosen))
-    if not found:
-        return _none()
-    keys = np.unique(np.concatenate([keys for keys, _ in found]))
-    state = np.sum([state for _, state in found], axis=0)
-    first, second = (keys >> 32).astype(np.int32), (keys & 0xFFFFFFFF).astype(np.int32)
-    apart = view_distances(
-        first, second, signs, transposed(signs), sizes, MIRRORS, PLANES, BEST
-    ).astype(np.float64)
-    whole = np.where(apart[:, -1] <= BITS, apart.mean(axis=1), np.inf)
-    bits_apart = np.minimum(whole, apart[:, 0] + ALONE)
-    near = bits_apart <= MOST
+    keys, state = _looked_up(codes, rows, threads)
+    first, second = keys >> 32, keys & 0xFFFFFFFF
+    apart = _bits_apart(codes, first, second)
+    near = apart <= MOST
     return Near(
-        first=rows[first[near]],
-        second=rows[second[near]],
-        similarity=100 * (1 - bits_apart[near] / BITS),
+        first=first[near],
+        second=second[near],
+        similarity=100 * (1 - apart[near] / BITS),
         compared=int(state[2]),
         left_out=int(state[3]),
         unlisted=int(state[4]),
     )
+
+
+def _looked_up(codes: Codes, rows: Rows, threads: int) -> tuple[Rows, Rows]:
+    """Return pairs of rows with one view alike, and the counts, both as of `_one_table`."""
+    there = np.zeros(codes.signs.shape, dtype=np.bool_)
+    there[rows] = (codes.signs[rows] | codes.sizes[rows]) != 0
+    owner = np.nonzero(there)[0].astype(np.int32)
+    signs = codes.signs[there]
+    views = _Views(codes.sizes[there], signs, transposed(signs), owner)
+    count = len(owner)
+    bits = 0 if count <= SMALL else int(math.log2(count)) - 6
+    chosen = [_bits_of(table, bits) for table in range(TABLES if bits else 1)]
+    with concurrent.futures.ThreadPoolExecutor(max(1, threads)) as pool:
+        found = list(pool.map(lambda which: _one_table(views, which), chosen))
+    keys = np.unique(np.concatenate([keys for keys, _ in found]))
+    return keys, np.asarray(np.sum([state for _, state in found], axis=0), dtype=np.int64)
+
+
+def _bits_apart(codes: Codes, first: Rows, second: Rows) -> NDArray[np.float64]:
+    """Return the distance of each pair of rows (m,), looking at all of their views."""
+    found = np.empty(len(first))
+    for begin in range(0, len(first), PAIRS_AT_ONCE):
+        part = slice(begin, begin + PAIRS_AT_ONCE)
+        a, b = first[part], second[part]
+        turned = transposed(codes.signs[b])
+        best = view_distances(
+            codes.signs[a], codes.sizes[a], codes.signs[b], turned, codes.sizes[b],
+            MIRRORS, PLANES, BEST,
+        )  # fmt: skip
+        whole = np.where(best[:, -1] <= BITS, best.mean(axis=1), np.inf)
+        found[part] = np.minimum(whole, best[:, 0] + ALONE)
+    return found
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -136,11 +153,6 @@ class _Views:
     signs: Words
     turned: Words
     owner: NDArray[np.int32]
-
-
-def _none() -> Near:
-    nothing = np.zeros(0, dtype=np.int64)
-    return Near(nothing, nothing, np.zeros(0))
 
 
 def _bits_of(table: int, count: int) -> NDArray[np.int64]:

@@ -23,6 +23,8 @@ ROUGH = 64
 """Pixels along a side of an image, about, for that."""
 FULL = 0.5
 """A slice with less object in it than this share of the fullest is beyond the ends."""
+AIR = 0.25
+"""A slice whose values reach less far than this share of the furthest shows air or noise."""
 FEWEST_SLICES = 8
 """With fewer, planes across the slices show nothing of their own."""
 
@@ -86,18 +88,17 @@ def _ends(volume: NDArray[np.float32]) -> tuple[tuple[float, float], ...] | None
         count = min(k, LOOKED_AT)
         looked = ((np.arange(count) + 0.5) * k / count).astype(np.intp)
     by = (max(1, i // ROUGH), max(1, j // ROUGH))
-    areas = [np.zeros(len(range(0, i, by[0]))), np.zeros(len(range(0, j, by[1]))), []]
-    along: list[float] = []
-    for at in looked:
-        found = prepare(volume[:: by[0], :: by[1], at].astype(np.float64))
-        along.append(0.0 if found is None else float(found.whole.sum()))
-        if found is not None:
-            areas[0] = areas[0] + found.whole.sum(axis=1)
-            areas[1] = areas[1] + found.whole.sum(axis=0)
-    if not any(along):
+    found = [prepare(volume[:: by[0], :: by[1], at].astype(np.float64)) for at in looked]
+    least = AIR * max((plane.reach for plane in found if plane is not None), default=0.0)
+    shown = [None if plane is None or plane.reach < least else plane.whole for plane in found]
+    objects = [whole for whole in shown if whole is not None]
+    if not any(whole.any() for whole in objects):
         return None
-    third = (0.0, float(k)) if k <= LEVELS else _end(np.array(along), k)
-    return _end(np.asarray(areas[0]), i), _end(np.asarray(areas[1]), j), third
+    along = np.array([0.0 if whole is None else float(whole.sum()) for whole in shown])
+    rows = np.sum([whole.sum(axis=1) for whole in objects], axis=0)
+    columns = np.sum([whole.sum(axis=0) for whole in objects], axis=0)
+    third = (0.0, float(k)) if k <= LEVELS else _end(along, k)
+    return _end(rows, i), _end(columns, j), third
 
 
 def _end(area: FloatArray, size: int) -> tuple[float, float]:
