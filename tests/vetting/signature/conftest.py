@@ -14,12 +14,22 @@ from qiqa.vetting.signature.signing import sign
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
 
+def _module(name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        return importlib.import_module(name)
+
+
 @pytest.fixture(scope="session")
 def anatomy():
     """Return the module that makes heads up."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module("_anatomy")
+    return _module("_anatomy")
+
+
+@pytest.fixture(scope="session")
+def changes():
+    """Return what -> a function that changes a stack."""
+    return _module("_vet_changes").CHANGES
 
 
 @pytest.fixture(scope="session")

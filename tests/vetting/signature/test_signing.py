@@ -1,10 +1,7 @@
 """A signature stays with the image through changes of it, and apart from other images."""
 
-import io
-
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from qiqa.vetting.signature.layout import SIGNATURE_BYTES, unpack
 from qiqa.vetting.signature.search import exact_groups
@@ -14,82 +11,32 @@ LIMIT = 82.5
 """Of the default rules, %."""
 
 
-def _jpeg(stack, quality):
-    image = pytest.importorskip("PIL.Image")
-    found = np.empty(stack.shape)
-    for k in range(stack.shape[2]):
-        with io.BytesIO() as file:
-            plain = (stack[:, :, k] / stack.max() * 255).astype(np.uint8)
-            image.fromarray(plain).save(file, "JPEG", quality=quality)
-            found[:, :, k] = np.asarray(image.open(file))
-    return found
+ALWAYS = (
+    "half the pixels", "0.7 of the pixels", "twice the pixels", "slices twice as thick",
+    "slices a third as thick", "mirrored", "mirrored in two axes", "quarter turn in the plane",
+    "quarter turn over an axis", "axial stored as sagittal", "cropped 5 % of each side",
+    "cropped 10 % of each side", "cropped 10 % in three axes", "cropped 20 % of one side",
+    "padded with zeros", "padded with gray", "padded with slices", "squared", "square root",
+    "logarithm", "8-bit window", "negative", "negative, padded with zeros", "noise 3 %",
+    "noise 8 %", "JPEG, quality 75", "JPEG, quality 40", "shading 0.8 to 1.2",
+    "middle two thirds of the slices",
+)  # fmt: skip
 
 
-def _cropped(stack, share, axes=(0, 1)):
-    cut = [slice(None)] * 3
-    for axis in axes:
-        off = round(stack.shape[axis] * share)
-        cut[axis] = slice(off, stack.shape[axis] - off)
-    return stack[tuple(cut)]
-
-
-def _shaded(stack, height):
-    x = np.linspace(-1, 1, stack.shape[0])[:, None, None]
-    y = np.linspace(-1, 1, stack.shape[1])[None, :, None]
-    return stack * np.exp(height * (x - 0.7 * y))
-
-
-def _noisy(stack, sigma):
-    rng = np.random.default_rng(9)
-    return np.hypot(stack + rng.normal(0, sigma, stack.shape), rng.normal(0, sigma, stack.shape))
-
-
-CHANGES = {
-    "half the pixels": lambda s: ndimage.zoom(s, (0.5, 0.5, 1), order=1),
-    "0.7 of the pixels": lambda s: ndimage.zoom(s, (0.7, 0.7, 1), order=1),
-    "twice the pixels": lambda s: ndimage.zoom(s, (2, 2, 1), order=1),
-    "twice as thick": lambda s: s.reshape(*s.shape[:2], -1, 2).mean(axis=3),
-    "a third as thick": lambda s: ndimage.zoom(s, (1, 1, 3), order=1),
-    "mirrored": lambda s: s[::-1],
-    "mirrored twice": lambda s: s[:, ::-1, ::-1],
-    "a quarter turn": lambda s: np.rot90(s, 1),
-    "sagittal": lambda s: np.moveaxis(s, 0, 2),
-    "turned over an axis": lambda s: np.rot90(s, 1, (1, 2)),
-    "cropped by 5 %": lambda s: _cropped(s, 0.05),
-    "cropped by 10 %": lambda s: _cropped(s, 0.10),
-    "cropped by 10 % in 3-D": lambda s: _cropped(s, 0.10, (0, 1, 2)),
-    "one side cropped": lambda s: s[20:],
-    "padded": lambda s: np.pad(s, ((20, 40), (10, 30), (0, 0))),
-    "padded with gray": lambda s: np.pad(s, ((9, 4), (1, 30), (0, 0)), constant_values=300),
-    "padded with slices": lambda s: np.pad(s, ((0, 0), (0, 0), (3, 2))),
-    "squared": lambda s: s.astype(float) ** 2,
-    "square root": np.sqrt,
-    "logarithm": lambda s: np.log1p(s / 50),
-    "8-bit window": lambda s: np.clip((s - 40) / 800 * 255, 0, 255).astype(np.uint8),
-    "negative": lambda s: s.max() - s,
-    "negative, padded": lambda s: np.pad(s.max() - s, ((9, 20), (5, 5), (0, 0))),
-    "noise 3 %": lambda s: _noisy(s, 30),
-    "noise 8 %": lambda s: _noisy(s, 80),
-    "JPEG 75": lambda s: _jpeg(s, 75),
-    "JPEG 40": lambda s: _jpeg(s, 40),
-    "shading 20 %": lambda s: _shaded(s, 0.1),
-    "the middle two thirds": lambda s: s[:, :, 4:20],
-}
-
-
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
-def test_a_changed_copy_is_near_and_not_exact(scan, signed, similarity, change):
+@pytest.mark.parametrize("name", ALWAYS)
+def test_a_changed_copy_is_near_and_not_exact(scan, signed, similarity, changes, name):
     stack = scan(1)
-    before, after = signed(stack), signed(change(stack))
+    before, after = signed(stack), signed(changes[name](stack))
     assert similarity(before, after) > LIMIT
     assert exact_groups(unpack(np.stack([before, after]))).tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("share", [0.2, 0.25])
-def test_blobs_find_images_cropped_to_tissue(scan, signed, similarity, share):
+@pytest.mark.parametrize("share", [20, 25])
+def test_blobs_find_images_cropped_to_tissue(scan, signed, similarity, changes, share):
     """Here the box around the object is no help: half of these crops are found at least."""
+    change = changes[f"cropped {share} % of each side"]
     found = [
-        similarity(signed(scan(person)), signed(_cropped(scan(person), share))) > LIMIT
+        similarity(signed(scan(person)), signed(change(scan(person)))) > LIMIT
         for person in range(4)
     ]
     assert sum(found) >= 2
