@@ -83,9 +83,10 @@ def copies(table: VetTable, least: float) -> Copies:
     codes = unpack(table.signatures)
     group = exact_groups(codes)
     known = np.flatnonzero(group >= 0)
-    order = known[np.argsort(group[known], kind="stable")]
+    often = known[np.bincount(group[known], minlength=len(group))[group[known]] > 1]
+    order = often[np.argsort(group[often], kind="stable")]
     cuts = np.flatnonzero(np.diff(group[order])) + 1
-    members = {int(rows[0]): rows for rows in np.split(order, cuts) if len(rows) > 1}
+    members = {int(rows[0]): rows for rows in np.split(order, cuts) if len(rows)}
     near = near_pairs(codes, known[group[known] == known])
     listed = near.similarity >= least
     other = _other_contrast(table, near.first, near.second)
@@ -112,7 +113,7 @@ def _other_contrast(table: VetTable, first: Rows, second: Rows) -> NDArray[np.bo
     return found
 
 
-def crossing(found: Copies, column: TextArray) -> dict[int, Partner]:
+def crossing(found: Copies, column: TextArray, *, earlier: bool = False) -> dict[int, Partner]:
     """Return row -> a copy of it that has another value in a column.
 
     Where there are several, one with equal pixels is taken before a near one, the most similar near
@@ -124,6 +125,8 @@ def crossing(found: Copies, column: TextArray) -> dict[int, Partner]:
         The copies.
     column
         (n,) "" unknown.
+    earlier
+        Only copies in rows before it: without the rows returned, nothing crosses any more.
     """
     near = neighbors(found.near)
     groups = sorted({*found.members, *near})
@@ -136,7 +139,9 @@ def crossing(found: Copies, column: TextArray) -> dict[int, Partner]:
             if not value:
                 continue
             for other, similarity in at:
-                others = [r for r in firsts[other] if column[r] != value]
+                others = [
+                    r for r in firsts[other] if column[r] != value and not (earlier and r > row)
+                ]
                 if others:
                     crossed[row] = Partner(others[0], similarity, other == group)
                     break

@@ -130,13 +130,13 @@ def look(table: VetTable, settings: Settings) -> SetAnswer:
     The one that stays is the first in the order of the table (series UID, then path): the check
     does not know which one has the fewest other faults.
     """
-    found = copies(table, float(str(settings["least_similarity"])))
+    least = float(str(settings["least_similarity"]))
+    found = copies(table, least)
     seen = dict(_plain(found))
     answer = [(row, _said(table, *said)) for row, said in seen.items()]
     for code, name in (*_ALL_OF_THEM, *_ALL_BUT_ONE):
-        for row, partner in crossing(found, table.text(name)).items():
-            if (code, name) in _ALL_OF_THEM or partner.row < row:
-                answer.append((row, _said(table, code, partner)))
+        crossed = crossing(found, table.text(name), earlier=(code, name) in _ALL_BUT_ONE)
+        answer += [(row, _said(table, code, partner)) for row, partner in crossed.items()]
     for row, others in neighbors(found.contrast).items():
         before = [one for one in others if one[0] < row]
         if before:
@@ -144,7 +144,9 @@ def look(table: VetTable, settings: Settings) -> SetAnswer:
             answer.append((row, said))
     answer += _repeated_uids(table)
     answer.sort(key=lambda one: (one[0], one[1].code))
-    return SetAnswer(observations=tuple(answer), statements=_statements(table, found, len(seen)))
+    return SetAnswer(
+        observations=tuple(answer), statements=_statements(table, found, len(seen), least)
+    )
 
 
 def _plain(found: Copies) -> Iterator[tuple[int, tuple[str, Partner]]]:
@@ -177,7 +179,9 @@ def _repeated_uids(table: VetTable) -> list[tuple[int, Observation]]:
     return answer
 
 
-def _statements(table: VetTable, found: Copies, count: int) -> tuple[SetStatement, ...]:
+def _statements(
+    table: VetTable, found: Copies, count: int, least: float
+) -> tuple[SetStatement, ...]:
     known = int((found.group >= 0).sum())
     exact = sum(len(rows) - 1 for rows in found.members.values())
     made, left_out = found.near.compared, found.near.left_out
@@ -185,12 +189,13 @@ def _statements(table: VetTable, found: Copies, count: int) -> tuple[SetStatemen
         code="duplicate_share",
         value=100 * count / known if known else float("nan"),
         evidence=f"{exact} exact and {count - exact} near copies among {known} series with a "
-        f"signature, of {len(table)}",
+        f"signature, of {len(table)}; near from {least:g} % on",
     )
     incomplete = SetStatement(
         code="duplicate_search_incomplete",
         value=100 * left_out / (made + left_out) if left_out else 0.0,
         evidence=f"{made} comparisons made, {left_out} left out where more than 4096 views fell "
-        "together",
+        f"together; {found.near.unlisted} times a view had more than 16 partners, of which 16 "
+        "were held together in full",
     )
     return share, incomplete

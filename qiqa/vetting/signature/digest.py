@@ -31,9 +31,7 @@ def digest(signal: NDArray[np.float32], quantization: float) -> bytes:
     quantization
         Step between stored values, in the unit of `signal`.
     """
-    finite = np.isfinite(signal)
-    least = float(signal[finite].min()) if finite.any() else 0.0
-    images = _of_steps(signal, least, quantization)
+    images = _of_steps(signal, quantization)
     steps = images is not None
     if images is None:
         images = [_hash(_plain_bits(image)) for image in _images(signal)]
@@ -53,9 +51,12 @@ def _images(signal: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
                 yield image
 
 
-def _of_steps(signal: NDArray[np.float32], least: float, quantization: float) -> list[bytes] | None:
+def _of_steps(signal: NDArray[np.float32], quantization: float) -> list[bytes] | None:
     """Return the hashes of the values counted in steps; None where they do not lie on steps."""
     if not (math.isfinite(quantization) and quantization > 0):
+        return None
+    least = min((float(image.min()) for image in _images(signal)), default=math.nan)
+    if not math.isfinite(least):
         return None
     found = []
     for image in _images(signal):

@@ -109,6 +109,15 @@ def test_copies_within_a_border_do_not_cross_it(copies, column):
     assert codes == {"duplicate_exact", "duplicate_near"}
 
 
+def test_without_the_named_series_no_split_is_crossed():
+    """Row 1 has a later copy with equal pixels in another split and an earlier near one."""
+    one = _image(7)
+    near = _packed(_near(one, 4), 1)
+    table = _table([near, _packed(one, 2), _packed(one, 2)], split=["test", "train", "test"])
+    found = {r for r, o in duplicates.look(table, SETTINGS).observations if "splits" in o.code}
+    assert found == {1, 2}
+
+
 def test_a_near_copy_of_another_patient_is_seen_behind_exact_ones():
     one = _image(4)
     signatures = [_packed(one, 1), _packed(one, 1), _packed(_near(one, 4), 2)]
