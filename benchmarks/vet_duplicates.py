@@ -1,6 +1,6 @@
 """Finding copies: what is found after which change, and how fast, against a perceptual hash.
 
-    python benchmarks/vet_duplicates.py [--quick] [--imagehash PYTHON] [--out FILE]
+    python benchmarks/vet_duplicates.py [--quick] [--heads N] [--imagehash PYTHON] [--out FILE]
 
 Three parts. Which share of changed copies of simulated heads is found: by the signature, and by
 `imagehash.phash` of the middle slice (ImageHash, BSD-2; PYTHON is an interpreter that has it, so
@@ -186,11 +186,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--imagehash", metavar="PYTHON")
+    parser.add_argument("--heads", type=int, default=16)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     whole: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
-        "recall": recall(3 if arguments.quick else 16, arguments.imagehash),
+        "recall": recall(3 if arguments.quick else arguments.heads, arguments.imagehash),
         "signing": speed(),
         "search": search(20_000 if arguments.quick else 1_000_000),
     }
