@@ -31,6 +31,7 @@ _TEXTS = {
     "coil": "ReceiveCoilName",
     "sequence": "SequenceName",
     "image_type": "ImageType",
+    "pseudonym": "pseudonym",
 }
 _NUMBERS = {
     "field_t": "MagneticFieldStrength",
