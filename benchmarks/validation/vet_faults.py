@@ -40,6 +40,7 @@ from _evidence import cell, stamp, table, write
 
 from qiqa.cli.app import run
 from qiqa.core.training_set import TrainingSetPlan
+from qiqa.core.vetting import Action
 from qiqa.simulate.set_faults import FAULTS
 from qiqa.simulate.training_set import MAKERS, TrainingSetSpec
 from qiqa.workflows.executing import processors
@@ -49,6 +50,7 @@ SHARES = (0.001, 0.01, 0.05)
 SEED = 20261128
 SEVERITIES = (0.0, 0.5, 1.0)
 AIM_FALSE = 0.01
+ACTIONS = [action.value for action in Action]
 FITS = {fault.kind: set(fault.codes) for fault in FAULTS}
 
 
@@ -71,7 +73,15 @@ def vet(spec: TrainingSetSpec, folder: Path) -> Vetted:
         raise SystemExit(f"qiqa {' '.join(words)} ended with {status}")
     with (folder / "out" / "manifest.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    by_uid = {r["series_uid"]: (r["decision"], tuple(r["reasons"].split(";"))) for r in rows}
+    by_uid: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for row in rows:
+        uid, reasons = row["series_uid"], tuple(row["reasons"].split(";"))
+        if uid.startswith("file:"):
+            # a file that cannot be read is one of the series in whose folder it is
+            uid = plan.series[int(row["path"].rsplit("/", 2)[1].split("_")[0])].series_uid
+        before = by_uid.get(uid, ("keep", ()))
+        worse = max(before[0], row["decision"], key=ACTIONS.index)
+        by_uid[uid] = (worse, (*before[1], *reasons))
     return Vetted(plan=plan, decisions=by_uid)
 
 
@@ -103,8 +113,7 @@ def recall(vetted: list[Vetted]) -> dict[str, dict[float, list[int]]]:
 
 def _found(decision: tuple[str, tuple[str, ...]] | None, kind: str) -> bool:
     if decision is None:
-        # a series of which no file can be read has no identifier: it is listed by its file
-        return kind == "unreadable"
+        return False
     action, reasons = decision
     return action != "keep" and bool(FITS[kind] & set(reasons))
 

@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from qiqa.workflows.executing import Executor
     from qiqa.workflows.vetting_walk import Given
 
-__all__ = ["COMMANDS", "EPILOG", "OPERANDS", "TABLES", "WORK", "Options", "arguments", "command"]
+__all__ = [
+    "COMMANDS",
+    "EPILOG",
+    "OPERANDS",
+    "PRIVATE",
+    "TABLES",
+    "WORK",
+    "Options",
+    "arguments",
+    "command",
+]
 
 COMMANDS = {
     "review": ("qiqa.cli.vet_review", "Show what waits, decide on a series, change the policy."),
@@ -49,6 +59,8 @@ Exit status: 0 all series may be used as they are, 3 some are corrected or wait 
 are rejected, 1 it could not be done.
 """
 TABLES = (".csv", ".tsv", ".parquet")
+PRIVATE = "private"
+"""Folder of what is not to be shared: key and working file."""
 WORK = "work.sqlite"
 CARD = "card.html"
 MANIFEST_CSV = "manifest.csv"
@@ -106,7 +118,10 @@ def arguments(parser: Parser) -> None:
         "--history-key", type=Path, metavar="FILE", help="that the images were de-identified with"
     )
     what.add_argument(
-        "--key", type=Path, metavar="FILE", help="for hashes of patients; default: OUT/patients.key"
+        "--key",
+        type=Path,
+        metavar="FILE",
+        help="for hashes of patients; default: OUT/private/patients.key",
     )
     how = parser.add_argument_group("how")
     how.add_argument("--processes", type=counted, metavar="N", help="default: all processors")
@@ -128,7 +143,7 @@ def command(options: Options) -> int:
     if not options.path.exists():
         raise ReadError("no such file or folder", where=str(options.path))
     policy, text = policy_of(options.policy, known_checks())
-    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / PRIVATE).mkdir(parents=True, exist_ok=True)
     given = given_of(options, policy, dt.datetime.now(dt.UTC).replace(tzinfo=None))
     with contextlib.ExitStack() as open_files, progress() as tell:
         result, table, findings = _vetted(options, given, open_files, tell)
@@ -156,7 +171,7 @@ def _vetted(
         return result, whole, (*found, *more)
     from qiqa.store.vet_work import VetWork
 
-    work = open_files.enter_context(VetWork(options.output / WORK))
+    work = open_files.enter_context(VetWork(options.output / PRIVATE / WORK))
     return vet_images(options.path, work, given, _executor(options), tell)
 
 

@@ -11,7 +11,8 @@ from qiqa.cli.columns import named_columns
 from qiqa.core.errors import UsageError
 from qiqa.core.finding import Finding
 from qiqa.core.pseudonyms import PseudonymKey
-from qiqa.core.vetting import Check, ScannerRecord, VetPolicy, VetTable
+from qiqa.core.scanner_record import ScannerRecord
+from qiqa.core.vetting import Check, VetPolicy, VetTable
 
 if TYPE_CHECKING:
     from qiqa.cli.vet import Options
@@ -70,10 +71,11 @@ def _read_key(path: Path) -> PseudonymKey:
 
 
 def _key(options: Options) -> PseudonymKey:
-    """Return the key of the hashes; the first time one is made beside the outputs."""
+    """Return the key of the hashes; the first time one is made."""
+    from qiqa.cli.vet import PRIVATE
     from qiqa.io.keyfile import make_key
 
-    path = options.key or options.output / _KEY
+    path = options.key or options.output / PRIVATE / _KEY
     if path.exists() or options.key is not None:
         return _read_key(path)
     return make_key(path)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.finding import Severity
+from qiqa.core.scanner_record import ScannerRecord
 
 __all__ = [
     "MANIFEST_SCHEMA",
@@ -28,8 +29,6 @@ __all__ = [
     "PolicyChange",
     "PolicyRule",
     "Reason",
-    "ScannerRecord",
-    "ScannerTrouble",
     "SeriesFacts",
     "SeriesSummary",
     "SetAnswer",
@@ -266,33 +265,6 @@ class SeriesSummary:
     """Bytes of all files."""
     examined: Examined
     """Observations of files, headers and pixels together."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ScannerTrouble:
-    """Days on which a scanner's numbers were not what they are believed to be."""
-
-    first: dt.date
-    """The earliest day on which it may have begun (95 %)."""
-    last: dt.date | None
-    """None: to this day."""
-    code: str
-    """`scanner_out_of_control`, `scanner_moved` or `scanner_out_of_claim`."""
-    what: str
-    """In words: measurement, size, when."""
-    correction: str = ""
-    """Calibration that holds on these days; empty where there is none."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ScannerRecord:
-    """What phantoms say of one scanner over time."""
-
-    scanner: str
-    """Identity, or its pseudonym, as in the series."""
-    exams: tuple[dt.date, ...]
-    """Days of its phantom exams, rising."""
-    troubles: tuple[ScannerTrouble, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -109,10 +109,10 @@ def _clipped(image: FloatArray, dose: float, _: np.random.Generator) -> FloatArr
 
 
 def _burned_in(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatArray:
-    """Letters of 5 x 7 points in a corner, one to four lines, at the full range."""
+    """Letters in a corner, one to four lines, at the full range: 7 pixels high, else 14."""
     out = image.copy()
     top = 1.3 * float(image.max())
-    scale = 1 + image.shape[0] // 160
+    scale = 1 + image.shape[0] // 160 + (dose > 0.25)
     for line in range(1 + int(3 * dose)):
         for letter in range(6 + int(6 * dose)):
             glyph = _GLYPHS[int(rng.integers(len(_GLYPHS)))]
@@ -222,7 +222,7 @@ FAULTS: tuple[PlantableFault, ...] = (
         "slices_missing",
         "file",
         "one slice, at a high dose three, not sent",
-        ("slices_missing", "fewer_than_stated"),
+        ("slices_missing", "stack_incomplete", "fewer_than_stated"),
     ),
     PlantableFault(
         "slices_repeated", "file", "a slice sent twice as another image", ("slices_repeated",)
@@ -233,25 +233,38 @@ FAULTS: tuple[PlantableFault, ...] = (
         "one slice 3 to 40 % of the spacing off its place",
         ("spacing_irregular",),
     ),
-    PlantableFault("identity", "header", "name and birth date left in", ("identity_in_header",)),
     PlantableFault(
-        "identity_private", "header", "name in a private attribute", ("identity_in_private",)
+        "identity",
+        "header",
+        "name and birth date left in",
+        ("identity_in_header", "identity_in_file_name"),
     ),
-    PlantableFault("identity_path", "file", "name in the file names", ("identity_in_file_name",)),
     PlantableFault(
-        "truncated", "file", "one file ends within its pixels", ("truncated", "truncated_pixels")
+        "identity_private",
+        "header",
+        "name in a private attribute",
+        ("identity_in_private", "identity_in_header", "identity_in_file_name"),
+    ),
+    PlantableFault(
+        "identity_path",
+        "file",
+        "name in the file names",
+        ("identity_in_file_name", "identity_in_header"),
+    ),
+    PlantableFault(
+        "truncated", "file", "one file ends within its pixels", ("truncated", "stack_incomplete")
     ),
     PlantableFault(
         "unreadable",
         "file",
         "one file is overwritten with noise from its 200th byte on",
-        ("unreadable", "unreadable_file", "truncated", "slices_missing", "fewer_than_stated"),
+        ("unreadable", "truncated", "slices_missing", "stack_incomplete", "fewer_than_stated"),
     ),
     PlantableFault(
         "protocol",
         "header",
         "TE and TR 5 to 60 % off the protocol",
-        ("protocol_differs", "protocol_within_site", "departs_from_protocol"),
+        ("protocol_departs", "protocol_setting_departs"),
     ),
     PlantableFault("copy_exact", "copy", "the same image under another identity", _COPY),
     PlantableFault("copy_flipped", "copy", "mirrored", _COPY),

@@ -24,6 +24,7 @@ _MODELS = dict(
 )
 _CONTRASTS = ("t1w", "t2w", "adc")
 _DOSES = (0.0, 0.5, 1.0)
+_NOT_IN_MAPS = ("burned_in", "attributes", "protocol")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +150,8 @@ def _spoiled(
     kinds = {fault.kind: fault for fault in FAULTS}
     for kind, share in sorted(spec.faults.items()):
         fits = [s.number for s in clean if (kind != "map_unit") or s.contrast == "adc"]
-        fits = [n for n in fits if kind != "burned_in" or clean[n].contrast != "adc"]
+        # nobody asks of a map how its sources were acquired
+        fits = [n for n in fits if kind not in _NOT_IN_MAPS or clean[n].contrast != "adc"]
         count = min(len(fits), round(share * len(clean)))
         for turn, number in enumerate(rng.permutation(fits)[:count]):
             planted = PlantedFault(kind=kind, dose=_DOSES[turn % len(_DOSES)])

@@ -29,6 +29,7 @@ _TEXTS = {
     "body_part": "BodyPartExamined",
     "sex": "PatientSex",
     "coil": "ReceiveCoilName",
+    "phase_direction": "InPlanePhaseEncodingDirection",
     "sequence": "SequenceName",
     "image_type": "ImageType",
     "pseudonym": "pseudonym",
@@ -43,11 +44,14 @@ _NUMBERS = {
     "averages": "NumberOfAverages",
     "bandwidth_hz": "PixelBandwidth",
     "thickness_mm": "SliceThickness",
+    "slice_spacing_mm": "SpacingBetweenSlices",
+    "pixel_mm": "PixelSpacing",
+    "acceleration": "ParallelReductionFactorInPlane",
     "age": "PatientAge",
-    "b_value": "DiffusionBValue",
     "rows": "Rows",
     "columns": "Columns",
 }
+_COUNTS = {"echo_count": "EchoTime", "b_count": "DiffusionBValue"}
 _DATES = ("AcquisitionDate", "SeriesDate", "StudyDate", "ContentDate")
 
 
@@ -67,6 +71,7 @@ def summarize(facts: SeriesFacts, seen: Examined, before: tuple[Observation, ...
     texts |= {"patient": facts.patient_hash, "site": facts.site, "scanner": facts.scanner}
     texts["study"] = facts.study_uid
     numbers = {name: facts.number(keyword) for name, keyword in _NUMBERS.items()}
+    numbers |= _counted(facts)
     observations = sorted({*before, *seen.observations}, key=lambda o: (o.code, o.where, o.value))
     return SeriesSummary(
         path=facts.path,
@@ -83,6 +88,17 @@ def summarize(facts: SeriesFacts, seen: Examined, before: tuple[Observation, ...
             thumbnail=seen.thumbnail,
         ),
     )
+
+
+def _counted(facts: SeriesFacts) -> dict[str, float]:
+    """Return how many echoes and b-values a series has, and the highest b-value."""
+    made = {
+        name: float(len(values))
+        for name, keyword in _COUNTS.items()
+        if (values := facts.attributes.get(keyword, ()))
+    }
+    b_values = [v for v in facts.attributes.get("DiffusionBValue", ()) if not isinstance(v, str)]
+    return {**made, "b_value": max(b_values)} if b_values else made
 
 
 def _day(facts: SeriesFacts) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.pseudonyms import PseudonymKey, pseudonym, shift_days
-from qiqa.core.vetting import ScannerRecord, ScannerTrouble, VetTable
+from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
+from qiqa.core.vetting import VetTable
 from qiqa.workflows.watching import Records, watch
 
 __all__ = ["pseudonymous", "scanner_records", "true_days"]

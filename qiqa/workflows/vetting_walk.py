@@ -10,8 +10,9 @@ from pathlib import Path
 from qiqa import __version__
 from qiqa.core.finding import Finding
 from qiqa.core.pseudonyms import PseudonymKey
+from qiqa.core.scanner_record import ScannerRecord
 from qiqa.core.vet_result import About, SeriesSeen, VetParts, VetProvenance, VetResult
-from qiqa.core.vetting import Override, ScannerRecord, SetAnswer, VetPolicy, VetTable
+from qiqa.core.vetting import Override, SetAnswer, VetPolicy, VetTable
 from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import examine_set
 from qiqa.vetting.counting import summarize
@@ -138,3 +139,15 @@ def _parts(
         features=summarize(table.features, table.values),
         **more,  # type: ignore[arg-type]
     )
+
+
+def _not_run(table: VetTable, given: Given) -> dict[str, str]:
+    """Return checks that could not be done, and why."""
+    made = dict.fromkeys(given.policy.off, "turned off by the policy")
+    if given.records is None:
+        made["phantom_lineage"] = "no history of phantoms was given (--history)"
+    if (table.text("split") == "").all():
+        made["leakage"] = "no split is stated (--table with a column split)"
+    if not given.population:
+        made["representativeness"] = "no population was given (--population)"
+    return made

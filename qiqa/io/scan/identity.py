@@ -31,6 +31,7 @@ from qiqa.io.tags import TAGS
 __all__ = ["CHECK", "CODES", "Watch"]
 
 _NAME, _ID, _BORN = (TAGS[k][0] for k in ("PatientName", "PatientID", "PatientBirthDate"))
+_METHOD = TAGS["DeidentificationMethod"][0]
 _REMOVED, _QC = TAGS["PatientIdentityRemoved"][0], TAGS["QualityControlSubject"][0]
 _SHIFTED = TAGS["LongitudinalTemporalInformationModified"][0]
 _SHORTEST_NAME, _SHORTEST_ID = 4, 5
@@ -105,7 +106,7 @@ class Watch:
     tables: Personal = dataclasses.field(default_factory=personal)
     known: dict[frozenset[Raw], _Person] = dataclasses.field(default_factory=dict)
     asked: frozenset[int] = dataclasses.field(
-        default_factory=lambda: looked_at() | {_ID, _REMOVED, _SHIFTED, _QC}
+        default_factory=lambda: looked_at() | {_ID, _REMOVED, _METHOD, _SHIFTED, _QC}
     )
 
     def look(self, record: Record, decoder: Decoder, path: str) -> Iterator[Observation]:
@@ -150,6 +151,7 @@ def _person(found: dict[int, Raw], decoder: Decoder, tables: Personal) -> _Perso
     thing = is_object(f"{name} {patient_id}") or text(_QC).upper() == "YES"
     own = () if thing else name_words(name, patient_id)
     claimed = text(_REMOVED).upper() == "YES"
+    replaced = claimed or bool(text(_METHOD))
     shifted = claimed and text(_SHIFTED).upper() == "MODIFIED"
     born = "" if shifted or thing else birth_day(text(_BORN))
     named = [
@@ -161,7 +163,7 @@ def _person(found: dict[int, Raw], decoder: Decoder, tables: Personal) -> _Perso
         value = text(tag)
         if tag == _BORN:
             named += [keyword] if born else []
-        elif not is_dummy(value) and not claimed and _means(value, patient_id):
+        elif not is_dummy(value) and not replaced and _means(value, patient_id):
             named.append(keyword)
     somebody = bool(own or born)
     real_id = patient_id if somebody and _is_number(patient_id) else ""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import QiqaError, ReadError
 from qiqa.core.finding import Severity
-from qiqa.core.series import Series
+from qiqa.core.series import Series, SeriesHeader
 from qiqa.core.vetting import Check, Instance, Needs, Observation, Reason, SeriesFacts, Stack
 from qiqa.io.dialects import generic
 from qiqa.io.elements import Element, Syntax
@@ -63,6 +63,8 @@ CHECK = Check(
 
 _LARGEST = 16 << 30
 """Bytes of signal; larger ones are refused."""
+_MOST_BROKEN = 3
+"""Files with damaged pixels that are left out of a packed series before it is given up."""
 _BROKEN = "pixels_unreadable"
 
 
@@ -261,26 +263,47 @@ def _ends(one: Instance, facts: SeriesFacts) -> tuple[float, float]:
 
 
 def _slowly(facts: SeriesFacts, root: Path) -> tuple[Stack | None, list[Observation]]:
-    """Load the largest stack by the reader that all other rooms use."""
-    names = {split_member(one.path, lambda p: (root / p).is_file())[0] for one in facts.instances}
-    contents = read([root / name for name in sorted(names)])
+    """Load the largest stack by the reader that all other rooms use.
+
+    Files that are cut short are not given to it, and a few whose pixels turn out to be damaged
+    are left out.
+    """
+    usable = [one for one in facts.instances if _has_pixels(one, facts)]
+    names = {split_member(one.path, lambda p: (root / p).is_file())[0] for one in usable}
+    paths = {str(root / name) for name in names}
+    broken: list[ReadError] = []
+    while True:
+        headers, why = _headers(facts, root, paths)
+        if not headers and (why or broken):
+            return None, [_broken(len(facts.instances), why or broken[0].message)]
+        if not headers:
+            return None, [Observation(code="no_stack", evidence="no image to be measured")]
+        header = max(headers, key=lambda h: (h.shape[2] * h.shape[3], h.key))
+        if 4 * math.prod(header.shape) > _LARGEST:
+            raise ReadError(f"the stack {header.shape} takes more than {_LARGEST} bytes")
+        try:
+            series = load(header, rescaled=True)
+        except ReadError as error:
+            if error.where not in paths or len(broken) == _MOST_BROKEN:
+                raise
+            broken.append(error)
+            paths.remove(error.where)
+            continue
+        total = sum(h.shape[2] * h.shape[3] for h in headers)
+        left_out = total - header.shape[2] * header.shape[3]
+        left_out += len(broken) + len(facts.instances) - len(usable)
+        seen = [_broken(len(broken), broken[0].message)] if broken else []
+        return _as_stack(facts, series, left_out), seen
+
+
+def _headers(facts: SeriesFacts, root: Path, paths: set[str]) -> tuple[list[SeriesHeader], str]:
+    """Return the stacks of the series in some files, and what was wrong if there is none."""
+    contents = read(sorted(paths))
+    why = next((finding.message for finding in contents.findings), "")
     if facts.series_uid.startswith("nifti:"):
         _, member = split_member(facts.path, lambda p: (root / p).is_file())
-        headers = [h for h in contents.headers if h.frames[0][0].member == member]
-    else:
-        headers = [h for h in contents.headers if h.series_uid == facts.series_uid]
-    if not headers:
-        why = next((finding.message for finding in contents.findings), "")
-        if why:
-            return None, [_broken(len(facts.instances), why)]
-        return None, [Observation(code="no_stack", evidence="no image to be measured")]
-    header = max(headers, key=lambda h: (h.shape[2] * h.shape[3], h.key))
-    if 4 * math.prod(header.shape) > _LARGEST:
-        raise ReadError(f"the stack {header.shape} takes more than {_LARGEST} bytes")
-    series = load(header, rescaled=True)
-    total = sum(h.shape[2] * h.shape[3] for h in headers)
-    left_out = total - header.shape[2] * header.shape[3]
-    return _as_stack(facts, series, left_out), []
+        return [h for h in contents.headers if h.frames[0][0].member == member], why
+    return [h for h in contents.headers if h.series_uid == facts.series_uid], why
 
 
 def _as_stack(facts: SeriesFacts, series: Series, left_out: int) -> Stack:

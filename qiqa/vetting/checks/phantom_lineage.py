@@ -8,13 +8,12 @@ import math
 import numpy as np
 
 from qiqa.core.finding import Severity
+from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
 from qiqa.core.vetting import (
     Check,
     Needs,
     Observation,
     Reason,
-    ScannerRecord,
-    ScannerTrouble,
     SetAnswer,
     SetStatement,
     Setting,

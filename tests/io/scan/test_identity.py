@@ -124,6 +124,7 @@ def test_a_claim_that_is_not_true(seen, person):
         {"PatientName": "Doe", "PatientID": "DOE"},
         {"PatientName": "PHANTOM^QUALIBRESYS", "PatientBirthDate": "19860717"},
         {"QualityControlSubject": "YES", "PatientName": "Magnus^Test"},
+        {"DeidentificationMethod": "CTP", "AccessionNumber": "2819497684894126"},
         {"AccessionNumber": "Anon.4C9DHB6", "OtherPatientIDs": "Anon.OR0BLJ8"},
         {"PatientIdentityRemoved": "YES", "AccessionNumber": "2819497684894126"},
         {

@@ -320,19 +320,32 @@ def test_hostile_values_do_not_raise(make, save, scan, change):
         assert stack is not None or seen
 
 
-def test_damaged_compressed_pixels_do_not_raise(make, save, scan):
-    folder = save(series_of(make, 2))
-    for path in folder.iterdir():
+@pytest.mark.parametrize("n_damaged", [1, 3, 5])
+@pytest.mark.parametrize("cut", [False, True])
+def test_damaged_compressed_pixels(make, save, scan, codes, n_damaged, cut):
+    folder = save(series_of(make, 7))
+    for index, path in enumerate(sorted(folder.iterdir())):
         ds = pydicom.dcmread(path)
         ds.compress("1.2.840.10008.1.2.5", encoding_plugin="pydicom", generate_instance_uid=False)
         ds.save_as(path)
         data = bytearray(path.read_bytes())
-        data[-60:-20] = bytes(40)
-        path.write_bytes(data)
-    series, _ = scan(folder)
-    for facts in series.values():
-        stack, seen = load_stack(facts, folder)
-        assert stack is not None or seen[0].code == "pixels_unreadable"
+        if index < n_damaged:
+            at = data.index(b"\xfe\xff\x00\xe0", data.index(b"\xe0\x7f\x10\x00") + 20)
+            data[at + 8 : at + 72] = bytes(64)  # the segments of the first frame
+            path.write_bytes(data[: at + 40] if cut else data)
+    (facts,) = scan(folder)[0].values()
+    stack, seen = load_stack(facts, folder)
+    if cut:
+        assert codes(facts)["truncated"].value == n_damaged
+    if n_damaged < 5 or cut:
+        assert not np.isnan(stack.signal).any()
+        assert stack.left_out == n_damaged
+        assert {one.code: one.value for one in seen}.get("pixels_unreadable", 0) == (
+            0 if cut else n_damaged
+        )
+    else:
+        assert stack is None
+        assert seen[0].code == "pixels_unreadable"
 
 
 def test_a_large_stack_is_refused_before_it_is_allocated(make, save, scan, monkeypatch):

@@ -79,6 +79,16 @@ def test_series_of_small_scanners_are_held_against_all(series, defaults):
     assert len(answer.observations) < 4
 
 
+@pytest.mark.parametrize("shape", ["normal", "student", "exponential"])
+@pytest.mark.parametrize(("scanners", "per_scanner"), [(100, 8), (12, 5), (500, 3)])
+def test_clean_small_scanners_are_not_accused(series, defaults, shape, scanners, per_scanner):
+    rng = np.random.default_rng(11)
+    values = SHAPES[shape](rng, (scanners * per_scanner, 20))
+    values += np.repeat(2 * rng.normal(size=(scanners, 20)), per_scanner, axis=0)
+    answer = look(set_of(series, values, per_scanner), defaults(CHECK))
+    assert len(answer.observations) < 0.01 * len(values)
+
+
 def test_a_large_site_does_not_make_small_ones_odd(series, defaults):
     rng = np.random.default_rng(6)
     values = rng.normal(size=(1000, 4))

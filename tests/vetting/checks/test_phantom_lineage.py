@@ -7,7 +7,8 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from qiqa.core.vetting import ScannerRecord, ScannerTrouble, VetTable
+from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
+from qiqa.core.vetting import VetTable
 from qiqa.vetting.checks import phantom_lineage
 
 SETTINGS = {one.name: one.default for one in phantom_lineage.CHECK.settings}

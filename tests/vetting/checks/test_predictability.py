@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import numpy as np
 import pytest
 
@@ -35,9 +33,10 @@ def test_a_shift_is_told_and_the_feature_that_leaks_comes_first(series, defaults
 
 def test_noise_is_not_told(series, defaults, sites):
     names, noise = sites
-    made = look(series(150, texts={"site": names}, values=noise), quick(defaults)).statements[0]
+    settings = quick(defaults) | {"permutations": 99.0}
+    made = look(series(150, texts={"site": names}, values=noise), settings).statements[0]
     assert made.interval[0] < 0.5 < made.interval[1]
-    assert made.p > 0.05  # the least that 19 permutations can give
+    assert made.p > 0.02
 
 
 def test_variances_are_told_by_the_quadratic_one_only(series, defaults, sites):
@@ -59,15 +58,6 @@ def test_of_many_series_whole_persons_of_all_places_are_drawn(series, defaults):
     )
     made = look(table, quick(defaults, most_rows=400.0) | {"permutations": 0.0}).statements[0]
     assert made.evidence.startswith("400 of 3000 series, 2 places, 200 persons")
-
-
-def test_without_scikit_learn_it_says_what_to_install(series, defaults, sites, monkeypatch):
-    for name in [name for name in sys.modules if name.partition(".")[0] == "sklearn"]:
-        monkeypatch.setitem(sys.modules, name, None)
-    names, noise = sites
-    made = look(series(150, texts={"site": names}, values=noise), quick(defaults)).statements[0]
-    assert np.isnan(made.value)
-    assert "qiqa[trial]" in made.evidence
 
 
 def test_nothing_to_tell_is_said(series, defaults):

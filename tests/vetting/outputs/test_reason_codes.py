@@ -50,3 +50,8 @@ def test_a_bar_does_not_end_a_cell(vetting_pages, make, policy):
 def test_every_check_of_our_own_is_evidence_for_something(check):
     # where it belongs is a judgement: qiqa/core/regulation.py
     assert clauses_of(check.name) is not None
+
+
+def test_no_code_is_said_by_two_checks():
+    said = [reason.code for check in known_checks() for reason in check.reasons]
+    assert sorted(said) == sorted(set(said))
