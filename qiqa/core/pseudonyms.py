@@ -19,6 +19,7 @@ __all__ = [
     "LONGEST_SHIFT_DAYS",
     "SHORTEST_KEY_BYTES",
     "PseudonymKey",
+    "is_participant_pseudonym",
     "participant_pseudonym",
     "pseudonym",
     "serial_pseudonym",
@@ -75,6 +76,11 @@ def _letters(key: PseudonymKey, use: str, text: str) -> str:
 def participant_pseudonym(patient_id: str, key: PseudonymKey) -> str:
     """Return what stands for a participant in names and IDs; blanks around the ID do not count."""
     return f"P{_letters(key, 'participant', patient_id.strip())}"
+
+
+def is_participant_pseudonym(text: str) -> bool:
+    """Say whether a PatientID has the form that `participant_pseudonym` gives."""
+    return _OF_PARTICIPANT.match(text) is not None
 
 
 def serial_pseudonym(identity: str, key: PseudonymKey) -> str:

@@ -21,6 +21,8 @@ __all__ = ["VetWork"]
 
 _VERSION = "1"
 _PAGE = 500
+_WAIT_S = 1.0
+"""For a process that was just ended; one at work holds the file for hours."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS chunk(name TEXT PRIMARY KEY, digest TEXT NOT NULL,
@@ -52,7 +54,7 @@ class VetWork:
             If it cannot be opened, another process holds it, or another version wrote it.
         """
         try:
-            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
             self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
@@ -167,6 +169,12 @@ class VetWork:
                 self._forget(db, name)
             db.execute("DELETE FROM summary WHERE series_uid NOT IN (SELECT series_uid FROM part)")
         return len(gone)
+
+    def forget_scanned(self) -> None:
+        """Forget everything that was read: it would be read otherwise now."""
+        with self._all_or_nothing() as db:
+            for table in ("summary", "part", "note", "chunk"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - four names
 
     def files(self) -> int:
         """Return how many files were scanned."""

@@ -33,6 +33,7 @@ _TEXTS = {
     "phase_direction": "InPlanePhaseEncodingDirection",
     "sequence": "SequenceName",
     "image_type": "ImageType",
+    "pseudonym": "pseudonym",
 }
 _NUMBERS = {
     "field_t": "MagneticFieldStrength",

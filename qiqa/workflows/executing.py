@@ -10,8 +10,10 @@ import concurrent.futures
 import dataclasses
 import itertools
 import multiprocessing
+import multiprocessing.process
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol
@@ -71,21 +73,20 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         waiting: dict[concurrent.futures.Future[Any], Any] = {}
         with concurrent.futures.ProcessPoolExecutor(
-            self.count, mp_context=context, initializer=_deaf
+            self.count, mp_context=context, initializer=_serve
         ) as pool:
             try:
                 for item in itertools.islice(left, 4 * self.count):
-                    waiting[pool.submit(function, item)] = item
+                    waiting[_submitted(pool, function, item, broken)] = item
                 while waiting:
                     done, _ = concurrent.futures.wait(
                         waiting, return_when=concurrent.futures.FIRST_COMPLETED
                     )
                     for future in done:
                         result = future.result()  # raises where a process died
-                        item = waiting.pop(future)
-                        for following in itertools.islice(left, 1):
-                            waiting[pool.submit(function, following)] = following
-                        yield item, result
+                        yield waiting.pop(future), result
+                        for item in itertools.islice(left, 1):
+                            waiting[_submitted(pool, function, item, broken)] = item
             except BrokenProcessPool:
                 broken += waiting.values()
             except (GeneratorExit, KeyboardInterrupt):
@@ -93,15 +94,41 @@ class Processes:
                 raise
 
 
-def _deaf() -> None:
-    """Leave Ctrl-C to the process that asked for the work."""
+def _submitted(
+    pool: concurrent.futures.ProcessPoolExecutor,
+    function: Callable[[Any], Any],
+    item: Any,
+    broken: list[Any],
+) -> concurrent.futures.Future[Any]:
+    """Hand a piece to a pool; one whose processes died meanwhile takes none: it is not lost."""
+    try:
+        return pool.submit(function, item)
+    except BrokenProcessPool:
+        broken.append(item)
+        raise
+
+
+def _serve() -> None:
+    """Leave Ctrl-C to the process that asked for the work, and end when it is gone.
+
+    A worker of a pool holds both ends of its queue and would wait for ever for a leader that was
+    killed.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leader = multiprocessing.parent_process()
+    if leader is not None:
+        threading.Thread(target=_end_with, args=(leader,), daemon=True).start()
+
+
+def _end_with(leader: multiprocessing.process.BaseProcess) -> None:
+    leader.join()
+    os._exit(1)
 
 
 def _alone(function: Callable[[Any], Any], item: Any) -> Any:
     """Do one piece in a process of its own."""
     context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
+    with concurrent.futures.ProcessPoolExecutor(1, mp_context=context, initializer=_serve) as pool:
         try:
             return pool.submit(function, item).result()
         except BrokenProcessPool:

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
-from qiqa.core.pseudonyms import PseudonymKey, pseudonym
+from qiqa.core.finding import Finding, Severity
+from qiqa.core.pseudonyms import PseudonymKey, pseudonym, shift_days
 from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
+from qiqa.core.vetting import VetTable
 from qiqa.workflows.watching import Records, watch
 
-__all__ = ["pseudonymous", "scanner_records"]
+__all__ = ["pseudonymous", "scanner_records", "true_days"]
 
 _MEDIAN_RANGE = 0.95387
 """Median of |a - b| of two normal values of SD 1: 0.67449 times the root of 2."""
@@ -175,3 +177,34 @@ def pseudonymous(
         if other is not None:
             made[other] = record
     return made
+
+
+def true_days(table: VetTable, key: PseudonymKey | None) -> tuple[VetTable, tuple[Finding, ...]]:
+    """Return a set with the days on which de-identified images were really acquired.
+
+    Pseudonyms are left out of it afterwards: nothing that is written out holds them. Images of a
+    patient without one keep their day.
+
+    Parameters
+    ----------
+    table
+        Its column `pseudonym` holds the PatientID of images that qiqa de-identified.
+    key
+        That they were de-identified with; None: days stay as they are.
+    """
+    texts = {name: column for name, column in table.texts.items() if name != "pseudonym"}
+    if key is None:
+        return dataclasses.replace(table, texts=texts), ()
+    names, which = np.unique(table.text("pseudonym"), return_inverse=True)
+    days = np.array([shift_days(str(name), key) if name else 0 for name in names], dtype=np.int64)
+    moved = days[which].astype("timedelta64[D]") if len(table) else table.date - table.date
+    found = () if days.any() else (_NOTHING_MOVED,)
+    return dataclasses.replace(table, texts=texts, date=table.date + moved), found
+
+
+_NOTHING_MOVED = Finding(
+    code="no_pseudonym",
+    severity=Severity.WARNING,
+    message="no series has a pseudonym that qiqa gave: the days of all are taken as they are",
+    hint="--history-key is for images that `qiqa trial deidentify` wrote",
+)

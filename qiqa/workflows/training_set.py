@@ -91,6 +91,10 @@ def scan(
         Progress.
     """
     top = top_of(root)
+    # another key gives other hashes, another version may see other things: all is read anew
+    if (read_by := digest([__version__, key.hex()])) != work.get("read_by"):
+        work.forget_scanned()
+        work.put("read_by", read_by)
     run = int(work.get("run") or 0) + 1
     work.put("run", str(run))
     progress = Progress(tell, "headers")

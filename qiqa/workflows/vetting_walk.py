@@ -17,6 +17,7 @@ from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import examine_set
 from qiqa.vetting.counting import summarize
 from qiqa.workflows.executing import Executor
+from qiqa.workflows.lineage import true_days
 from qiqa.workflows.reviewing import judge
 from qiqa.workflows.training_set import SeriesRows, by_row, examine, look_at_all, scan
 from qiqa.workflows.vet_checks import known_checks
@@ -107,9 +108,10 @@ def vet_table(table: VetTable, given: Given) -> tuple[VetResult, VetTable, tuple
 
 
 def _completed(table: VetTable, given: Given) -> tuple[VetTable, tuple[Finding, ...]]:
-    findings: tuple[Finding, ...] = ()
+    table, findings = true_days(table, given.history_key)
     if given.join is not None:
-        table, findings = given.join(table)
+        table, more = given.join(table)
+        findings = (*findings, *more)
     table = dataclasses.replace(table, records=given.records, population=given.population)
     return table, findings
 

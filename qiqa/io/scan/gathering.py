@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from qiqa.core.pseudonyms import PseudonymKey
+from qiqa.core.pseudonyms import PseudonymKey, is_participant_pseudonym
 from qiqa.core.scanner import Scanner, is_placeholder
 from qiqa.core.vetting import Instance, Observation, SeriesFacts
 from qiqa.io.facts import named
@@ -28,6 +28,8 @@ __all__ = [
 
 _PATIENTS = "patient_hash"
 """Kept beside the attributes where files of one series state several patients."""
+_PSEUDONYM = "pseudonym"
+"""PatientID, where de-identification by qiqa gave it: kept, for it tells how dates were moved."""
 _NAMED = ("identity_in_header", "identity_claimed_removed", "identity_in_text",
           "identity_in_private")  # fmt: skip
 """Codes whose evidence lists attributes; of all others the value counts files."""
@@ -123,11 +125,15 @@ def add_file(series: Gathered, record: Record, decoder: Decoder, known: Identiti
     series.sites.add(site)
     series.scanners.add(scanner)
     series.studies.add(decoder.text(found.get(_STUDY)))
+    who = decoder.text(found.get(_WHO))
+    if is_participant_pseudonym(who):
+        series.add(_PSEUDONYM, who)
     if years is not None:
         series.add("PatientAge", years)
 
 
 _STUDY = _tag("StudyInstanceUID")
+_WHO = _tag("PatientID")
 
 
 def facts_of(uid: str, series: Gathered) -> SeriesFacts:
