@@ -146,7 +146,11 @@ def command(options: Options) -> int:
     (options.output / PRIVATE).mkdir(parents=True, exist_ok=True)
     given = given_of(options, policy, dt.datetime.now(dt.UTC).replace(tzinfo=None))
     with contextlib.ExitStack() as open_files, progress() as tell:
-        result, table, findings = _vetted(options, given, open_files, tell)
+        try:
+            result, table, findings = _vetted(options, given, open_files, tell)
+        except KeyboardInterrupt:
+            say("stopped; the same command goes on where it was", to_error=True)
+            raise
         tell("writing")
         write_parts(result.parts, options.output)
         keys = list(zip(table.series_uid.tolist(), table.path.tolist(), strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 
 from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
 from qiqa.core.finding import Finding, Severity
-from qiqa.core.pseudonyms import PseudonymKey, pseudonym, shift_days
+from qiqa.core.pseudonyms import PseudonymKey, pseudonym, serial_pseudonym, shift_days
 from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
 from qiqa.core.vetting import VetTable
 from qiqa.workflows.watching import Records, watch
@@ -34,7 +34,7 @@ def scanner_records(
     next entry in the log that begins a new epoch, or until a step took the level back, or to this
     day. A single exam that was off counts from the exam before to the exam after it. What passed a
     limit of action is out of control, anything else had moved. A step at an entry of the log that
-    no limit objects to is none.
+    no limit objects to is none, and so is what later exams do not confirm.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _troubles(
     by_series: dict[tuple[str, str, int], list[DriftFinding]] = {}
     for one in findings:
         explained = one.verdict == "pass" and one.causes
-        if one.kind in _KINDS and one.date is not None and not explained:
+        if one.kind in _KINDS and one.date is not None and not explained and _is_sure(one):
             by_series.setdefault((one.series_key or one.name, one.insert, one.slice), []).append(
                 one
             )
@@ -114,6 +114,22 @@ def _size_sd(
         years = max((end - finding.date.date()).days, 0) / 365.25
         return abs(finding.size) * years / sd
     return math.inf
+
+
+def _is_sure(finding: DriftFinding) -> bool:
+    """Say whether a finding still stands now that later exams are known.
+
+    A rule that watches week by week also raises what later exams do not confirm: then the interval
+    of the size holds no change at all. Old findings that drift has let rest (`pass`) count as
+    others do: it is old images that are asked about.
+    """
+    if finding.verdict in ("tolerance", "action"):
+        return True
+    if finding.size_interval is None:
+        return True
+    low, high = finding.size_interval
+    none = 1.0 if finding.kind is Kind.VARIANCE else 0.0
+    return not low <= none <= high
 
 
 def _taken_back(own: Sequence[DriftFinding], i: int) -> int | None:
@@ -169,10 +185,15 @@ def pseudonymous(
 ) -> dict[str, ScannerRecord]:
     """Return records under the names that scanners have in de-identified images.
 
-    Both names are there, so that a set may hold images of both kinds.
+    The true name is there too, so that a set may hold images of both kinds. Whether the first word
+    of a name is a maker is known of the usual makers only: images of others are found with the
+    word as well.
     """
     made = dict(records)
     for name, record in records.items():
+        maker, _, rest = name.partition(" ")
+        if rest:
+            made[f"{maker} {serial_pseudonym(name, key)}"] = record
         other = pseudonym(name, key)
         if other is not None:
             made[other] = record

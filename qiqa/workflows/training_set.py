@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from qiqa import __version__
-from qiqa.core.canonical import digest
+from qiqa.core.canonical import digest, storable
 from qiqa.core.vet_record import note_to
 from qiqa.core.vet_result import SeriesSeen
 from qiqa.core.vetting import FileNote, Observation, SetAnswer, VetPolicy, VetTable
@@ -130,7 +130,8 @@ def _state(top: Path, chunk: Chunk) -> str:
             seen.append([status.st_size, status.st_mtime_ns])
         except OSError:
             seen.append(None)
-    return digest(seen)
+    # a name of a file need not be text
+    return digest(storable(seen))
 
 
 def _unscanned(job: ScanJob, failed: Failed) -> Scanned:

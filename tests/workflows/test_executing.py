@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
-from qiqa.workflows.executing import Failed, Processes
+from qiqa.workflows.executing import Failed, Processes, _submitted
 
 
 def square(x):
@@ -69,3 +70,14 @@ def test_a_piece_that_died_once_is_done(tmp_path):
 def test_errors_of_the_work_are_raised():
     with pytest.raises(TypeError):
         list(Processes(1).run(square, ["a"]))
+
+
+def test_a_piece_that_a_broken_pool_does_not_take_is_not_lost():
+    class Broken:
+        def submit(self, *_):
+            raise BrokenProcessPool
+
+    waiting: list[int] = []
+    with pytest.raises(BrokenProcessPool):
+        _submitted(Broken(), square, 7, waiting)
+    assert waiting == [7]

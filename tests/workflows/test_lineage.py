@@ -8,12 +8,14 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from qiqa.core.drift import ServiceEvent
-from qiqa.core.pseudonyms import PseudonymKey, pseudonym
+from qiqa.core.drift import DriftFinding, Kind, ServiceEvent
+from qiqa.core.pseudonyms import PseudonymKey, participant_pseudonym, pseudonym, shift
+from qiqa.core.scanner_record import ScannerRecord
+from qiqa.core.vetting import VetTable
 from qiqa.simulate.history import simulate_series
 from qiqa.simulate.history_metrics import USUAL
 from qiqa.simulate.history_spec import Fault, HistorySpec
-from qiqa.workflows.lineage import pseudonymous, scanner_records
+from qiqa.workflows.lineage import _troubles, pseudonymous, scanner_records, true_days
 from qiqa.workflows.watching import Records
 
 START = dt.date(2024, 1, 1)
@@ -92,3 +94,52 @@ def test_pseudonyms_find_the_same_record(drifted):
     key = PseudonymKey(b"k" * 32)
     both = pseudonymous(drifted, key)
     assert both[pseudonym("SIM 01", key)] is both["SIM 01"]
+
+
+def test_what_later_exams_do_not_confirm_is_no_trouble():
+    """A step whose size may be none; the same step where the interval leaves none out."""
+    at = dt.datetime(2025, 3, 3)
+    step = DriftFinding(
+        scanner="SIM 01", name=NAME, quantity=NAME, kind=Kind.STEP, rule="cusum", date=at,
+        date_interval=(at, at), size=1.0, size_interval=(-0.5, 2.5), verdict="pass",
+    )  # fmt: skip
+    assert not _troubles([step], (), (), {})
+    sure = dataclasses.replace(step, size_interval=(0.5, 1.5))
+    assert [t.first for t in _troubles([sure], (), (), {})] == [at.date()]
+    wider = dataclasses.replace(step, kind=Kind.VARIANCE, size=1.2, size_interval=(0.9, 1.6))
+    assert not _troubles([wider], (), (), {})
+
+
+def table_of(texts, date):
+    names = np.array([str(i) for i in range(len(date))])
+    columns = {name: np.array(column) for name, column in texts.items()}
+    return VetTable(
+        path=names, series_uid=names, texts=columns, numbers={}, date=date, features=(),
+        values=np.zeros((len(date), 0), np.float32),
+    )  # fmt: skip
+
+
+def test_days_go_back_by_the_shift_of_the_patient():
+    key = PseudonymKey(b"k" * 32)
+    who = participant_pseudonym("01-1000", key)
+    true = np.array(["2025-07-15", "2025-07-15", "NaT"], "datetime64[D]")
+    moved = np.array([shift(dt.date(2025, 7, 15), who, key), "2025-07-15", "NaT"], "datetime64[D]")
+    table = table_of({"pseudonym": [who, "", who], "site": ["a", "b", "c"]}, moved)
+    back, findings = true_days(table, key)
+    np.testing.assert_array_equal(back.date, true)
+    assert not findings
+    assert set(back.texts) == {"site"}
+    same, findings = true_days(table, None)
+    np.testing.assert_array_equal(same.date, moved)
+    assert set(same.texts) == {"site"}
+    assert not findings
+    nobody = dataclasses.replace(table, texts={})
+    assert [f.code for f in true_days(nobody, key)[1]] == ["no_pseudonym"]
+
+
+def test_a_scanner_of_an_unknown_maker_is_found_under_both_names():
+    key = PseudonymKey(b"k" * 32)
+    record = ScannerRecord(scanner="SIM 01", exams=())
+    found = pseudonymous({"SIM 01": record}, key)
+    serial = pseudonym("SIM 01", key)
+    assert found == {"SIM 01": record, serial: record, f"SIM {serial}": record}
