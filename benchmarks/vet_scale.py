@@ -41,6 +41,7 @@ def once(images: Path, output: Path, processes: int) -> dict[str, float]:
 def told(one: dict[str, float]) -> str:
     """Return what one run was like, in a few lines."""
     series, files = one["series"], one["files"]
+    rate = series / one["examine_s"]
     return "\n".join(
         [
             (
@@ -51,8 +52,7 @@ def told(one: dict[str, float]) -> str:
             f"  headers    {one['scan_s']:8.1f} s   {files / one['scan_s']:,.0f} files/s",
             (
                 f"  examining  {one['examine_s']:8.1f} s   "
-                f"{series / one['examine_s']:,.0f} series/s, "
-                f"{one['mb'] / one['examine_s']:,.1f} MB/s"
+                f"{rate:,.0f} series/s, {one['mb'] / one['examine_s']:,.1f} MB/s"
             ),
             f"  listing a second time (nothing changed) {one['again_s']:.1f} s",
             (
