@@ -65,6 +65,8 @@ WORK = "work.sqlite"
 CARD = "card.html"
 MANIFEST_CSV = "manifest.csv"
 _MOST_REASONS = 12
+_LEFT_OVER = ".*.[0-9]*.part"
+"""Hidden name, beside its place, of a file that is being written by a process."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +178,14 @@ def _vetted(
     from qiqa.store.vet_work import VetWork
 
     work = open_files.enter_context(VetWork(options.output / PRIVATE / WORK))
+    _clear(options.output)
     return vet_images(options.path, work, given, _executor(options), tell)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a run that was killed left half written; the working file is ours alone now."""
+    for path in folder.glob(_LEFT_OVER):
+        path.unlink(missing_ok=True)
 
 
 def _executor(options: Options) -> Executor:

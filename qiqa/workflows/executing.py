@@ -122,7 +122,7 @@ def _serve() -> None:
 
 def _end_with(leader: multiprocessing.process.BaseProcess) -> None:
     leader.join()
-    os._exit(1)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _alone(function: Callable[[Any], Any], item: Any) -> Any:

@@ -13,6 +13,8 @@ from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, RLELossless
 
+FORMULA = "=cmd|' calc'!A0.dcm"
+"""A path that a table calculator would run; beside the folder of the others."""
 _DIRECTORY = "1.2.840.10008.1.3.10"
 
 
@@ -107,7 +109,6 @@ def contents() -> dict[bytes, bytes]:
         b"deflated, damaged.dcm": _damaged(dicom(3, syntax=DeflatedExplicitVRLittleEndian), 5),
         b"compressed, damaged.dcm": _damaged(dicom(4, syntax=RLELossless), 6),
         b"compressed, cut.dcm": dicom(5, syntax=RLELossless)[:-300],
-        b"=cmd|' calc'!A0.dcm": dicom(6)[:-100],
         b"<script>alert(1)<.dcm": dicom(7)[:-100],
     }
     for at in (10, 131, 140, 300, len(whole) // 2, len(whole) - 3):
@@ -119,7 +120,7 @@ def contents() -> dict[bytes, bytes]:
 
 
 def write_all(folder: Path) -> list[Path]:
-    """Write all of them, and folders and links that lead nowhere or round; return the files."""
+    """Write all of them, and links that lead nowhere or round; return the files."""
     folder.mkdir(parents=True)
     made = []
     for name, content in contents().items():
@@ -130,6 +131,7 @@ def write_all(folder: Path) -> list[Path]:
             continue  # a file system that takes no such name
         made.append(path)
     if os.name != "nt":
+        (folder.parent / FORMULA).write_bytes(dicom(6)[:-100])
         (folder / "round").symlink_to(folder, target_is_directory=True)
         (folder / "nowhere.dcm").symlink_to(folder / "gone.dcm")
     return made

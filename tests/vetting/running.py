@@ -18,7 +18,7 @@ _OFF = 'off = ["confounding", "outliers", "predictability", "representativeness"
 """What looks at all series together is slow and has no part in what is killed."""
 
 
-def make_set(folder: Path, sites: int = 3, people: int = 8) -> Path:
+def make_set(folder: Path, sites: int = 3, people: int = 4) -> Path:
     """Write 3 x sites x people series of 3 slices, a key and a policy; return the images."""
     spec = TrainingSetSpec(sites=sites, people_a_site=people, slices=3, matrix=32)
     plan = plan_training_set(spec)

@@ -50,6 +50,28 @@ if __name__ == "__main__":
 kept: a kill finds it at work."""
 
 
+WRITING = """
+import os, signal, sys
+
+left = int(os.environ["LEFT"])
+
+def mortal(function):
+    def move(*given, **more):
+        global left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*given, **more)
+    return move
+
+from qiqa.cli.app import run
+os.replace = mortal(os.replace)
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))
+"""
+"""The command that dies as it moves the LEFT-th file to its place."""
+
+
 @pytest.fixture(scope="module")
 def images(tmp_path_factory):
     return make_set(tmp_path_factory.mktemp("set"))
@@ -129,24 +151,22 @@ def kept(log, kind):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_at_random_and_begun_again(images, undisturbed, tmp_path, seed):
     rng, output = np.random.default_rng(seed), tmp_path / "out"
-    for _ in range(2):
-        with start([*words(images, output), "--processes", "1"], start_new_session=True) as running:
-            try:
-                running.wait(timeout=rng.uniform(0.1, 0.95) * undisturbed.seconds)
-            except subprocess.TimeoutExpired:
-                os.kill(running.pid, signal.SIGKILL)
-        nothing_half_written(output, undisturbed.outputs)
-        counts(output)
+    with start([*words(images, output), "--processes", "1"], start_new_session=True) as running:
+        try:
+            running.wait(timeout=rng.uniform(0.1, 0.95) * undisturbed.seconds)
+        except subprocess.TimeoutExpired:
+            os.kill(running.pid, signal.SIGKILL)
+    nothing_half_written(output, undisturbed.outputs)
+    counts(output)
     finish(images, output)
     assert made(output) == undisturbed.outputs
 
 
-@pytest.mark.parametrize(("kind", "count"), [("chunk", 3), ("series", 9)])
-def test_what_was_kept_is_not_done_again(images, undisturbed, tmp_path, kind, count):
-    """Killed while scanning and while examining: both logs together name each thing once."""
+def test_what_was_kept_is_not_done_again(images, undisturbed, tmp_path):
+    """Killed while examining: the logs of both runs together name each thing once."""
     output, logs = tmp_path / "out", [tmp_path / "first", tmp_path / "second"]
     with slowly(images, output, logs[0]) as running:
-        until(logs[0], kind, count, running)
+        until(logs[0], "series", 9, running)
         running.kill()
     assert counts(output)["chunk"] >= kept(logs[0], "chunk") > 0
     with slowly(images, output, logs[1]) as running:
@@ -156,6 +176,23 @@ def test_what_was_kept_is_not_done_again(images, undisturbed, tmp_path, kind, co
     assert len(set(lines)) == len(lines)
     # what was kept a moment before the kill is in no log
     assert 0 <= undisturbed.series - sum(line.startswith("series") for line in lines) <= 4
+
+
+def test_killed_while_writing(images, undisturbed, tmp_path):
+    """At the first file, between the manifests, and further on: what is there is whole."""
+    output, command = tmp_path / "out", words(images, tmp_path / "out")
+    given = [command[0], "-c", WRITING, *command[3:], "--processes", "1"]
+    there = []
+    for left in (1, 6, 8):
+        with start(given, {"LEFT": str(left)}) as running:
+            running.communicate(timeout=300)
+        assert running.returncode == -signal.SIGKILL
+        nothing_half_written(output, undisturbed.outputs)
+        there.append(sum((output / name).exists() for name in OUTPUTS))
+    assert there == [0, 1, 2]
+    finish(images, output)
+    assert made(output) == undisturbed.outputs
+    assert not list(output.rglob("*.part"))
 
 
 def test_workers_end_with_a_leader_that_was_killed(images, tmp_path):
