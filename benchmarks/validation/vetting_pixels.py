@@ -5,7 +5,7 @@ size. `told`: an observation with the code of the fault; `acted`: its value is a
 the default policy. On public scans (QIQA_REAL_DATA) the same text and spikes are planted, and what
 is told of the scans as they are is listed: not all of that is wrong, some of them clip.
 
-Full run (about half an hour), writes docs/validation/vetting_pixels.{md,json}:
+Full run (some minutes), writes docs/validation/vetting_pixels.{md,json}:
 
     python benchmarks/validation/vetting_pixels.py
 
@@ -54,7 +54,7 @@ TEXTS = (
     "PATIENT: MILLER K",
 )
 SHAPE = (160, 160, 10)
-RUNS, CLEAN = 40, 300
+RUNS, CLEAN = 15, 100
 
 
 def _images() -> ModuleType:
@@ -198,7 +198,7 @@ def study(fault: Fault, runs: int, limits: dict[str, float]) -> Iterator[dict[st
             value = seen.pop(fault.code, None)
             told += value is not None
             acted += value is not None and value > limits[fault.code]
-            others.update(seen)
+            others.update(list(seen))
         yield {
             "code": fault.code,
             "size": fault.size,
@@ -218,7 +218,7 @@ def clean(runs: int, limits: dict[str, float]) -> dict[str, object]:
     for run in range(runs):
         image = IMAGES.truth(IMAGES.KINDS[run % len(IMAGES.KINDS)], rng, SHAPE)
         seen = _seen(IMAGES.stack(np.rint(_clean(image, 0, rng))))
-        told.update(seen)
+        told.update(list(seen))
         acted.update(code for code, value in seen.items() if value > limits[code])
     return {"runs": runs, "told": dict(told), "acted": dict(acted)}
 
@@ -255,7 +255,7 @@ def real(every: int, limits: dict[str, float]) -> dict[str, object]:
             continue
         count += 1
         seen = _seen(stack)
-        told.update(seen)
+        told.update(list(seen))
         acted.update(code for code, value in seen.items() if value > limits[code])
         volume = stack.signal[:, :, :, 0].astype(np.float64)
         if min(volume.shape[:2]) >= 96 and volume.max() > 0:
@@ -315,14 +315,11 @@ def main() -> int:
     options.add_argument("--quick", action="store_true", help="few runs, write nothing")
     quick = options.parse_args().quick
     began, limits = time.perf_counter(), _limits()
-    rows = [row for f in FAULTS for row in study(f, 5 if quick else RUNS, limits)]
-    for row in rows:
-        print(
-            row["code"],
-            row["dose"],
-            f"told {row['told']:.2f} acted {row['acted']:.2f}",
-            row["others"],
-        )
+    rows = []
+    for row in (row for f in FAULTS for row in study(f, 5 if quick else RUNS, limits)):
+        shares = f"told {row['told']:.2f} acted {row['acted']:.2f}"
+        print(row["code"], row["dose"], shares, row["others"], flush=True)
+        rows.append(row)
     sound = clean(10 if quick else CLEAN, limits)
     print("clean", sound)
     scanned = real(10 if quick else 1, limits)

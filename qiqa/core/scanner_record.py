@@ -20,6 +20,8 @@ class ScannerTrouble:
     """`scanner_out_of_control`, `scanner_moved` or `scanner_out_of_claim`."""
     what: str
     """In words: measurement, size, when."""
+    size_sd: float = float("inf")
+    """How far it moved, in SD of one exam; infinite where that is not known."""
     correction: str = ""
     """Calibration that holds on these days; empty where there is none."""
 

@@ -113,6 +113,7 @@ TAGS: dict[str, tuple[int, str]] = {
     "FrameOfReferenceUID": (0x00200052, "UI"),
     "Laterality": (0x00200060, "CS"),
     "TemporalPositionIdentifier": (0x00200100, "IS"),
+    "ImagesInAcquisition": (0x00201002, "IS"),
     "NumberOfTemporalPositions": (0x00200105, "IS"),
     "ImageComments": (0x00204000, "LT"),
     "StackID": (0x00209056, "SH"),

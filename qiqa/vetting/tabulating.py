@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
 
@@ -70,6 +71,7 @@ def summarize(facts: SeriesFacts, seen: Examined, before: tuple[Observation, ...
     texts = {name: facts.text(keyword) for name, keyword in _TEXTS.items()}
     texts |= {"patient": facts.patient_hash, "site": facts.site, "scanner": facts.scanner}
     texts["study"] = facts.study_uid
+    texts["instance_uids"] = _instances(facts)
     numbers = {name: facts.number(keyword) for name, keyword in _NUMBERS.items()}
     numbers |= _counted(facts)
     observations = sorted({*before, *seen.observations}, key=lambda o: (o.code, o.where, o.value))
@@ -88,6 +90,12 @@ def summarize(facts: SeriesFacts, seen: Examined, before: tuple[Observation, ...
             thumbnail=seen.thumbnail,
         ),
     )
+
+
+def _instances(facts: SeriesFacts) -> str:
+    """Return a digest of the images' own UIDs: the same where two series hold the same images."""
+    uids = sorted({one.sop_uid for one in facts.instances if one.sop_uid})
+    return hashlib.sha256("\n".join(uids).encode()).hexdigest()[:16] if uids else ""
 
 
 def _counted(facts: SeriesFacts) -> dict[str, float]:

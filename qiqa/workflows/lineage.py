@@ -18,6 +18,8 @@ from qiqa.workflows.watching import Records, watch
 
 __all__ = ["pseudonymous", "scanner_records", "true_days"]
 
+_MEDIAN_RANGE = 0.95387
+"""Median of |a - b| of two normal values of SD 1: 0.67449 times the root of 2."""
 _KINDS = (Kind.STEP, Kind.TREND, Kind.VARIANCE, Kind.SPIKE)
 """What says that numbers of a day are not those of other days. A scanner unlike the others (bias)
 and missed exams are of no day."""
@@ -47,6 +49,7 @@ def scanner_records(
     """
     watched = watch(series, records, now=now, detail=False, processes=processes)
     days: dict[str, set[dt.date]] = {}
+    spreads = {(one.scanner, one.name, one.insert, one.slice): _spread(one) for one in series}
     for one in series:
         stamps = one.at.astype("datetime64[D]")
         days.setdefault(one.scanner, set()).update(np.unique(stamps).astype(dt.date).tolist())
@@ -54,7 +57,7 @@ def scanner_records(
     for state in watched.fleet.scanners:
         exams = tuple(sorted(days.get(state.scanner, set())))
         events = [e for e in records.events if e.scanner in (state.scanner, "*") and e.new_epoch]
-        troubles = _troubles(state.findings, exams, events)
+        troubles = _troubles(state.findings, exams, events, spreads)
         made[state.scanner] = ScannerRecord(
             scanner=state.scanner,
             exams=exams,
@@ -64,7 +67,10 @@ def scanner_records(
 
 
 def _troubles(
-    findings: Iterable[DriftFinding], exams: Sequence[dt.date], events: Sequence[ServiceEvent]
+    findings: Iterable[DriftFinding],
+    exams: Sequence[dt.date],
+    events: Sequence[ServiceEvent],
+    spreads: Mapping[tuple[str, str, str, int], float],
 ) -> list[ScannerTrouble]:
     by_series: dict[tuple[str, str, int], list[DriftFinding]] = {}
     for one in findings:
@@ -83,7 +89,11 @@ def _troubles(
             back = _taken_back(own, i)
             if back is not None:
                 taken_back.add(back)
-            made.append(_trouble(one, None if back is None else own[back], exams, events))
+            taken = None if back is None else own[back]
+            until = own[i + 1].date if i + 1 < len(own) else None
+            sd = spreads.get((one.scanner, one.name, one.insert, one.slice), math.nan)
+            size = _size_sd(one, until, exams, sd)
+            made.append(dataclasses.replace(_trouble(one, taken, exams, events), size_sd=size))
     return made
 
 
@@ -101,6 +111,25 @@ def _is_sure(finding: DriftFinding) -> bool:
     low, high = finding.size_interval
     none = 1.0 if finding.kind is Kind.VARIANCE else 0.0
     return not low <= none <= high
+
+
+def _spread(series: TimeSeries) -> float:
+    """Return the SD of one exam, by the median distance of successive ones."""
+    steps = np.abs(np.diff(series.value[np.isfinite(series.value)]))
+    return float(np.median(steps)) / _MEDIAN_RANGE if steps.size > 2 else math.nan
+
+
+def _size_sd(
+    finding: DriftFinding, until: dt.datetime | None, exams: Sequence[dt.date], sd: float
+) -> float:
+    """Return how far a finding is from what was before, in SD of one exam."""
+    if math.isfinite(finding.score):
+        return abs(finding.score)
+    if finding.kind is Kind.TREND and finding.date is not None and sd > 0:
+        end = exams[-1] if until is None else until.date()
+        years = max((end - finding.date.date()).days, 0) / 365.25
+        return abs(finding.size) * years / sd
+    return math.inf
 
 
 def _taken_back(own: Sequence[DriftFinding], i: int) -> int | None:

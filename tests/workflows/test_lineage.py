@@ -42,7 +42,9 @@ def records_of(*faults, events=()):
 
 
 def within(record, day):
-    return [t for t in record.troubles if t.first <= day and (t.last is None or day <= t.last)]
+    """Return what the default policy quarantines a day for."""
+    there = [t for t in record.troubles if t.first <= day and (t.last is None or day <= t.last)]
+    return [t for t in there if t.code == "scanner_out_of_control" or t.size_sd > 4.0]
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def test_service_ends_it():
 
 
 def test_a_step_that_was_taken_back_has_an_end():
-    fault = Fault(kind="step", name=NAME, week=JUNE_9, weeks=13, size=-6.0)
+    fault = Fault(kind="step", name=NAME, week=JUNE_9, weeks=13, size=-8.0)
     record = records_of(fault)["SIM 01"]
     assert [t.code for t in within(record, dt.date(2025, 7, 15))] == ["scanner_moved"]
     assert not within(record, dt.date(2025, 10, 15))
@@ -101,11 +103,11 @@ def test_what_later_exams_do_not_confirm_is_no_trouble():
         scanner="SIM 01", name=NAME, quantity=NAME, kind=Kind.STEP, rule="cusum", date=at,
         date_interval=(at, at), size=1.0, size_interval=(-0.5, 2.5), verdict="pass",
     )  # fmt: skip
-    assert not _troubles([step], (), ())
+    assert not _troubles([step], (), (), {})
     sure = dataclasses.replace(step, size_interval=(0.5, 1.5))
-    assert [t.first for t in _troubles([sure], (), ())] == [at.date()]
+    assert [t.first for t in _troubles([sure], (), (), {})] == [at.date()]
     wider = dataclasses.replace(step, kind=Kind.VARIANCE, size=1.2, size_interval=(0.9, 1.6))
-    assert not _troubles([wider], (), ())
+    assert not _troubles([wider], (), (), {})
 
 
 def table_of(texts, date):

@@ -62,6 +62,7 @@ ATTRIBUTES = frozenset(
         "ParallelAcquisitionTechnique", "ParallelReductionFactorInPlane",
         "MRAcquisitionFrequencyEncodingSteps", "MRAcquisitionPhaseEncodingStepsInPlane",
         "DiffusionBValue", "DiffusionDirectionality", "SeriesNumber", "AcquisitionNumber",
+        "ImagesInAcquisition",
         "StudyInstanceUID", "FrameOfReferenceUID", "Laterality", "NumberOfTemporalPositions",
         "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames",
         "Rows", "Columns", "PixelSpacing", "BitsAllocated", "BitsStored", "HighBit",

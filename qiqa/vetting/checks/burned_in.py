@@ -21,7 +21,7 @@ from qiqa.core.vetting import (
 )
 from qiqa.vetting.lettering.lines import Line, lines
 from qiqa.vetting.lettering.strokes import levels_to_try, pieces
-from qiqa.vetting.quality.map_unit import image_types
+from qiqa.vetting.quality.kind import image_types
 from qiqa.vetting.quality.scan import planes
 
 __all__ = ["CHECK", "look"]

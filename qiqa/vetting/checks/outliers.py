@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -97,12 +98,19 @@ CHECK = Check(
             default=("modality", "protocol"),
             meaning="columns of words that comparable series share",
         ),
+        Setting(
+            name="without",
+            default=("foreground_median", "noise_sd", "map_factor"),
+            meaning="features that are not looked at: these are in the unit of the image, which "
+            "is arbitrary in MR, and that of a map has a check of its own",
+        ),
     ),
 )
 
 
 def look(observed: VetTable, settings: Settings) -> SetAnswer:
     """Compare the features of each series with those of its scanner, or of all scanners."""
+    observed = _without(observed, words(settings, "without"))
     n, p = observed.values.shape
     if n == 0 or p == 0:
         return SetAnswer(statements=(_not_judged(np.zeros(n, dtype=bool), "there are no features"),)
@@ -137,6 +145,15 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
                         f"{least:.0f} comparable series, or features that are all equal"),
         ),
     )  # fmt: skip
+
+
+def _without(observed: VetTable, names: tuple[str, ...]) -> VetTable:
+    """Return the table without some features."""
+    kept = [j for j, name in enumerate(observed.features) if name not in names]
+    if len(kept) == len(observed.features):
+        return observed
+    features = tuple(observed.features[j] for j in kept)
+    return dataclasses.replace(observed, features=features, values=observed.values[:, kept])
 
 
 def _within(

@@ -55,8 +55,10 @@ CHECK = Check(
             code="scanner_moved",
             severity=_WARN,
             title="scanner had moved",
-            meaning="On that day a measurement of the phantom had moved within its limits, or may "
-            "have. The value is the number of such findings.",
+            meaning="On that day a measurement of the phantom had moved, or may have, without "
+            "passing a limit of action. The value is the farthest move, in SD of one exam: small "
+            "ones are among those that a few false alarms a year make.",
+            unit="SD",
         ),
         Reason(
             code="scanner_out_of_claim",
@@ -132,7 +134,7 @@ def _of_series(record: ScannerRecord | None, day: dt.date | None, days: float) -
         seen.append(
             Observation(
                 code=code,
-                value=float(len(found)),
+                value=_value(code, found),
                 evidence="; ".join(one.what for one in found[:3])
                 + (f"; {len(found) - 3} more" if len(found) > 3 else ""),
                 # all of it must be put right, or none is
@@ -140,6 +142,12 @@ def _of_series(record: ScannerRecord | None, day: dt.date | None, days: float) -
             )
         )
     return seen
+
+
+def _value(code: str, found: list[ScannerTrouble]) -> float:
+    if code == "scanner_moved":
+        return max(one.size_sd for one in found)
+    return float(len(found))
 
 
 def _by_scanner(

@@ -23,11 +23,11 @@ from qiqa.core.vetting import (
 from qiqa.kernels.slice_scan import count_values
 from qiqa.vetting.quality.foreground import Foreground, foreground
 from qiqa.vetting.quality.hounsfield import air_level
+from qiqa.vetting.quality.kind import is_signed
 from qiqa.vetting.quality.levels import Levels, levels
 from qiqa.vetting.quality.map_unit import (
     Quantity,
     fitting_factors,
-    image_types,
     quantity_of,
     stated_factor,
 )
@@ -113,18 +113,6 @@ CHECK = Check(
     ),
 )
 
-_SIGNED = {
-    "P",
-    "PHASE",
-    "R",
-    "REAL",
-    "I",
-    "IMAGINARY",
-    "PHASE MAP",
-    "VELOCITY",
-    "SUB",
-    "SUBTRACTION",
-}
 _FEWEST = 500
 """Voxels of the object that levels are counted in."""
 
@@ -234,8 +222,7 @@ def _negative(
     voxels = float(seen.finite.sum())
     percent = 100 * float(counts[4].sum()) / voxels
     features["negative_percent"] = percent
-    signed = bool(set(image_types(facts)) & _SIGNED)
-    magnitude = facts.text("Modality").upper() == "MR" and not signed
+    magnitude = facts.text("Modality").upper() == "MR" and not is_signed(facts)
     if percent > 0 and (magnitude or quantity is not None):
         yield Observation(
             code="negative_values",

@@ -9,6 +9,8 @@ from qiqa.core.finding import Severity
 from qiqa.core.vetting import Check, Examined, Needs, Observation, Reason, Setting, Settings, Stack
 from qiqa.vetting.quality import air, bias, levels, sample, slices, spikes, texture, thumbnail
 from qiqa.vetting.quality.foreground import Foreground, foreground
+from qiqa.vetting.quality.kind import may_be_magnitude
+from qiqa.vetting.quality.map_unit import quantity_of
 from qiqa.vetting.quality.scan import Scan, scan
 from qiqa.vetting.quality.wrap import Wrap, wrap
 
@@ -119,6 +121,19 @@ CHECK = Check(
     ),
 )
 
+_MAGNITUDES = (
+    "snr_foreground",
+    "snr_background",
+    "fber",
+    "ghosting_percent",
+    "wrap_row_percent",
+    "wrap_column_percent",
+    "spike_ratio",
+    "spike_percent",
+)
+"""Features that only a magnitude image of MR has."""
+_WRAP_STEP = 1.5
+"""Step across opposite borders over that between neighbors, below which one continues the other."""
 _LEAST_OVERFLOW_RANGE = 32000.0
 """Steps of the stored range: what has fewer (8 and 12 bits) reaches both ends by itself."""
 
@@ -129,22 +144,22 @@ def look(stack: Stack, settings: Settings) -> Examined:
     if not seen.chosen.size or min(seen.volume.shape[1:]) < 1:
         return Examined(observations=(_empty("no voxel has a finite value"),))
     found = foreground(seen)
-    features, phase = (
-        _features(stack, seen, found),
-        stack.facts.text("InPlanePhaseEncodingDirection"),
-    )
-    folds = (wrap(seen, found, 0), wrap(seen, found, 1))
-    features["wrap_row_percent"] = _folded(folds[0], settings)
-    features["wrap_column_percent"] = _folded(folds[1], settings)
+    values = levels.levels(seen, found)
+    features = _features(stack, seen, found, values)
+    features |= dict.fromkeys(_MAGNITUDES, math.nan)
+    place = ""
+    if _is_magnitude(stack, values):
+        spike = spikes.strongest_spike(seen)
+        place = "" if spike is None else _places(((spike.volume, spike.slice),))
+        features |= _of_magnitudes(stack, seen, found, features, settings)
+        features |= _of_spike(spike, features["foreground_median"])
     lost = slices.dropouts(seen, _number(settings, "dropout_ratio"))
     features["dropout_percent"] = lost.percent
     features["dropout_least"] = lost.deepest
-    features["ghosting_percent"] = air.ghosts(found).percent(phase)
     observations = [
         *_emptiness(seen, found),
         *_slices(seen, lost),
-        *_spikes(seen, features, settings),
-        *_artifacts(features, settings),
+        *_artifacts(features, place, settings),
         *_overflow(stack, seen, found, features, settings),
     ]
     return Examined(
@@ -159,8 +174,44 @@ def _number(settings: Settings, name: str) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def _features(stack: Stack, seen: Scan, found: Foreground) -> dict[str, float]:
-    values, where, size = levels.levels(seen, found), sample.sites(seen, found), stack.voxel_mm
+def _is_magnitude(stack: Stack, values: levels.Levels) -> bool:
+    """Say whether metrics of Rician magnitudes mean anything: no CT, no phase, no map."""
+    negative = bool(values.all.size) and values.all[values.all.size // 100] < 0
+    return may_be_magnitude(stack.facts) and not negative and quantity_of(stack.facts) is None
+
+
+def _of_magnitudes(
+    stack: Stack,
+    seen: Scan,
+    found: Foreground,
+    features: dict[str, float],
+    settings: Settings,
+) -> dict[str, float]:
+    """Return the metrics of `_MAGNITUDES`, save those of the spike."""
+    signal, noise = features["foreground_median"], features["noise_sd"]
+    return {
+        "snr_foreground": (signal if signal > 0 else math.nan) / noise,
+        "snr_background": air.snr_background(found),
+        "fber": air.energy_ratio(found),
+        "ghosting_percent": air.ghosts(found).percent(
+            stack.facts.text("InPlanePhaseEncodingDirection")
+        ),
+        "wrap_row_percent": _folded(wrap(seen, found, 0), settings),
+        "wrap_column_percent": _folded(wrap(seen, found, 1), settings),
+    }
+
+
+def _of_spike(spike: spikes.Spike | None, signal: float) -> dict[str, float]:
+    if spike is None:
+        return {}
+    percent = 100 * spike.stripes / signal if signal > 0 else math.nan
+    return {"spike_ratio": spike.ratio, "spike_percent": percent}
+
+
+def _features(
+    stack: Stack, seen: Scan, found: Foreground, values: levels.Levels
+) -> dict[str, float]:
+    where, size = sample.sites(seen, found), stack.voxel_mm
     noise, signal = texture.noise_sd(where), values.inner(50)
     cnr, cjv = levels.contrast(values.inside, noise)
     scale = signal if signal > 0 else math.nan
@@ -172,9 +223,6 @@ def _features(stack: Stack, seen: Scan, found: Foreground) -> dict[str, float]:
         "mean_rank": values.mean_rank,
         "levels": float(values.different),
         "noise_sd": noise,
-        "snr_foreground": scale / noise,
-        "snr_background": air.snr_background(found),
-        "fber": air.energy_ratio(found),
         "cnr": cnr,
         "cjv": cjv,
         "efc": levels.entropy_focus(values.all),
@@ -193,7 +241,8 @@ def _folded(one: Wrap, settings: Settings) -> float:
     """Return the contact where the borders are alike, else 0; NaN where it cannot be told."""
     if math.isnan(one.contact):
         return math.nan
-    return one.contact if one.likeness > _number(settings, "wrap_likeness") else 0.0
+    goes_on = one.likeness > _number(settings, "wrap_likeness") and one.step < _WRAP_STEP
+    return one.contact if goes_on else 0.0
 
 
 def _empty(why: str) -> Observation:
@@ -235,26 +284,16 @@ def _places(pairs: tuple[tuple[int, int], ...]) -> str:
     return text if len(pairs) <= 5 else f"{text}, ..."
 
 
-def _spikes(seen: Scan, features: dict[str, float], settings: Settings) -> Iterator[Observation]:
-    spike = spikes.strongest_spike(seen)
-    features["spike_ratio"] = math.nan if spike is None else spike.ratio
-    signal = features["foreground_median"]
-    if spike is None or not signal > 0:
-        return
-    percent = 100 * spike.stripes / signal
-    if spike.ratio > _number(settings, "spike_ratio") and percent > _number(
-        settings, "spike_percent"
-    ):
+def _artifacts(features: dict[str, float], place: str, settings: Settings) -> Iterator[Observation]:
+    ratio, stripes = features["spike_ratio"], features["spike_percent"]
+    if ratio > _number(settings, "spike_ratio") and stripes > _number(settings, "spike_percent"):
         yield Observation(
             code="spikes",
-            value=percent,
-            evidence=f"a point of k-space {spike.ratio:.0f} times its surroundings; stripes of "
-            f"{percent:.1f} % of the signal",
-            where=_places(((spike.volume, spike.slice),)),
+            value=stripes,
+            evidence=f"a point of k-space {ratio:.0f} times its surroundings; stripes of "
+            f"{stripes:.1f} % of the signal",
+            where=place,
         )
-
-
-def _artifacts(features: dict[str, float], settings: Settings) -> Iterator[Observation]:
     ghost = features["ghosting_percent"]
     if ghost > _number(settings, "ghost_percent"):
         yield Observation(

@@ -60,5 +60,9 @@ def _polynomial(which: NDArray[np.intp]) -> FloatArray:
 
 
 def _solved(design: FloatArray, values: FloatArray) -> FloatArray:
-    """Solve the normal equations; the least norm where a term is not determined."""
-    return np.asarray(np.linalg.lstsq(design.T @ design, design.T @ values, rcond=1e-10)[0])
+    """Solve the normal equations; the least norm where a term is not determined.
+
+    Sums by `einsum`: a matrix product's last bits depend on the number of threads of its library.
+    """
+    square = np.einsum("bi,bj->ij", design, design)
+    return np.asarray(np.linalg.lstsq(square, np.einsum("bi,b->i", design, values), rcond=1e-10)[0])

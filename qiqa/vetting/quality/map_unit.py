@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Iterator
 
 from qiqa.core.vetting import SeriesFacts
+from qiqa.vetting.quality.kind import image_types
 
 __all__ = ["QUANTITIES", "Quantity", "fitting_factors", "quantity_of", "stated_factor"]
 
@@ -52,7 +52,7 @@ QUANTITIES = (
         high=6000.0,
         factors=(1.0, 1e3, 1e-3),
         words=r"\bt1.?map|\bt1 ?mapping|\bt1_map",
-        flags=("T1", "T1 MAP", "T1_MAP", "T1MAP"),
+        flags=("T1 MAP", "T1_MAP", "T1MAP"),
     ),
     # Water 2.5 s and less; liver at 3 T 34 ms, T2* of it down to 2 ms with iron (Stanisz et al.,
     # Magn Reson Med 2005;54:507).
@@ -63,7 +63,7 @@ QUANTITIES = (
         high=2500.0,
         factors=(1.0, 1e3, 1e-3),
         words=r"\bt2\*?.?(star)?.?map|\bt2 ?mapping",
-        flags=("T2", "T2 MAP", "T2_MAP", "T2MAP", "T2_STAR MAP", "T2* MAP", "T2STAR_MAP"),
+        flags=("T2 MAP", "T2_MAP", "T2MAP", "T2_STAR MAP", "T2* MAP", "T2STAR_MAP"),
     ),
 )
 
@@ -110,12 +110,6 @@ def quantity_of(facts: SeriesFacts) -> Quantity | None:
         if derived and re.search(one.words, words):
             return one
     return None
-
-
-def image_types(facts: SeriesFacts) -> Iterator[str]:
-    """Yield the words of ImageType in capitals."""
-    for value in facts.attributes.get("ImageType", ()):
-        yield from (word.strip().upper() for word in str(value).split("\\"))
 
 
 def stated_factor(quantity: Quantity, facts: SeriesFacts) -> tuple[float, str]:

@@ -14,6 +14,8 @@ __all__ = ["Wrap", "wrap"]
 
 FloatArray = NDArray[np.float64]
 
+_BRIGHT = 0.3
+"""Of the median of the object: what is darker at the border is air or a faint rim."""
 _FEWEST = 24
 """Voxels of opposite borders that both lie in the object, over all slices."""
 
@@ -27,6 +29,9 @@ class Wrap:
     likeness: float
     """Correlation of the outermost voxels of both ends; near 1 where the image goes on across the
     border as on a ring. NaN with too few."""
+    step: float
+    """Mean difference of both ends over that of each to its neighbor in the image: 1 on a ring.
+    A symmetric object that is cut off has alike ends, but a larger step. NaN as above."""
 
 
 def wrap(scan: Scan, found: Foreground, axis: int) -> Wrap:
@@ -43,19 +48,27 @@ def wrap(scan: Scan, found: Foreground, axis: int) -> Wrap:
     axis
         0 along a row (borders left and right), 1 down a column.
     """
+    nothing = Wrap(contact=float("nan"), likeness=float("nan"), step=float("nan"))
     if not found.inside.any():
-        return Wrap(contact=float("nan"), likeness=float("nan"))
+        return nothing
     inside = found.inside if axis == 0 else found.inside.swapaxes(1, 2)
     slices = scan.picked if axis == 0 else scan.picked.swapaxes(1, 2)
     if slices.shape[2] < 8:
-        return Wrap(contact=float("nan"), likeness=float("nan"))
+        return nothing
     both = (inside[:, :, 0] & inside[:, :, -1]).repeat(found.side, axis=1)[:, : slices.shape[1]]
+    # A block at the border may hold only the rim of the object: the outermost voxels decide.
+    level = _BRIGHT * float(np.median(found.mean[found.inside]))
+    both &= np.minimum(slices[:, :, 0], slices[:, :, -1]) > level
     contact = 100 * float(both.mean())
     if int(both.sum()) < _FEWEST:
-        return Wrap(contact=contact, likeness=float("nan"))
-    first, last = slices[:, :, 0][both], slices[:, :, -1][both]
+        return Wrap(contact=contact, likeness=float("nan"), step=float("nan"))
+    first, second, near, last = (slices[:, :, at][both].astype(np.float64) for at in (0, 1, -2, -1))
+    across = float(np.abs(first - last).mean())
+    beside = float(np.abs(first - second).mean() + np.abs(last - near).mean()) / 2
     return Wrap(
-        contact=contact, likeness=_correlation(first.astype(np.float64), last.astype(np.float64))
+        contact=contact,
+        likeness=_correlation(first, last),
+        step=across / beside if beside > 0 else float("nan"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import numpy as np
@@ -68,6 +69,14 @@ def test_a_correction_needs_one_for_each_trouble():
         given = table(["2025-07-01"], records=record(*troubles))
         (found, *_) = seen(phantom_lineage.look(given, SETTINGS))
         assert (found[0].value, found[0].correction) == (len(troubles), words)
+
+
+def test_a_move_is_as_large_as_the_farthest():
+    small = dataclasses.replace(trouble(code="scanner_moved"), size_sd=2.5)
+    large = dataclasses.replace(small, size_sd=6.0)
+    given = table(["2025-07-01"], records=record(small, large))
+    (found, *_) = seen(phantom_lineage.look(given, SETTINGS))
+    assert [(o.code, o.value) for o in found] == [("scanner_moved", 6.0)]
 
 
 def test_what_is_not_known_is_said():

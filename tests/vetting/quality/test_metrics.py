@@ -189,8 +189,25 @@ def test_an_object_larger_than_the_field_of_view_folds(images, parts, axis):
         seen, found = parts(images.magnitude(signal, 10, rng))
         measured, other = wrap(seen, found, axis), wrap(seen, found, 1 - axis)
         assert measured.contact > 25
-        assert (measured.likeness > 0.8) == alike
+        assert (measured.likeness > 0.8 and measured.step < 1.5) == alike
         assert other.contact == 0
+
+
+def test_a_symmetric_object_that_is_cut_off_does_not_fold(images, parts):
+    rng = np.random.default_rng(19)
+    i, j, _ = images.axes((128, 128, 6))
+    body = (np.abs(i / 1.2) ** 2 + np.abs(j / 0.8) ** 2 < 1) * (600 + 400 * np.cos(9 * j) - 150 * i)
+    seen, found = parts(images.magnitude(body, 5, rng))
+    measured = wrap(seen, found, 0)
+    assert measured.likeness > 0.8
+    assert measured.step > 2
+
+
+@pytest.mark.parametrize("n", [96, 128, 160])
+def test_an_object_that_just_fits_does_not_touch_the_border(images, parts, n):
+    rng = np.random.default_rng(20)
+    seen, found = parts(images.magnitude(images.truth("abdomen", rng, (n, n, 6)), 10, rng))
+    assert wrap(seen, found, 0).contact == 0
 
 
 @pytest.mark.parametrize("percent", [3.0, 10.0])

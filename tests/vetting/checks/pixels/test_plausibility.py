@@ -84,6 +84,8 @@ def test_negative_magnitudes(images, look):
     share = 100 * (signal < 0).mean()
     assert codes(look(signal))["negative_values"] == pytest.approx(share)
     assert codes(look(signal, ImageType="ORIGINAL\\PRIMARY\\P\\ND")) == {}
+    assert codes(look(signal, ComplexImageComponent="REAL")) == {}
+    assert codes(look(signal, FrameType="ORIGINAL\\PRIMARY\\B0 MAP\\NONE")) == {}
     assert codes(look(signal, Modality="PT")) == {}
 
 

@@ -82,6 +82,27 @@ def test_an_empty_image(look, signal):
     assert codes(look(signal)) == {"empty_image": 1.0}
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Modality": "CT"},
+        {"Modality": None},
+        {"ImageType": "ORIGINAL\\PRIMARY\\P\\ND"},
+        {"ImageType": "DERIVED\\PRIMARY\\DIFFUSION\\ADC"},
+    ],
+)
+def test_what_is_no_magnitude_has_no_metrics_of_one(images, look, header):
+    rng = np.random.default_rng(43)
+    i, j, _ = images.axes((112, 112, 6))
+    body = np.hypot(i / 0.9, j / 0.6) < 1
+    hu = np.where(body, 40, -1000) + rng.normal(0, 25, body.shape)
+    seen = look(hu if "Modality" in header else hu + 1100, **header)
+    assert codes(seen) == {}
+    for name in ("snr_foreground", "ghosting_percent", "wrap_row_percent", "spike_ratio"):
+        assert np.isnan(seen.features[name])
+    assert np.isfinite(seen.features["noise_sd"])
+
+
 def test_lost_slices(images, look):
     signal = images.clean("head", 34)
     signal[:, :, (4, 7)] = 0

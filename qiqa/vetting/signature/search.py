@@ -1,0 +1,179 @@
+"""Pairs of like signatures among many, without comparing all pairs."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.kernels.hamming import bucket_pairs, bucket_starts, gather_bits, view_distances
+from qiqa.vetting.signature.codes import BITS, MIRRORS, transposed
+from qiqa.vetting.signature.layout import PLANES, Codes
+
+__all__ = ["LEAST_SIMILARITY", "Near", "exact_groups", "near_pairs"]
+
+Words = NDArray[np.uint64]
+Rows = NDArray[np.int64]
+
+BEST = 3
+"""Views that are held together."""
+ALONE = 8
+"""Bits by which one view alone has to be more alike: it may be by chance."""
+MOST = 25
+"""Bits of 126 that differ at most, for a pair to be listed."""
+LEAST_SIMILARITY = 100 * (1 - MOST / BITS)
+"""80.2 %."""
+MOST_SIZES = 11
+"""And of these in the word by which views are looked up, in one pair of views at least: it is less
+than half of them, as a rule."""
+TABLES = 16
+"""Ways to look up: in each, other bits have to be the same."""
+SMALL = 60_000
+"""So many views are all compared with each other."""
+SIZES = 62
+"""Bits of the word by which views are looked up."""
+WINDOW = 4096
+LISTED = 16
+"""See `qiqa.kernels.hamming.bucket_pairs`."""
+BUFFER = 1 << 20
+PAIRS_AT_ONCE = 100_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Near:
+    """Pairs of like signatures; m of them, in the order of their rows."""
+
+    first: Rows
+    second: Rows
+    """(m,) rows of the signatures, first < second."""
+    similarity: NDArray[np.float64]
+    """(m,) share of bits that agree in the most alike views [%]."""
+    compared: int = 0
+    """Views that were compared."""
+    left_out: int = 0
+    """Comparisons that were due and not made, because too many views look the same."""
+    unlisted: int = 0
+    """Partners of a view beyond the first 16 in one bucket; the group holds together without."""
+
+
+def exact_groups(codes: Codes) -> NDArray[np.int64]:
+    """Return for each signature the first row with the same digest; -1 where there is none.
+
+    Returns
+    -------
+    (n,)
+    """
+    first = np.full(len(codes), -1, dtype=np.int64)
+    rows = np.flatnonzero(codes.known)
+    if not rows.size:
+        return first
+    pair = codes.digest[rows]
+    order = np.lexsort((rows, pair[:, 1], pair[:, 0]))
+    ordered = pair[order]
+    begins = np.ones(rows.size, dtype=np.bool_)
+    begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    starts = np.flatnonzero(begins)
+    group = np.cumsum(begins) - 1
+    first[rows[order]] = rows[order][starts][group]
+    return first
+
+
+def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
+    """Return the pairs of rows whose views differ in at most `MOST` of 126 bits.
+
+    That is the mean of the three most alike views, or the most alike one and `ALONE` bits,
+    whichever is less. Up to 60,000 views all pairs are compared. Beyond, views are compared that
+    agree in all of some bits (locality-sensitive hashing by bit sampling: Indyk and Motwani, STOC
+    1998), in 16 ways, the number of bits growing with that of views. The result does not depend on
+    `threads`.
+
+    Parameters
+    ----------
+    codes
+        All signatures.
+    rows
+        Those to be compared, ascending; leave out all but one of those that are the same.
+    threads
+        Tables that are looked at side by side; each takes 20 bytes a view.
+    """
+    keys, state = _looked_up(codes, rows, threads)
+    first, second = keys >> 32, keys & 0xFFFFFFFF
+    apart = _bits_apart(codes, first, second)
+    near = apart <= MOST
+    return Near(
+        first=first[near],
+        second=second[near],
+        similarity=100 * (1 - apart[near] / BITS),
+        compared=int(state[2]),
+        left_out=int(state[3]),
+        unlisted=int(state[4]),
+    )
+
+
+def _looked_up(codes: Codes, rows: Rows, threads: int) -> tuple[Rows, Rows]:
+    """Return pairs of rows with one view alike, and the counts, both as of `_one_table`."""
+    there = np.zeros(codes.signs.shape, dtype=np.bool_)
+    there[rows] = (codes.signs[rows] | codes.sizes[rows]) != 0
+    owner = np.nonzero(there)[0].astype(np.int32)
+    signs = codes.signs[there]
+    views = _Views(codes.sizes[there], signs, transposed(signs), owner)
+    count = len(owner)
+    bits = 0 if count <= SMALL else int(math.log2(count)) - 6
+    chosen = [_bits_of(table, bits) for table in range(TABLES if bits else 1)]
+    with concurrent.futures.ThreadPoolExecutor(max(1, threads)) as pool:
+        found = list(pool.map(lambda which: _one_table(views, which), chosen))
+    keys = np.unique(np.concatenate([keys for keys, _ in found]))
+    return keys, np.asarray(np.sum([state for _, state in found], axis=0), dtype=np.int64)
+
+
+def _bits_apart(codes: Codes, first: Rows, second: Rows) -> NDArray[np.float64]:
+    """Return the distance of each pair of rows (m,), looking at all of their views."""
+    found = np.empty(len(first))
+    for begin in range(0, len(first), PAIRS_AT_ONCE):
+        part = slice(begin, begin + PAIRS_AT_ONCE)
+        a, b = first[part], second[part]
+        turned = transposed(codes.signs[b])
+        best = view_distances(
+            codes.signs[a], codes.sizes[a], codes.signs[b], turned, codes.sizes[b],
+            MIRRORS, PLANES, BEST,
+        )  # fmt: skip
+        whole = np.where(best[:, -1] <= BITS, best.mean(axis=1), np.inf)
+        found[part] = np.minimum(whole, best[:, 0] + ALONE)
+    return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class _Views:
+    """All views that there are, (v,) each."""
+
+    sizes: Words
+    signs: Words
+    turned: Words
+    owner: NDArray[np.int32]
+
+
+def _bits_of(table: int, count: int) -> NDArray[np.int64]:
+    """Return which bits have to be the same in a table: drawn once for all."""
+    return np.random.default_rng([20261128, table]).permutation(SIZES)[:count].astype(np.int64)
+
+
+def _one_table(views: _Views, bits: NDArray[np.int64]) -> tuple[Rows, Rows]:
+    """Return pairs of owners, first times 2^32 plus second, and the counts of the search."""
+    starts, order = bucket_starts(gather_bits(views.sizes, bits), len(bits))
+    state = np.zeros(5, dtype=np.int64)
+    # where all are compared, a window would leave some out
+    window = WINDOW if len(bits) else SMALL
+    out = np.empty((BUFFER, 2), dtype=np.int32)
+    keys: list[Rows] = [np.zeros(0, dtype=np.int64)]
+    while True:
+        written = bucket_pairs(
+            starts, order, views.sizes, views.signs, views.turned, views.owner, MIRRORS,
+            MOST_SIZES, MOST, window, LISTED, state, out,
+        )  # fmt: skip
+        pairs = out[:written].astype(np.int64)
+        keys.append(np.unique((pairs[:, 0] << 32) | pairs[:, 1]))
+        if state[0] >= len(starts) - 1:
+            return np.unique(np.concatenate(keys)), state
