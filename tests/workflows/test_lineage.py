@@ -44,7 +44,7 @@ def records_of(*faults, events=()):
 def within(record, day):
     """Return what the default policy quarantines a day for."""
     there = [t for t in record.troubles if t.first <= day and (t.last is None or day <= t.last)]
-    return [t for t in there if t.code == "scanner_out_of_control" or t.size_sd > 4.0]
+    return [t for t in there if t.code == "scanner_out_of_control" or t.size_sd > 5.0]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,22 @@ def test_a_ramp_is_out_of_control_once_it_shows():
     record = records_of(ramp)["SIM 01"]
     assert within(record, dt.date(2025, 7, 15))
     assert not within(record, dt.date(2025, 5, 15))
+
+
+def test_years_in_order_are_in_control():
+    """Twelve measurements of five scanners over two years, with the odd exams that there are."""
+    series = []
+    for scanner in range(5):
+        for number, metric in enumerate(USUAL):
+            spec = HistorySpec(scanners=1, start=START, weeks=WEEKS, metrics=(metric,))
+            made = simulate_series(spec, (), np.random.default_rng([9, scanner, number]))
+            one = made.as_time_series()
+            key = f"{scanner} {number}"
+            series.append(dataclasses.replace(one, scanner=f"SIM {scanner}", series_key=key))
+    records = scanner_records(series, Records(), NOW)
+    days = [dt.date(2024, 3, 1) + dt.timedelta(days=7 * k) for k in range(90)]
+    hit = sum(bool(within(record, day)) for record in records.values() for day in days)
+    assert hit < 0.04 * len(days) * len(records)
 
 
 def test_service_ends_it():
@@ -106,8 +122,10 @@ def test_what_later_exams_do_not_confirm_is_no_trouble():
     assert not _troubles([step], (), (), {})
     sure = dataclasses.replace(step, size_interval=(0.5, 1.5))
     assert [t.first for t in _troubles([sure], (), (), {})] == [at.date()]
-    wider = dataclasses.replace(step, kind=Kind.VARIANCE, size=1.2, size_interval=(0.9, 1.6))
+    wider = dataclasses.replace(step, kind=Kind.VARIANCE, size=2.0, size_interval=(1.5, 2.6))
     assert not _troubles([wider], (), (), {})
+    beyond = dataclasses.replace(wider, verdict="action")
+    assert [t.code for t in _troubles([beyond], (), (), {})] == ["scanner_out_of_control"]
 
 
 def table_of(texts, date):
