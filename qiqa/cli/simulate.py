@@ -46,6 +46,7 @@ examples:
 
 Years of weekly exams as a table: qiqa simulate history --help
 A multisite trial as tables: qiqa simulate trial --help
+A training set as DICOM: qiqa simulate training-set --help
 """
 
 

@@ -27,8 +27,8 @@ EVERY = [
     " ".join(words) for name in NAMES for words in ((name,), *((name, w) for w in inner(name)))
 ]
 WITHOUT_JSON = {"trial", "harmonize",  # they only list others; these write files of their own:
-                "harmonize calibrate", "harmonize apply", "simulate history",
-                "simulate trial", "drift acknowledge"}  # fmt: skip
+                "harmonize calibrate", "harmonize apply", "simulate history", "vet policy",
+                "simulate trial", "simulate training-set", "drift acknowledge"}  # fmt: skip
 
 
 def test_without_anything_it_shows_where_to_start(qiqa):

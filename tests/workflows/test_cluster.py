@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -58,21 +57,17 @@ def workers(tmp_path, request):
         process.wait()
 
 
-def slow_square(x):
-    time.sleep(0.02)
-    return x * x
+@pytest.fixture
+def pieces(monkeypatch):
+    """Return a module that workers and scheduler import by its name, as they do with qiqa's."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    return importlib.import_module("pieces_of_work")
 
 
-def deadly(x):
-    if x == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return x
-
-
-def test_one_of_two_workers_dies_and_everything_is_done_once(workers):
+def test_one_of_two_workers_dies_and_everything_is_done_once(workers, pieces):
     address, pair = workers
     got = []
-    for number, result in enumerate(cluster(address).run(slow_square, range(120))):
+    for number, result in enumerate(cluster(address).run(pieces.slow_square, range(120))):
         if number == 20:
             pair[0].kill()
         got.append(result)
@@ -80,15 +75,15 @@ def test_one_of_two_workers_dies_and_everything_is_done_once(workers):
 
 
 @pytest.mark.parametrize("workers", ["--nanny"], indirect=True)
-def test_a_piece_that_kills_its_workers_is_given_back(workers):
+def test_a_piece_that_kills_its_workers_is_given_back(workers, pieces):
     """A nanny starts its worker anew, until the piece is given up."""
     address, _ = workers
     made = cluster(address)
     made.client.wait_for_workers(2)
     got = {}
-    for item, result in made.run(deadly, [5]):
+    for item, result in made.run(pieces.mortal, [7]):
         got[item] = result
-    assert isinstance(got[5], Failed)
+    assert isinstance(got[7], Failed)
 
 
 def test_nobody_there():
