@@ -74,9 +74,9 @@ def _troubles(
 ) -> list[ScannerTrouble]:
     by_series: dict[tuple[str, str, int], list[DriftFinding]] = {}
     for one in findings:
-        explained = one.verdict == "pass" and one.causes
+        explained = one.verdict == "pass" and bool(one.causes)
         # scatter that grew within its limits says of no day that its numbers are off
-        explained = explained or (one.kind is Kind.VARIANCE and one.verdict != "action")
+        explained |= one.kind is Kind.VARIANCE and one.verdict != "action"
         if one.kind in _KINDS and one.date is not None and not explained and _is_sure(one):
             by_series.setdefault((one.series_key or one.name, one.insert, one.slice), []).append(
                 one
