@@ -9,7 +9,7 @@ from qiqa.io import load, read
 from qiqa.vetting.signature.layout import unpack
 from qiqa.vetting.signature.search import exact_groups, near_pairs
 
-LIMIT = 82.5
+LIMIT = 84.5
 PEOPLE = ("dcm_qa_enh/In/Siemens", "dcm_qa_mosaic/In", "dcm_qa_uih/In", "dcm_qa_xa30/In")
 
 
