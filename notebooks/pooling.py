@@ -411,7 +411,7 @@ for i, j in pairs:
     if not (ok[i] and ok[j]):
         continue
     a, b = dated(i), dated(j)
-    states = tuple(state_on_the_day(study, prepared.found.readings, v) for v in (a, b))
+    states = tuple(state_on_the_day(study, prepared.found, v) for v in (a, b))
     change = is_it_the_patient(a, b, TISSUES["breast"], states, phantom_within_days=60.0)
     said[str(people.arm[i]), change.answer.value] += 1
     if change.answer is ChangeAnswer.NOT_INTERPRETABLE:
