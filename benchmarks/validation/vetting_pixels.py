@@ -11,7 +11,7 @@ Full run (some minutes), writes docs/validation/vetting_pixels.{md,json}:
 
 Quick run, writes nothing and fails where a clean image is accused or a large fault is missed:
 
-    python benchmarks/validation/vetting_pixels.py --quick
+    python benchmarks/validation/vetting_pixels.py --reduced
 """
 
 from __future__ import annotations
@@ -312,21 +312,21 @@ def _planted_spike(volume: Image, rng: np.random.Generator) -> NDArray[np.float3
 def main() -> int:
     """Run the study."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--quick", action="store_true", help="few runs, write nothing")
-    quick = options.parse_args().quick
+    options.add_argument("--reduced", action="store_true", help="few runs, write nothing")
+    reduced = options.parse_args().reduced
     began, limits = time.perf_counter(), _limits()
     rows = []
-    for row in (row for f in FAULTS for row in study(f, 5 if quick else RUNS, limits)):
+    for row in (row for f in FAULTS for row in study(f, 5 if reduced else RUNS, limits)):
         shares = f"told {row['told']:.2f} acted {row['acted']:.2f}"
         print(row["code"], row["dose"], shares, row["others"], flush=True)
         rows.append(row)
-    sound = clean(10 if quick else CLEAN, limits)
+    sound = clean(10 if reduced else CLEAN, limits)
     print("clean", sound)
-    scanned = real(10 if quick else 1, limits)
+    scanned = real(10 if reduced else 1, limits)
     print("public scans", scanned)
     sure = {f.code: f.sure for f in FAULTS}
     missed = [r for r in rows if r["dose"] >= sure[str(r["code"])] and r["told"] < 0.8]
-    if quick:
+    if reduced:
         return int(bool(missed or sound["told"]))
     seconds = time.perf_counter() - began
     _write(rows, sound, scanned, seconds)
