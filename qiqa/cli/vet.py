@@ -62,8 +62,6 @@ TABLES = (".csv", ".tsv", ".parquet")
 PRIVATE = "private"
 """Folder of what is not to be shared: key and working file."""
 WORK = "work.sqlite"
-CARD = "card.html"
-MANIFEST_CSV = "manifest.csv"
 _MOST_REASONS = 12
 _LEFT_OVER = ".*.[0-9]*.part"
 """Hidden name, beside its place, of a file that is being written by a process."""
@@ -201,6 +199,8 @@ def _executor(options: Options) -> Executor:
 def _tell(result: VetResult, options: Options) -> int:
     """Say what was decided, and return the exit status."""
     from qiqa.core.vet_payload import vet_payload
+    from qiqa.io.vet_files import MANIFEST_CSV
+    from qiqa.report.data_card import CARD
 
     to_error = options.json == "-"
     if options.json is not None:

@@ -17,7 +17,7 @@ class ScannerTrouble:
     last: dt.date | None
     """None: to this day."""
     code: str
-    """`scanner_out_of_control`, `scanner_moved` or `scanner_out_of_claim`."""
+    """`scanner_out_of_control` or `scanner_moved`."""
     what: str
     """In words: measurement, size, when."""
     size_sd: float = float("inf")

@@ -61,13 +61,6 @@ CHECK = Check(
             unit="SD",
         ),
         Reason(
-            code="scanner_out_of_claim",
-            severity=Severity.ERROR,
-            title="scanner out of claim",
-            meaning="The scanner's bias in that epoch is beyond what the trial claims. The value "
-            "is the number of measurements.",
-        ),
-        Reason(
             code="no_history",
             severity=Severity.INFO,
             title="no phantom history given",
