@@ -31,7 +31,7 @@ from _anatomy import T2, acquire, head
 from _vet_changes import CHANGES
 from _vet_signatures import made_up
 
-from qiqa.vetting.signature.layout import unpack
+from qiqa.vetting.signature.layout import VERSION, unpack
 from qiqa.vetting.signature.search import near_pairs
 from qiqa.vetting.signature.signing import sign
 
@@ -43,10 +43,10 @@ FIRST = 500
 SEARCH = """
 import json, sys, time
 import numpy as np
-from qiqa.vetting.signature.layout import unpack
+from qiqa.vetting.signature.layout import VERSION, unpack
 from qiqa.vetting.signature.search import exact_groups, near_pairs
 few = np.random.default_rng(1).integers(0, 256, (5000, 248)).astype(np.uint8)
-few[:, 16] = 1  # the version of the layout
+few[:, 16] = VERSION
 few = unpack(few)
 near_pairs(few, np.arange(10)); near_pairs(few, np.arange(5000))  # compiles
 signatures = np.load(sys.argv[1])

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.kernels.hamming import permuted_bits
-from qiqa.kernels.projection import cosine_coefficients
+from qiqa.kernels.projection import cosine_coefficients, sign_bits, size_bits
 from qiqa.vetting.signature.planes import Box, Plane, ranks
 
 __all__ = ["BITS", "MIRRORS", "ORDERS", "PAIRS", "code", "transposed"]
@@ -52,6 +52,7 @@ MIRRORS: Words = np.array(
 """Signs that change: in no mirror, columns mirrored, rows mirrored, both."""
 
 
+_PAIRS = np.array(PAIRS, dtype=np.int64)
 _TWINS = np.array([PAIRS.index((v, u)) for u, v in PAIRS], dtype=np.int64)
 """Where the coefficient with the orders exchanged stands."""
 
@@ -62,27 +63,7 @@ def code(plane: Plane, box: Box) -> tuple[int, int]:
     if not ranked.any():
         return 0, 0
     found = cosine_coefficients(ranked, *box, ORDERS)
-    signs = _word([bool(found[pair] > 0) for pair in PAIRS])
-    return signs, _word(_sizes(found))
-
-
-def _sizes(found: FloatArray) -> list[bool]:
-    """Return 62 bits that are the same for a mirror image, a transposed one and a negative.
-
-    Of each degree (orders of both axes together): which twin coefficients hold more than the mean
-    of the logarithms, and which twins are unlike each other.
-    """
-    square = found * found + 1e-30
-    bits: list[bool] = []
-    for degree in range(1, HIGHEST + 1):
-        twins = [(u, degree - u) for u in range(degree // 2 + 1)]
-        both = np.array([square[u, v] + square[v, u] for u, v in twins])
-        unlike = np.array([abs(square[u, v] - square[v, u]) for u, v in twins if u != v])
-        if degree >= 3:
-            log = np.log(both)
-            bits += list(log > log.mean())
-        bits += list(unlike > LOPSIDED * both[: unlike.size])
-    return bits
+    return int(sign_bits(found, _PAIRS)), int(size_bits(found, HIGHEST, LOPSIDED))
 
 
 def transposed(signs: Words) -> Words:

@@ -9,11 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.kernels.planes import steps_of
+
 __all__ = ["DIGEST_BYTES", "digest"]
 
 DIGEST_BYTES = 16
 MOST_STEPS = 2**22
 """Whole numbers that a float32 still tells apart by a wide margin after rescaling."""
+_SHORT = 2**16 - 1
+"""Steps that two bytes hold: half of the bytes to hash."""
 
 
 def digest(signal: NDArray[np.float32], quantization: float) -> bytes:
@@ -31,15 +35,13 @@ def digest(signal: NDArray[np.float32], quantization: float) -> bytes:
     quantization
         Step between stored values, in the unit of `signal`.
     """
-    images = _of_steps(signal, quantization)
-    steps = images is not None
-    if images is None:
-        images = [_hash(_plain_bits(image)) for image in _images(signal)]
-    whole = hashlib.blake2b(digest_size=DIGEST_BYTES)
-    whole.update(repr((signal.shape[0], signal.shape[1], len(images), steps)).encode("ascii"))
-    for one in sorted(images):
-        whole.update(one)
-    return whole.digest()
+    images = list(_images(signal))
+    hashes = _of_steps(images, quantization)
+    steps = hashes is not None
+    if hashes is None:
+        hashes = [_hash(_plain_bits(image)) for image in images]
+    shape = repr((signal.shape[0], signal.shape[1], len(hashes), steps)).encode("ascii")
+    return hashlib.sha256(shape + b"".join(sorted(hashes))).digest()[:DIGEST_BYTES]
 
 
 def _images(signal: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -51,20 +53,25 @@ def _images(signal: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
                 yield image
 
 
-def _of_steps(signal: NDArray[np.float32], quantization: float) -> list[bytes] | None:
+def _of_steps(images: list[NDArray[np.float32]], quantization: float) -> list[bytes] | None:
     """Return the hashes of the values counted in steps; None where they do not lie on steps."""
     if not (math.isfinite(quantization) and quantization > 0):
         return None
-    least = min((float(image.min()) for image in _images(signal)), default=math.nan)
-    if not math.isfinite(least):
+    if not images:
         return None
+    # one NaN makes both NaN
+    least = float(np.min([image.min() for image in images]))
+    most = float(np.max([image.max() for image in images]))
+    # not below: nor is an infinite value a step
+    if not (most - least) / quantization <= MOST_STEPS:
+        return None
+    short = (most - least) / quantization < _SHORT
     found = []
-    for image in _images(signal):
-        count = (image.astype(np.float64) - least) / quantization
-        # not below: a NaN or an infinite value is no step either
-        if not (count.max() <= MOST_STEPS and np.abs(count - np.rint(count)).max() < 0.1):
+    for image in images:
+        counts = np.empty(image.size, "<u2" if short else "<i4")
+        if steps_of(image.reshape(-1), least, quantization, counts):
             return None
-        found.append(_hash(np.rint(count).astype("<i4")))
+        found.append(_hash(counts))
     return found
 
 
@@ -74,5 +81,6 @@ def _plain_bits(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return whole.astype("<f4")
 
 
-def _hash(image: NDArray[np.float32] | NDArray[np.int32]) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=DIGEST_BYTES).digest()
+def _hash(values: NDArray[np.generic]) -> bytes:
+    """Return SHA-256, for which processors have instructions of their own."""
+    return hashlib.sha256(np.ascontiguousarray(values).data).digest()

@@ -21,7 +21,7 @@ __all__ = [
     "unpack",
 ]
 
-VERSION = 1
+VERSION = 2
 LEVELS = 9
 """Planes across the slice direction."""
 PLANES = LEVELS + 2

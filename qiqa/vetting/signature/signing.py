@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.kernels.planes import averaged_plane
 from qiqa.vetting.signature.codes import code
 from qiqa.vetting.signature.digest import digest
 from qiqa.vetting.signature.layout import LEVELS, PLANES, SPOTS, pack
-from qiqa.vetting.signature.planes import Plane, prepare
+from qiqa.vetting.signature.planes import Plane, block_side, outline, prepare
 from qiqa.vetting.signature.spots import spots
 
 __all__ = ["sign"]
 
 FloatArray = NDArray[np.float64]
+SingleArray = NDArray[np.float32]
 
 LOOKED_AT = 32
 """Slices, at most, from which the extent of the object is taken."""
@@ -41,17 +43,17 @@ def sign(signal: NDArray[np.float32], quantization: float) -> bytes:
     """
     if signal.ndim != 4 or signal.size == 0:
         return b""
-    volume = _finite(signal[:, :, :, 0])
-    if not np.ptp(volume) > 0:
+    volume = _finite(np.ascontiguousarray(signal[:, :, :, 0].T, dtype=np.float32))
+    if not volume.max() > volume.min():
         return b""
     ends = _ends(volume)
     if ends is None:
         return b""
-    planes = [_prepared(volume, 2, *ends[2], at) for at in _levels(volume.shape[2])]
+    planes = [_prepared(volume, 0, *ends[0], at) for at in _levels(volume.shape[0])]
     views = [_whole(plane) for plane in planes]
     views += [(0, 0)] * (LEVELS - len(views))
     if min(volume.shape) >= FEWEST_SLICES:
-        views += [_whole(_prepared(volume, axis, *ends[axis], 0.5)) for axis in (0, 1)]
+        views += [_whole(_prepared(volume, axis, *ends[axis], 0.5)) for axis in (1, 2)]
     middle = planes[len(planes) // 2]
     near = [] if middle is None else [code(middle, box) for box in spots(middle, SPOTS)]
     views = views[:PLANES]
@@ -60,11 +62,11 @@ def sign(signal: NDArray[np.float32], quantization: float) -> bytes:
     return pack(digest(signal, quantization), views, near)
 
 
-def _finite(volume: NDArray[np.float32]) -> NDArray[np.float32]:
+def _finite(volume: SingleArray) -> SingleArray:
     """Return a volume with its least value where there is none."""
-    finite = np.isfinite(volume)
-    if finite.all():
+    if np.isfinite(volume.min()) and np.isfinite(volume.max()):
         return volume
+    finite = np.isfinite(volume)
     least = volume[finite].min() if finite.any() else np.float32(0)
     return np.where(finite, volume, least)
 
@@ -79,26 +81,25 @@ def _whole(plane: Plane | None) -> tuple[int, int]:
     return (0, 0) if plane is None else code(plane, plane.box)
 
 
-def _ends(volume: NDArray[np.float32]) -> tuple[tuple[float, float], ...] | None:
+def _ends(volume: SingleArray) -> tuple[tuple[float, float], ...] | None:
     """Return where the object begins and ends along the three axes [slice edges]."""
-    i, j, k = volume.shape
-    if k <= LEVELS:
-        looked = np.arange(k)
+    slices, height, width = volume.shape
+    if slices <= LEVELS:
+        looked = np.arange(slices)
     else:
-        count = min(k, LOOKED_AT)
-        looked = ((np.arange(count) + 0.5) * k / count).astype(np.intp)
-    by = (max(1, i // ROUGH), max(1, j // ROUGH))
-    found = [prepare(volume[:: by[0], :: by[1], at].astype(np.float64)) for at in looked]
-    least = AIR * max((plane.reach for plane in found if plane is not None), default=0.0)
-    shown = [None if plane is None or plane.reach < least else plane.whole for plane in found]
+        count = min(slices, LOOKED_AT)
+        looked = ((np.arange(count) + 0.5) * slices / count).astype(np.intp)
+    by = (max(1, height // ROUGH), max(1, width // ROUGH))
+    found = [outline(volume[at, :: by[0], :: by[1]].astype(np.float64)) for at in looked]
+    least = AIR * max((one[1] for one in found if one is not None), default=0.0)
+    shown = [None if one is None or one[1] < least else one[0] for one in found]
     objects = [whole for whole in shown if whole is not None]
     if not any(whole.any() for whole in objects):
         return None
     along = np.array([0.0 if whole is None else float(whole.sum()) for whole in shown])
-    rows = np.sum([whole.sum(axis=1) for whole in objects], axis=0)
-    columns = np.sum([whole.sum(axis=0) for whole in objects], axis=0)
-    third = (0.0, float(k)) if k <= LEVELS else _end(along, k)
-    return _end(rows, i), _end(columns, j), third
+    total = np.sum(objects, axis=0)
+    first = (0.0, float(slices)) if slices <= LEVELS else _end(along, slices)
+    return first, _end(total.sum(axis=1), height), _end(total.sum(axis=0), width)
 
 
 def _end(area: FloatArray, size: int) -> tuple[float, float]:
@@ -107,9 +108,7 @@ def _end(area: FloatArray, size: int) -> tuple[float, float]:
     return float(full[0] * step), float((full[-1] + 1) * step)
 
 
-def _prepared(
-    volume: NDArray[np.float32], axis: int, first: float, last: float, at: float
-) -> Plane | None:
+def _prepared(volume: SingleArray, axis: int, first: float, last: float, at: float) -> Plane | None:
     """Return the plane at a share of the way, averaged over a 36th of it to either side.
 
     At least over the two slices on either side of it, so that a plane between two slices is the
@@ -117,17 +116,17 @@ def _prepared(
     """
     position = first + at * (last - first)
     half = max(1.0, (last - first) / (4 * LEVELS))
-    total, weights = np.zeros(()), 0.0
-    for index, weight in _weights(position, half, volume.shape[axis]):
-        total = total + weight * np.take(volume, index, axis=axis).astype(np.float64)
-        weights += weight
-    return prepare(total / weights)
+    begin, weights = _weights(position, half, volume.shape[axis])
+    rows, columns = (size for other, size in enumerate(volume.shape) if other != axis)
+    return prepare(averaged_plane(volume, axis, begin, weights, block_side(rows, columns)))
 
 
-def _weights(position: float, half: float, size: int) -> Iterator[tuple[int, float]]:
-    """Yield slices near a position and their weight, which falls to 0 at `half`."""
-    first = max(0, int(np.floor(position - half)))
-    near = range(first, min(size, int(np.ceil(position + half)) + 1))
-    found = [(t, 1 - abs(t + 0.5 - position) / half) for t in near]
-    kept = [(t, weight) for t, weight in found if weight > 1e-9]
-    yield from kept or [(min(max(int(position), 0), size - 1), 1.0)]
+def _weights(position: float, half: float, size: int) -> tuple[int, FloatArray]:
+    """Return the first slice near a position and weights from it on, which fall to 0 at `half`."""
+    first = max(0, math.floor(position - half))
+    near = np.arange(first, min(size, math.ceil(position + half) + 1))
+    weights = 1 - np.abs(near + 0.5 - position) / half
+    kept = np.flatnonzero(weights > 1e-9)
+    if not kept.size:
+        return min(max(int(position), 0), size - 1), np.ones(1)
+    return int(near[kept[0]]), weights[kept[0] : kept[-1] + 1]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft
 
+from qiqa.kernels.planes import extremes
 from qiqa.vetting.signature.planes import Box, Plane, ranks
 
 __all__ = ["spots"]
@@ -36,23 +37,17 @@ def spots(plane: Plane, count: int) -> list[Box]:
         How many at most.
     """
     r0, r1, c0, c1 = plane.box
-    ranked = ranks(plane, (0.0, plane.image.shape[0], 0.0, plane.image.shape[1]))
-    response = np.array(
-        [s * s * np.abs(ndimage.gaussian_laplace(ranked, s, mode="nearest")) for s in SCALES]
-    )
-    peak = ndimage.maximum_filter(response, 3) == response
-    # what is largest at a border may be larger beyond it
-    peak[[0, -1]] = False
-    peak[:, [0, -1]] = False
-    peak[:, :, [0, -1]] = False
+    whole = ranks(plane, (0.0, plane.image.shape[0], 0.0, plane.image.shape[1]))
+    response = _blobs(whole)
     found = []
-    for s, i, j in np.argwhere(peak):
+    # what is largest at a border may be larger beyond it: no place
+    for s, i, j in extremes(response):
         row = float(i) + 0.5 + _shift(response[s, i - 1 : i + 2, j])
         column = float(j) + 0.5 + _shift(response[s, i, j - 1 : j + 2])
         half = HALF * SCALES[s] * STEP ** _shift(response[s - 1 : s + 2, i, j])
         box = (row - half, row + half, column - half, column + half)
-        beyond = max(-box[0], -box[2], box[1] - ranked.shape[0], box[3] - ranked.shape[1])
-        if response[s, i, j] <= 0 or beyond > 0.5:
+        beyond = max(-box[0], -box[2], box[1] - whole.shape[0], box[3] - whole.shape[1])
+        if beyond > 0.5:
             continue
         away = ((row - (r0 + r1) / 2) / (r1 - r0)) ** 2 + (
             (column - (c0 + c1) / 2) / (c1 - c0)
@@ -60,6 +55,20 @@ def spots(plane: Plane, count: int) -> list[Box]:
         found.append((float(response[s, i, j]) * float(np.exp(-4 * away)), box))
     found.sort(reverse=True)
     return [box for _, box in found[:count]]
+
+
+def _blobs(image: FloatArray) -> FloatArray:
+    """Return the size of the Laplacian of Gaussians times their variance, (scales, rows, columns).
+
+    In cosines, for which the image goes on mirrored beyond its border: both are factors there.
+    """
+    down, across = (np.pi * np.arange(n) / n for n in image.shape)
+    square = down[:, None] ** 2 + across[None, :] ** 2
+    spectrum = fft.dctn(image, type=2, norm="ortho")
+    variance = np.array(SCALES)[:, None, None] ** 2
+    factors = variance * square * np.exp(-0.5 * variance * square)
+    found = fft.idctn(factors * spectrum, type=2, norm="ortho", axes=(1, 2))
+    return np.asarray(np.abs(found), dtype=np.float64)
 
 
 def _shift(three: FloatArray) -> float:

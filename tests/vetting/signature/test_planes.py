@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qiqa.vetting.signature.planes import COARSE, average, prepare, ranks
+from qiqa.vetting.signature.planes import COARSE, block_side, prepare, ranks
 from qiqa.vetting.signature.spots import spots
 
 ROWS, COLUMNS = np.mgrid[:100, :120] + 0.5
@@ -26,8 +26,7 @@ def _plane(noise=0.0):
 @pytest.mark.parametrize("change", [lambda p: p, lambda p: 1200 - p, lambda p: p**2, np.sqrt])
 def test_the_box_is_around_the_object_whatever_the_gray_values(noise, change):
     plane = prepare(change(_plane(noise)))
-    off = np.argwhere(plane.whole).min(axis=0) - np.argwhere(plane.inside).min(axis=0)
-    found = np.array(plane.box) + np.repeat(off, 2)
+    found = np.array(plane.box) + np.repeat(plane.corner, 2)
     assert found == pytest.approx([20, 90, 30, 100], abs=3)
 
 
@@ -56,18 +55,18 @@ def test_ranks_of_a_negative_are_negative_and_the_background_is_zero():
 
 
 def test_averaging_keeps_small_images_and_bounds_large_ones():
-    assert average(np.ones((255, 40))).shape == (255, 40)
+    assert block_side(255, 40) == 1
     for size in (256, 511, 1000, 4096):
-        rows, columns = average(np.ones((size, 300))).shape
-        assert rows < 2 * COARSE
-        assert columns >= 1
+        side = block_side(size, 300)
+        assert size // side < 2 * COARSE
+        assert 300 // side >= 1
+    assert block_side(5000, 3) == 3
 
 
 def _spots(image):
     """Return the windows in the pixels of the image, padding included."""
     plane = prepare(image)
-    off = np.argwhere(plane.whole).min(axis=0) - np.argwhere(plane.inside).min(axis=0)
-    return [np.array(box) + np.repeat(off, 2) for box in spots(plane, 3)]
+    return [np.array(box) + np.repeat(plane.corner, 2) for box in spots(plane, 3)]
 
 
 def test_blobs_are_found_where_they_are_and_stay_when_the_image_is_cropped():
