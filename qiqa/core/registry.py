@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import pkgutil
 import sys
+from pathlib import Path
 from types import ModuleType
 
 from qiqa.core.errors import UsageError
@@ -25,6 +26,19 @@ _LOADED: set[tuple[str, str]] = set()
 def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
     """Return what other distributions announce; reading their metadata is slow, so once."""
     return tuple(importlib.metadata.entry_points(group=group))
+
+
+@functools.lru_cache(maxsize=256)
+def _modules(folder: str, changed: int) -> tuple[str, ...]:  # noqa: ARG001
+    """Return the modules in a folder; listed once as long as nothing in it is new or gone."""
+    return tuple(module.name for module in pkgutil.iter_modules([folder]))
+
+
+def _changed(folder: str) -> int:
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:  # in an archive
+        return 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,7 +57,8 @@ class Registry:
         """Return the names of all members, sorted; imports none of them."""
         spec = importlib.util.find_spec(self.package)
         paths = list(spec.submodule_search_locations or []) if spec else []
-        own = {m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")}
+        found = [name for path in paths for name in _modules(path, _changed(path))]
+        own = {name for name in found if not name.startswith("_")}
         foreign = {entry.name for entry in _entry_points(self.package)}
         return tuple(sorted((own | foreign) - set(self.exclude)))
 

@@ -212,7 +212,7 @@ class SeriesFacts:
         return float(values[0]) if values and isinstance(values[0], int | float) else float("nan")
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Stack:
     """Pixels of one series: the largest stack of parallel slices in it."""
 

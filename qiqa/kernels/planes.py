@@ -12,6 +12,7 @@ __all__ = [
     "background",
     "extremes",
     "largest_piece",
+    "piece_boxes",
     "ranked",
     "smoothed",
     "steps_of",
@@ -179,6 +180,37 @@ def largest_piece(mask: BoolArray) -> BoolArray:
         for c in range(columns):
             found[r, c] = mask[r, c] and names[r, c] == best
     return found
+
+
+@kernel
+def piece_boxes(names: NDArray[np.int32], count: int) -> tuple[FloatArray, FloatArray]:
+    """Return the box around each piece and how many pixels it has.
+
+    Parameters
+    ----------
+    names
+        (rows, columns), 1 to `count` in the pieces, each of which is there; 0 elsewhere.
+    count
+        Pieces.
+
+    Returns
+    -------
+    boxes, area
+        (count, 4) first row, row behind the last, first column, column behind the last; (count,).
+    """
+    rows, columns = names.shape
+    boxes, area = np.empty((count, 4)), np.zeros(count)
+    for r in range(rows):
+        for c in range(columns):
+            which = names[r, c] - 1
+            if which < 0:
+                continue
+            if area[which] == 0:
+                boxes[which, 0], boxes[which, 2], boxes[which, 3] = r, c, c + 1
+            boxes[which, 1] = r + 1
+            boxes[which, 2], boxes[which, 3] = min(boxes[which, 2], c), max(boxes[which, 3], c + 1)
+            area[which] += 1
+    return boxes, area
 
 
 @kernel

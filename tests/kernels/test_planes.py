@@ -9,6 +9,7 @@ from qiqa.kernels.planes import (
     background,
     extremes,
     largest_piece,
+    piece_boxes,
     ranked,
     smoothed,
     steps_of,
@@ -62,6 +63,14 @@ def test_the_largest_piece_is_that_of_scipy(rng, share):
         return
     sizes = np.bincount(names.ravel())[1:]
     assert np.array_equal(found, names == 1 + np.argmax(sizes))
+
+
+def test_boxes_and_areas_are_those_of_scipy(rng):
+    names, count = ndimage.label(rng.random((40, 33)) < 0.4, np.ones((3, 3)))
+    boxes, area = piece_boxes(names, count)
+    expected = [(a.start, a.stop, b.start, b.stop) for a, b in ndimage.find_objects(names)]
+    assert np.array_equal(boxes, expected)
+    assert np.array_equal(area, np.bincount(names.ravel())[1:])
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def arrange(instances: Sequence[Instance], thickness_mm: float) -> Grid | None:
     if not usable:
         return None
     group = max(_groups(usable), key=len)
-    heights = np.array([_height(one, group[0]) for one in group])
+    heights = np.array([one.position_mm for one in group]) @ _normal(group[0])
     rank = np.argsort(heights, kind="stable")
     places: list[list[Instance]] = []
     levels: list[float] = []
@@ -109,10 +109,6 @@ def _normal(one: Instance) -> NDArray[np.float64]:
     orientation = np.array(one.orientation)
     normal: NDArray[np.float64] = np.cross(orientation[:3], orientation[3:])
     return normal / np.linalg.norm(normal)
-
-
-def _height(one: Instance, first: Instance) -> float:
-    return float(_normal(first) @ np.array(one.position_mm))
 
 
 def _largest_block(levels: Sequence[float], places: Sequence[Sequence[Instance]]) -> range:

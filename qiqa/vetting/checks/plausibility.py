@@ -125,7 +125,7 @@ def look(stack: Stack, settings: Settings) -> Examined:
     observations = [*_not_finite(seen, counts)]
     if seen.chosen.size:
         found = foreground(seen)
-        values = levels(seen, found)
+        values = levels(seen)
         quantity = quantity_of(stack.facts)
         observations += [
             *_clipped(stack, seen, found, values, counts, settings, features),

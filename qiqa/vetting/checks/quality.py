@@ -144,7 +144,7 @@ def look(stack: Stack, settings: Settings) -> Examined:
     if not seen.chosen.size or min(seen.volume.shape[1:]) < 1:
         return Examined(observations=(_empty("no voxel has a finite value"),))
     found = foreground(seen)
-    values = levels.levels(seen, found)
+    values = levels.levels(seen)
     features = _features(stack, seen, found, values)
     features |= dict.fromkeys(_MAGNITUDES, math.nan)
     place = ""

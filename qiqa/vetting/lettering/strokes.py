@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.kernels.planes import piece_boxes
+
 __all__ = ["Level", "Pieces", "levels_to_try", "pieces"]
 
 FloatArray = NDArray[np.float64]
@@ -125,7 +127,7 @@ def pieces(image: SingleArray, level: Level, fewest: int) -> Pieces:
     fewest
         With fewer than this none is returned: it could make no line.
     """
-    from scipy.ndimage import find_objects, label
+    from scipy.ndimage import label
 
     mask = image > level.threshold
     if mask.mean() > 0.5:
@@ -133,10 +135,7 @@ def pieces(image: SingleArray, level: Level, fewest: int) -> Pieces:
     names, count = label(mask, np.ones((3, 3), np.bool_))
     if not 0 < count <= _MOST_PIECES:
         return _none()
-    boxes = np.array(
-        [(b[0].start, b[0].stop, b[1].start, b[1].stop) for b in find_objects(names)], np.float64
-    )
-    area = np.bincount(names.ravel(), minlength=count + 1)[1:].astype(np.float64)
+    boxes, area = piece_boxes(names, count)
     height, width = boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]
     fill = area / (height * width)
     good = (height >= LEAST_HEIGHT) & (height <= MOST_HEIGHT) & (width <= _WIDEST * height)

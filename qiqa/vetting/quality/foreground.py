@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.kernels.slice_scan import block_sums
+from qiqa.vetting.quality.once import once
 from qiqa.vetting.quality.scan import Scan
 
 __all__ = ["Foreground", "foreground", "grown", "otsu", "percentile"]
@@ -89,6 +90,7 @@ def percentile(values: FloatArray, percent: float) -> float:
     return float(values[low] + (place - low) * (values[high] - values[low]))
 
 
+@once
 def foreground(scan: Scan) -> Foreground:
     """Find the object: Otsu's threshold on the logarithm of block means, small pieces dropped.
 

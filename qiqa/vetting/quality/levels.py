@@ -8,7 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.vetting.quality.foreground import Foreground, otsu, percentile
+from qiqa.vetting.quality.foreground import foreground, otsu, percentile
+from qiqa.vetting.quality.once import once
 from qiqa.vetting.quality.scan import Scan
 
 __all__ = ["Levels", "contrast", "entropy_focus", "levels"]
@@ -49,8 +50,10 @@ class Levels:
         return int(1 + np.count_nonzero(np.diff(self.inside))) if self.inside.size else 0
 
 
-def levels(scan: Scan, found: Foreground) -> Levels:
+@once
+def levels(scan: Scan) -> Levels:
     """Take every s-th row and column of the chosen slices."""
+    found = foreground(scan)
     m, height, width = len(scan.chosen), *scan.volume.shape[1:]
     step = max(1, math.ceil(math.sqrt(m * height * width / SAMPLE)))
     rows, columns = np.arange(0, height, step), np.arange(0, width, step)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.vetting import Stack
 from qiqa.kernels.slice_scan import scan_levels
+from qiqa.vetting.quality.once import once
 
 __all__ = ["Scan", "planes", "scan"]
 
@@ -20,7 +21,7 @@ OVERFLOW_STEP = 0.85
 """Of the stored range: a step between neighbors that only a value gone over the end makes."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False, weakref_slot=True)
 class Scan:
     """What every slice holds, and the volume that stands for the series."""
 
@@ -54,6 +55,7 @@ def planes(stack: Stack) -> NDArray[np.float32]:
     return np.ascontiguousarray(np.asarray(stack.signal, dtype=np.float32).T)
 
 
+@once
 def scan(stack: Stack) -> Scan:
     """Read all voxels once."""
     volumes = planes(stack)
