@@ -31,7 +31,7 @@ from _anatomy import T2, acquire, head
 from _vet_changes import CHANGES
 from _vet_signatures import made_up
 
-from qiqa.vetting.signature.layout import VERSION, unpack
+from qiqa.vetting.signature.layout import unpack
 from qiqa.vetting.signature.search import near_pairs
 from qiqa.vetting.signature.signing import sign
 
