@@ -60,6 +60,7 @@ def run(images: Path, output: Path, processes: int) -> dict[str, float]:
         examine(images, work, what.policy, executor, _quiet)
         found["examine_s"] = clock()
         found["leader_examined_mb"] = _peak(resource.RUSAGE_SELF)
+        found["leader_cpu_s"] = time.process_time()
         # all is done but what it ends with: the walk says where it is
         begins = {"putting all series together": "again_s", "deciding": "set_s"}
 

@@ -60,7 +60,10 @@ def told(one: dict[str, float]) -> str:
                 f"deciding {one['judge_s']:.1f} s"
             ),
             f"  writing    {one['write_s']:8.1f} s",
-            f"  processor time of all: {one['cpu_s']:,.0f} s",
+            (
+                f"  processor time of all: {one['cpu_s']:,.0f} s; of the leader until all were "
+                f"examined {one['leader_cpu_s']:,.0f} s"
+            ),
             (
                 f"  peak memory: leader {one['leader_mb']:,.0f} MB, largest worker "
                 f"{one['worker_mb']:,.0f} MB"
