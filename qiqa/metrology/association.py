@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 __all__ = ["Association", "cramer_v", "rank_association"]
 
@@ -80,7 +80,9 @@ def _by_tables(
     counts: IntArray, expected: FloatArray, chi2: float, rng: np.random.Generator, tables: int
 ) -> float:
     """Return how often a random table with these margins is as far from the expected one."""
-    law = stats.random_table(counts.sum(axis=1), counts.sum(axis=0))
+    from scipy.stats import random_table  # slow to load, and few ask for it
+
+    law = random_table(counts.sum(axis=1), counts.sum(axis=0))
     reached, step = 0, max(1, _AT_ONCE // counts.size)
     for begin in range(0, tables, step):
         drawn = law.rvs(size=min(step, tables - begin), random_state=rng)
@@ -100,11 +102,13 @@ def rank_association(values: FloatArray, codes: IntArray) -> Association:
     values, codes
         (n,) numbers, all finite, and the group of each, from 0 on.
     """
+    from scipy.stats import rankdata
+
     names, place = np.unique(codes, return_inverse=True)
     n, k = values.size, names.size
     if k < 2 or n <= k or float(np.ptp(values)) == 0.0:
         return Association(math.nan, math.nan, n, "one of the two does not vary")
-    ranks = stats.rankdata(values)
+    ranks = rankdata(values)
     sizes = np.bincount(place)
     between = float((np.bincount(place, weights=ranks) ** 2 / sizes).sum()) - n * (n + 1) ** 2 / 4
     h = between / float(ranks.var(ddof=1))  # the variance of the ranks takes ties into account
