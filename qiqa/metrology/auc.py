@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 __all__ = ["MacroAuc", "auc_of_wins", "macro_auc", "wins_in_fold"]
 
@@ -82,7 +82,9 @@ def wins_in_fold(scores: FloatArray, labels: IntArray) -> tuple[FloatArray, Floa
     n, count = scores.shape
     own = np.bincount(labels, minlength=count).astype(float)
     # a label without training rows is -inf throughout, which ranks like any other tie
-    ranks = stats.rankdata(scores, axis=0)
+    from scipy.stats import rankdata  # slow to load, and few ask for it
+
+    ranks = rankdata(scores, axis=0)
     sums = np.bincount(labels, weights=ranks[np.arange(n), labels], minlength=count)
     pairs = own * (n - own)
     return np.where(pairs > 0.0, sums - 0.5 * own * (own + 1.0), 0.0), pairs
