@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 __all__ = ["Divergence", "against_population", "jensen_shannon", "two_samples"]
 
@@ -85,7 +85,9 @@ def two_samples(
     if a.size < 2:
         chance = np.zeros(draws)
     else:
-        drawn = stats.random_table([int(a.sum()), int(b.sum())], a + b).rvs(draws, random_state=rng)
+        from scipy.stats import random_table  # slow to load, and few ask for it
+
+        drawn = random_table([int(a.sum()), int(b.sum())], a + b).rvs(draws, random_state=rng)
         chance = jensen_shannon(drawn[:, 0].astype(np.float64), drawn[:, 1].astype(np.float64))
     return _noun(value, jensen_shannon(*again), chance)
 
