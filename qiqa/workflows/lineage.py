@@ -9,32 +9,65 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
+from qiqa.core.calibration import CalibrationSet
+from qiqa.core.drift import Alarm, AlarmState, DriftFinding, Kind, ServiceEvent, TimeSeries
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.pseudonyms import PseudonymKey, pseudonym, serial_pseudonym, shift_days
 from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
+from qiqa.core.trial import common_name
 from qiqa.core.vetting import VetTable
+from qiqa.workflows.alarming import alarm_of
+from qiqa.workflows.lineage_bias import BiasState
+from qiqa.workflows.lineage_corrections import corrections_of
 from qiqa.workflows.watching import Records, watch
 
-__all__ = ["pseudonymous", "scanner_records", "true_days"]
+__all__ = ["Calibrations", "pseudonymous", "scanner_records", "true_days"]
 
 _MEDIAN_RANGE = 0.95387
 """Median of |a - b| of two normal values of SD 1: 0.67449 times the root of 2."""
 _KINDS = (Kind.STEP, Kind.TREND, Kind.VARIANCE, Kind.SPIKE)
 """What says that numbers of a day are not those of other days. A scanner unlike the others (bias)
 and missed exams are of no day."""
+_BEYOND_CORRECTION = {
+    Kind.SPIKE: "of one odd exam nobody knows which level held around it",
+    Kind.VARIANCE: "scatter that grew is no bias that could be taken off",
+    Kind.TREND: "it drifted on: no one level held",
+}
+_LEFT = 0.5
+"""Part of a change: with less of it left the level is back."""
+_FEW_EXAMS = 10
+"""Whose median is the level before a change."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrations:
+    """Calibrations of scanners, and the file that they are from."""
+
+    content: CalibrationSet
+    file: str
+    """Name, version and date, in words."""
 
 
 def scanner_records(
-    series: Sequence[TimeSeries], records: Records, now: dt.datetime, *, processes: int = 1
+    series: Sequence[TimeSeries],
+    records: Records,
+    now: dt.datetime,
+    *,
+    biases: Mapping[str, BiasState] | None = None,
+    calibrations: Calibrations | None = None,
+    processes: int = 1,
 ) -> dict[str, ScannerRecord]:
-    """Return, by scanner, when its phantom was scanned and when it was not in control.
+    """Return, by scanner, when its phantom was scanned, when it was not in control, what helps.
 
     A finding of drift counts from the earliest day on which it may have begun (95 %): up to the
-    next entry in the log that begins a new epoch, or until a step took the level back, or to this
-    day. A single exam that was off counts from the exam before to the exam after it. What passed a
-    limit of action is out of control, anything else had moved. A step at an entry of the log that
-    no limit objects to is none, and so is what later exams do not confirm.
+    next entry in the log that begins a new epoch, or until a step took the level back, or until it
+    was repaired, or to this day. A single exam that was off counts from the exam before to the
+    exam after it. What passed a limit of action is out of control, anything else had moved. A step
+    at an entry of the log that no limit objects to is none, and so is what later exams do not
+    confirm.
+
+    Repaired is what has an alarm that a person closed with a corrective action, where the exams
+    since are back.
 
     Parameters
     ----------
@@ -44,34 +77,68 @@ def scanner_records(
         Service events, baselines, alarms.
     now
         Up to when.
+    biases
+        What is known of bias, by scanner.
+    calibrations
+        What may put scanners right; None: none was given.
     processes
         How many share the scanners.
     """
-    watched = watch(series, records, now=now, detail=False, processes=processes)
-    days: dict[str, set[dt.date]] = {}
-    spreads = {(one.scanner, one.name, one.insert, one.slice): _spread(one) for one in series}
+    # an alarm that was closed asks for nothing today; it is old images that are asked about
+    asked = dataclasses.replace(records, alarms=())
+    watched = watch(series, asked, now=now, detail=False, processes=processes)
+    own: dict[str, list[TimeSeries]] = {}
     for one in series:
-        stamps = one.at.astype("datetime64[D]")
-        days.setdefault(one.scanner, set()).update(np.unique(stamps).astype(dt.date).tolist())
+        own.setdefault(one.scanner, []).append(one)
     made = {}
     for state in watched.fleet.scanners:
-        exams = tuple(sorted(days.get(state.scanner, set())))
+        bias = (biases or {}).get(state.scanner, BiasState())
         events = [e for e in records.events if e.scanner in (state.scanner, "*") and e.new_epoch]
-        troubles = _troubles(state.findings, exams, events, spreads)
+        history = _History(
+            series={(s.name, s.insert, s.slice): s for s in own[state.scanner]},
+            exams=_days(own[state.scanner]),
+            events=events,
+            alarms=[a for a in records.alarms if a.finding.scanner == state.scanner],
+        )
+        troubles = [*_troubles(state.findings, history), *bias.troubles]
         made[state.scanner] = ScannerRecord(
             scanner=state.scanner,
-            exams=exams,
+            exams=history.exams,
             troubles=tuple(sorted(troubles, key=lambda t: (t.first, t.what))),
+            biases=bias.words,
+            bias_known=bias.known,
+            corrections=None
+            if calibrations is None
+            else corrections_of(
+                calibrations.content,
+                calibrations.file,
+                state.scanner,
+                [f for f in state.findings if _is_sure(f)],
+                events,
+            ),
         )
     return made
 
 
-def _troubles(
-    findings: Iterable[DriftFinding],
-    exams: Sequence[dt.date],
-    events: Sequence[ServiceEvent],
-    spreads: Mapping[tuple[str, str, str, int], float],
-) -> list[ScannerTrouble]:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _History:
+    """What is on record of one scanner."""
+
+    series: Mapping[tuple[str, str, int], TimeSeries] = dataclasses.field(default_factory=dict)
+    """Name, insert, slice -> values."""
+    exams: tuple[dt.date, ...] = ()
+    events: Sequence[ServiceEvent] = ()
+    """Those that begin a new epoch."""
+    alarms: Sequence[Alarm] = ()
+
+
+def _days(series: Iterable[TimeSeries]) -> tuple[dt.date, ...]:
+    """Return the days of exams, rising."""
+    days = {day for one in series for day in np.unique(one.at.astype("datetime64[D]")).tolist()}
+    return tuple(sorted(days))
+
+
+def _troubles(findings: Iterable[DriftFinding], history: _History) -> list[ScannerTrouble]:
     by_series: dict[tuple[str, str, int], list[DriftFinding]] = {}
     for one in findings:
         explained = one.verdict == "pass" and bool(one.causes)
@@ -93,14 +160,17 @@ def _troubles(
                 taken_back.add(back)
             taken = None if back is None else own[back]
             until = own[i + 1].date if i + 1 < len(own) else None
-            sd = spreads.get((one.scanner, one.name, one.insert, one.slice), math.nan)
-            size = _size_sd(one, until, exams, sd)
-            made.append(dataclasses.replace(_trouble(one, taken, exams, events), size_sd=size))
+            series = history.series.get((one.name, one.insert, one.slice))
+            size = _size_sd(one, until, history.exams, _spread(series))
+            trouble = _trouble(one, taken, history)
+            made.append(dataclasses.replace(trouble, size_sd=size))
     return made
 
 
-def _spread(series: TimeSeries) -> float:
+def _spread(series: TimeSeries | None) -> float:
     """Return the SD of one exam, by the median distance of successive ones."""
+    if series is None:
+        return math.nan
     steps = np.abs(np.diff(series.value[np.isfinite(series.value)]))
     return float(np.median(steps)) / _MEDIAN_RANGE if steps.size > 2 else math.nan
 
@@ -142,32 +212,33 @@ def _taken_back(own: Sequence[DriftFinding], i: int) -> int | None:
     for j in range(i + 1, len(own)):
         if own[j].kind is Kind.STEP:
             left += own[j].size
-            if abs(left) < 0.5 * abs(own[i].size):
+            if abs(left) < _LEFT * abs(own[i].size):
                 return j
     return None
 
 
-def _trouble(
-    finding: DriftFinding,
-    back: DriftFinding | None,
-    exams: Sequence[dt.date],
-    events: Sequence[ServiceEvent],
-) -> ScannerTrouble:
+def _trouble(finding: DriftFinding, back: DriftFinding | None, history: _History) -> ScannerTrouble:
     assert finding.date is not None  # noqa: S101 - the caller looked
     day = finding.date.date()
+    words = ""
     if finding.kind is Kind.SPIKE:
-        first = max((e for e in exams if e < day), default=day)
-        last = min((e for e in exams if e > day), default=None)
+        first = max((e for e in history.exams if e < day), default=day)
+        last = min((e for e in history.exams if e > day), default=None)
     else:
         first = day if finding.date_interval is None else finding.date_interval[0].date()
-        last = _ended(finding, back, events)
+        last = _ended(finding, back, history.events)
+        fixed, words = _repaired(finding, history)
+        last = min((end for end in (last, fixed) if end is not None), default=None)
     where = " ".join(part for part in (finding.name, finding.insert) if part)
     size = "" if math.isnan(finding.size) else f" {finding.size:+.3g} {finding.unit}".rstrip()
     return ScannerTrouble(
         first=first,
         last=last,
         code="scanner_out_of_control" if finding.verdict == "action" else "scanner_moved",
-        what=f"{where}: {finding.kind.value}{size} since {day.isoformat()}",
+        what=f"{where}: {finding.kind.value}{size}{words}",
+        name=common_name(finding.name, finding.insert),
+        began=day,
+        beyond_correction=_BEYOND_CORRECTION.get(finding.kind, ""),
     )
 
 
@@ -182,17 +253,57 @@ def _ended(
     return min(ends).date() if ends else None
 
 
+def _repaired(finding: DriftFinding, history: _History) -> tuple[dt.date | None, str]:
+    """Return when it was put right for good, None where it was not; and what to say of that.
+
+    A person closed its alarm with a corrective action, and the exams since are nearer to where the
+    level was than to where it went.
+    """
+    alarm = alarm_of(finding, history.alarms)
+    if alarm is None or alarm.state is not AlarmState.CLOSED:
+        return None, ""
+    if not any(decision.corrective_action.strip() for decision in alarm.decisions):
+        return None, ""
+    closed = alarm.decisions[-1].at.replace(tzinfo=None)
+    left = _left_since(finding, history, closed)
+    if left < _LEFT:
+        return closed.date(), f", repaired (alarm {alarm.record_id})"
+    exams = "no exam since" if math.isnan(left) else "exams since are not back"
+    return None, f", alarm {alarm.record_id} is closed as repaired but {exams}"
+
+
+def _left_since(finding: DriftFinding, history: _History, closed: dt.datetime) -> float:
+    """Return the part of a change that later exams still have; NaN where nobody can say."""
+    series = history.series.get((finding.name, finding.insert, finding.slice))
+    if series is None or finding.date is None or finding.kind not in (Kind.STEP, Kind.TREND):
+        return math.nan
+    seen = np.isfinite(series.value)
+    begin = (finding.date_interval or (finding.date, finding.date))[0]
+    before = series.value[seen & (series.at < np.datetime64(begin))]
+    since = series.value[seen & (series.at > np.datetime64(closed))]
+    if not (before.size and since.size):
+        return math.nan
+    moved = finding.size
+    if finding.kind is Kind.TREND:
+        moved *= (closed - finding.date).days / 365.25
+    level = float(np.median(since)) - float(np.median(before[-_FEW_EXAMS:]))
+    return abs(level / moved) if moved else math.nan
+
+
 def pseudonymous(
     records: Mapping[str, ScannerRecord], key: PseudonymKey
 ) -> dict[str, ScannerRecord]:
     """Return records under the names that scanners have in de-identified images.
 
-    The true name is there too, so that a set may hold images of both kinds. Whether the first word
-    of a name is a maker is known of the usual makers only: images of others are found with the
-    word as well.
+    The true name is there too, so that a set may hold images of both kinds. None shows its days: a
+    series that is said to be of a scanner's trouble in one week would be dated by it. Whether the
+    first word of a name is a maker is known of the usual makers only: images of others are found
+    with the word as well.
     """
-    made = dict(records)
-    for name, record in records.items():
+    made = {}
+    for name, shown in records.items():
+        record = dataclasses.replace(shown, hides_days=True)
+        made[name] = record
         maker, _, rest = name.partition(" ")
         if rest:
             made[f"{maker} {serial_pseudonym(name, key)}"] = record

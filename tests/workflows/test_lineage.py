@@ -15,7 +15,7 @@ from qiqa.core.vetting import VetTable
 from qiqa.simulate.history import simulate_series
 from qiqa.simulate.history_metrics import USUAL
 from qiqa.simulate.history_spec import Fault, HistorySpec
-from qiqa.workflows.lineage import _troubles, pseudonymous, scanner_records, true_days
+from qiqa.workflows.lineage import _History, _troubles, pseudonymous, scanner_records, true_days
 from qiqa.workflows.watching import Records
 
 START = dt.date(2024, 1, 1)
@@ -119,13 +119,13 @@ def test_what_later_exams_do_not_confirm_is_no_trouble():
         scanner="SIM 01", name=NAME, quantity=NAME, kind=Kind.STEP, rule="cusum", date=at,
         date_interval=(at, at), size=1.0, size_interval=(-0.5, 2.5), verdict="pass",
     )  # fmt: skip
-    assert not _troubles([step], (), (), {})
+    assert not _troubles([step], _History())
     sure = dataclasses.replace(step, size_interval=(0.5, 1.5))
-    assert [t.first for t in _troubles([sure], (), (), {})] == [at.date()]
+    assert [t.first for t in _troubles([sure], _History())] == [at.date()]
     wider = dataclasses.replace(step, kind=Kind.VARIANCE, size=2.0, size_interval=(1.5, 2.6))
-    assert not _troubles([wider], (), (), {})
+    assert not _troubles([wider], _History())
     beyond = dataclasses.replace(wider, verdict="action")
-    assert [t.code for t in _troubles([beyond], (), (), {})] == ["scanner_out_of_control"]
+    assert [t.code for t in _troubles([beyond], _History())] == ["scanner_out_of_control"]
 
 
 def table_of(texts, date):
@@ -160,4 +160,5 @@ def test_a_scanner_of_an_unknown_maker_is_found_under_both_names():
     record = ScannerRecord(scanner="SIM 01", exams=())
     found = pseudonymous({"SIM 01": record}, key)
     serial = pseudonym("SIM 01", key)
-    assert found == {"SIM 01": record, serial: record, f"SIM {serial}": record}
+    hidden = dataclasses.replace(record, hides_days=True)
+    assert found == {"SIM 01": hidden, serial: hidden, f"SIM {serial}": hidden}
