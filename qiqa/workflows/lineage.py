@@ -10,15 +10,15 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from qiqa.core.calibration import CalibrationSet
-from qiqa.core.drift import Alarm, AlarmState, DriftFinding, Kind, ServiceEvent, TimeSeries
+from qiqa.core.drift import Alarm, DriftFinding, Kind, ServiceEvent, TimeSeries
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.pseudonyms import PseudonymKey, pseudonym, serial_pseudonym, shift_days
 from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
 from qiqa.core.trial import common_name
 from qiqa.core.vetting import VetTable
-from qiqa.workflows.alarming import alarm_of
 from qiqa.workflows.lineage_bias import BiasState
 from qiqa.workflows.lineage_corrections import corrections_of
+from qiqa.workflows.lineage_repairs import LEFT, Repair, repair_of, shown_by
 from qiqa.workflows.watching import Records, watch
 
 __all__ = ["Calibrations", "pseudonymous", "scanner_records", "true_days"]
@@ -33,10 +33,6 @@ _BEYOND_CORRECTION = {
     Kind.VARIANCE: "scatter that grew is no bias that could be taken off",
     Kind.TREND: "it drifted on: no one level held",
 }
-_LEFT = 0.5
-"""Part of a change: with less of it left the level is back."""
-_FEW_EXAMS = 10
-"""Whose median is the level before a change."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +111,7 @@ def scanner_records(
                 state.scanner,
                 [f for f in state.findings if _is_sure(f)],
                 events,
+                {key: _median(one) for key, one in history.series.items()},
             ),
         )
     return made
@@ -156,13 +153,13 @@ def _troubles(findings: Iterable[DriftFinding], history: _History) -> list[Scann
             if i in taken_back:
                 continue
             back = _taken_back(own, i)
-            if back is not None:
-                taken_back.add(back)
-            taken = None if back is None else own[back]
-            until = own[i + 1].date if i + 1 < len(own) else None
             series = history.series.get((one.name, one.insert, one.slice))
+            repair = repair_of(one, history.alarms, series)
+            taken_back |= {*([] if back is None else [back]), *shown_by(repair, own, i)}
+            until = own[i + 1].date if i + 1 < len(own) else None
             size = _size_sd(one, until, history.exams, _spread(series))
-            trouble = _trouble(one, taken, history)
+            taken = None if back is None else own[back]
+            trouble = _trouble(one, taken, repair, history)
             made.append(dataclasses.replace(trouble, size_sd=size))
     return made
 
@@ -173,6 +170,11 @@ def _spread(series: TimeSeries | None) -> float:
         return math.nan
     steps = np.abs(np.diff(series.value[np.isfinite(series.value)]))
     return float(np.median(steps)) / _MEDIAN_RANGE if steps.size > 2 else math.nan
+
+
+def _median(series: TimeSeries) -> float:
+    seen = series.value[np.isfinite(series.value)]
+    return float(np.median(seen)) if seen.size else math.nan
 
 
 def _size_sd(
@@ -212,30 +214,30 @@ def _taken_back(own: Sequence[DriftFinding], i: int) -> int | None:
     for j in range(i + 1, len(own)):
         if own[j].kind is Kind.STEP:
             left += own[j].size
-            if abs(left) < _LEFT * abs(own[i].size):
+            if abs(left) < LEFT * abs(own[i].size):
                 return j
     return None
 
 
-def _trouble(finding: DriftFinding, back: DriftFinding | None, history: _History) -> ScannerTrouble:
+def _trouble(
+    finding: DriftFinding, back: DriftFinding | None, repair: Repair, history: _History
+) -> ScannerTrouble:
     assert finding.date is not None  # noqa: S101 - the caller looked
     day = finding.date.date()
-    words = ""
     if finding.kind is Kind.SPIKE:
         first = max((e for e in history.exams if e < day), default=day)
         last = min((e for e in history.exams if e > day), default=None)
     else:
         first = day if finding.date_interval is None else finding.date_interval[0].date()
-        last = _ended(finding, back, history.events)
-        fixed, words = _repaired(finding, history)
-        last = min((end for end in (last, fixed) if end is not None), default=None)
+        ends = (_ended(finding, back, history.events), repair.day)
+        last = min((end for end in ends if end is not None), default=None)
     where = " ".join(part for part in (finding.name, finding.insert) if part)
     size = "" if math.isnan(finding.size) else f" {finding.size:+.3g} {finding.unit}".rstrip()
     return ScannerTrouble(
         first=first,
         last=last,
         code="scanner_out_of_control" if finding.verdict == "action" else "scanner_moved",
-        what=f"{where}: {finding.kind.value}{size}{words}",
+        what=f"{where}: {finding.kind.value}{size}{repair.words}",
         name=common_name(finding.name, finding.insert),
         began=day,
         beyond_correction=_BEYOND_CORRECTION.get(finding.kind, ""),
@@ -251,43 +253,6 @@ def _ended(
     if back is not None and back.date is not None:
         ends.append(back.date if back.date_interval is None else back.date_interval[1])
     return min(ends).date() if ends else None
-
-
-def _repaired(finding: DriftFinding, history: _History) -> tuple[dt.date | None, str]:
-    """Return when it was put right for good, None where it was not; and what to say of that.
-
-    A person closed its alarm with a corrective action, and the exams since are nearer to where the
-    level was than to where it went.
-    """
-    alarm = alarm_of(finding, history.alarms)
-    if alarm is None or alarm.state is not AlarmState.CLOSED:
-        return None, ""
-    if not any(decision.corrective_action.strip() for decision in alarm.decisions):
-        return None, ""
-    closed = alarm.decisions[-1].at.replace(tzinfo=None)
-    left = _left_since(finding, history, closed)
-    if left < _LEFT:
-        return closed.date(), f", repaired (alarm {alarm.record_id})"
-    exams = "no exam since" if math.isnan(left) else "exams since are not back"
-    return None, f", alarm {alarm.record_id} is closed as repaired but {exams}"
-
-
-def _left_since(finding: DriftFinding, history: _History, closed: dt.datetime) -> float:
-    """Return the part of a change that later exams still have; NaN where nobody can say."""
-    series = history.series.get((finding.name, finding.insert, finding.slice))
-    if series is None or finding.date is None or finding.kind not in (Kind.STEP, Kind.TREND):
-        return math.nan
-    seen = np.isfinite(series.value)
-    begin = (finding.date_interval or (finding.date, finding.date))[0]
-    before = series.value[seen & (series.at < np.datetime64(begin))]
-    since = series.value[seen & (series.at > np.datetime64(closed))]
-    if not (before.size and since.size):
-        return math.nan
-    moved = finding.size
-    if finding.kind is Kind.TREND:
-        moved *= (closed - finding.date).days / 365.25
-    level = float(np.median(since)) - float(np.median(before[-_FEW_EXAMS:]))
-    return abs(level / moved) if moved else math.nan
 
 
 def pseudonymous(

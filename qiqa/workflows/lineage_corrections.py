@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -61,8 +62,12 @@ def corrections_of(
     scanner: str,
     findings: Sequence[DriftFinding],
     events: Sequence[ServiceEvent],
+    levels: Mapping[tuple[str, str, int], float],
 ) -> tuple[ScannerCorrection, ...]:
     """Return the calibrations of a scanner with the days that each is for.
+
+    A change that is smaller than the standard uncertainty of a corrected value divides nothing:
+    that uncertainty covers it.
 
     Parameters
     ----------
@@ -74,12 +79,15 @@ def corrections_of(
         Its identity.
     findings, events
         As for `level_changes`.
+    levels
+        Name, insert, slice -> what the phantom reads, about.
     """
     own = [one for one in calibrations.calibrations if one.scanner == scanner]
     made = []
     for one in own:
         siblings = [other for other in own if other.name == one.name and other is not one]
-        changes = level_changes(findings, events, one.name)
+        large = [f for f in findings if not _is_covered(f, one, levels)]
+        changes = level_changes(large, events, one.name)
         made.append(
             ScannerCorrection(
                 name=one.name,
@@ -91,6 +99,18 @@ def corrections_of(
             )
         )
     return tuple(sorted(made, key=lambda c: (c.name, c.exams, c.settings)))
+
+
+def _is_covered(
+    finding: DriftFinding, one: ScannerCalibration, levels: Mapping[tuple[str, str, int], float]
+) -> bool:
+    """Say whether a change is within the uncertainty that a value has after correction."""
+    level = levels.get((finding.name, finding.insert, finding.slice), math.nan)
+    size = abs(finding.size)
+    if finding.kind is Kind.TREND:
+        size *= (one.last - one.first).days / 365.25
+    inside = np.array([min(max(level, one.low), one.high)])
+    return size < float(correct(one, inside, np.zeros(1))[1][0])
 
 
 def _valid(one: ScannerCalibration, valid_days: float) -> tuple[Days, ...]:

@@ -168,31 +168,27 @@ def _of_series(record: ScannerRecord | None, day: dt.date | None, days: float) -
     if far > days:
         words = f"nearest phantom exam {far} days away"
         seen.append(Observation(code="phantom_too_far", value=float(far), evidence=words))
-    by_code: dict[str, list[ScannerTrouble]] = {}
+    # what one calibration puts right is one observation: a small move that it does not reach must
+    # not keep the policy from correcting a large one that it does
+    together: dict[tuple[str, str, str], list[ScannerTrouble]] = {}
     for trouble in record.troubles:
         if trouble.first <= day and (trouble.last is None or day <= trouble.last):
-            by_code.setdefault(trouble.code, []).append(trouble)
-    return seen + [_observed(code, by_code[code], record, day) for code in sorted(by_code)]
+            correction, why = _correction(trouble, record, day)
+            together.setdefault((trouble.code, correction, why), []).append(trouble)
+    return seen + [_observed(*key, together[key], record) for key in sorted(together)]
 
 
 def _observed(
-    code: str, found: list[ScannerTrouble], record: ScannerRecord, day: dt.date
+    code: str, correction: str, why: str, found: list[ScannerTrouble], record: ScannerRecord
 ) -> Observation:
-    """Return what one or several findings of a kind say of a day, and what puts them right."""
+    """Return findings of one kind that one correction puts right, or none does."""
     words = [_said(one, record) for one in found[:_MOST_SAID]]
     if len(found) > _MOST_SAID:
         words.append(f"{len(found) - _MOST_SAID} more")
-    answers = [_correction(one, record, day) for one in found]
-    missing = list(dict.fromkeys(why for _, why in answers if why))
-    # all of it must be put right, or none is
-    corrections = [] if missing else sorted({correction for correction, _ in answers})
-    if missing:
-        words.append(f"no correction: {', '.join(missing[:_MOST_SAID])}")
+    if why:
+        words.append(f"no correction: {why}")
     return Observation(
-        code=code,
-        value=_value(code, found),
-        evidence="; ".join(words),
-        correction="; ".join(corrections),
+        code=code, value=_value(code, found), evidence="; ".join(words), correction=correction
     )
 
 

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from qiqa.core.scanner_record import ScannerCorrection, ScannerRecord, ScannerTrouble
-from qiqa.core.vetting import VetTable
+from qiqa.core.vetting import Action, VetTable
+from qiqa.io.policy_file import default_policy_text, parse_policy
 from qiqa.vetting.checks import phantom_lineage
+from qiqa.vetting.deciding import decide
+from qiqa.workflows.vet_checks import known_checks
 
 SETTINGS = {one.name: one.default for one in phantom_lineage.CHECK.settings}
 JUNE = dt.date(2025, 6, 10)
@@ -93,12 +96,34 @@ def test_a_correction_needs_one_for_each_trouble():
     words = "calibration c.json: adc, settings 'VA30', exams 2025-06-16 to 2025-08-25, holds "
     assert one.correction == f"{words}2025-06-10 to 2025-11-23"
     assert one.evidence == "adc: step since 2025-06-10"
-    both = observed(adc, t1, corrections=(correction(), correction("t1")))
-    assert both.value == 2
-    assert both.correction.count("; ") == 1
-    half = observed(adc, t1, corrections=(correction(),))
-    assert half.correction == ""
-    assert half.evidence.endswith("calibration of this scanner is of adc, not of t1")
+    many = dataclasses.replace(adc, what="adc b: step")
+    both = observed(adc, many, corrections=(correction(),))
+    assert (both.value, both.correction) == (2, one.correction)
+    assert both.evidence == "adc: step since 2025-06-10; adc b: step since 2025-06-10"
+    given = table(["2025-07-01"], records=record(adc, t1, corrections=(correction(),)))
+    (found, *_) = seen(phantom_lineage.look(given, SETTINGS))
+    none, some = found
+    assert none.correction == ""
+    assert none.evidence.endswith("calibration of this scanner is of adc, not of t1")
+    assert some.correction == one.correction
+
+
+def test_the_policy_asks_for_a_correction_of_each():
+    policy = parse_policy(default_policy_text().encode(), known_checks(), "default policy")
+
+    def action(*sizes, of_t1):
+        troubles = [trouble(code="scanner_moved", size_sd=size) for size in sizes]
+        other = trouble(code="scanner_moved", name="t1", size_sd=of_t1)
+        given = table(["2025-07-01"], records=record(*troubles, other, corrections=(correction(),)))
+        (found, *_) = seen(phantom_lineage.look(given, SETTINGS))
+        return decide(found, policy)
+
+    assert action(4.0, of_t1=4.0).action is Action.KEEP
+    assert action(6.0, of_t1=6.0).action is Action.QUARANTINE
+    # a small move that no calibration reaches is none that the policy acts on
+    corrected = action(6.0, 7.0, of_t1=4.0)
+    assert corrected.action is Action.CORRECT
+    assert len(corrected.corrections) == 1
 
 
 @pytest.mark.parametrize(
