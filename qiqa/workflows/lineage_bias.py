@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -82,8 +83,10 @@ def _words(one: ScannerBias, study: BiasStudy) -> str:
     bias, low, high = _farthest(one)
     unit = f" {study.unit}".rstrip()
     exams = "1 exam" if one.exams == 1 else f"{one.exams} exams"
+    known = math.isfinite(low) and math.isfinite(high)
+    interval = f"{low:+.2g} to {high:+.2g}" if known else "uncertainty not known"
     return (
-        f"{study.name} bias {bias:+.2g}{unit} ({low:+.2g} to {high:+.2g}, {exams}), "
+        f"{study.name} bias {bias:+.2g}{unit} ({interval}, {exams}), "
         f"{_ANSWERS[one.claim]} the claim of {study.claim:g}{unit}"
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from qiqa.core.drift import Alarm, AlarmDecision, AlarmState, DriftFinding, Kind
 from qiqa.core.pseudonyms import PseudonymKey, participant_pseudonym, pseudonym, shift
 from qiqa.core.scanner_record import ScannerRecord
 from qiqa.core.vetting import VetTable
+from qiqa.io.history_table import read_history_table
 from qiqa.simulate.history import simulate_series
 from qiqa.simulate.history_metrics import USUAL
 from qiqa.simulate.history_spec import Fault, HistorySpec
@@ -221,3 +223,20 @@ def test_a_scanner_of_an_unknown_maker_is_found_under_both_names():
     serial = pseudonym("SIM 01", key)
     hidden = dataclasses.replace(record, hides_days=True)
     assert found == {"SIM 01": hidden, serial: hidden, f"SIM {serial}": hidden}
+
+
+def test_a_real_upgrade_is_found_and_others_are_left_alone(real_data):
+    """PSNR at 64 mT: P0009 was upgraded between 10 and 19 July 2023, 34.03 (n=13) to 34.82 (n=24).
+
+    P0020, P0029 and P0039 are published as unchanged.
+    """
+    path = real_data("tables/unity_qa_64mT") / "PSNR_df.csv"
+    columns = {"scanner": "Subject", "acquired_at": "Session", "value": "PSNR"}
+    read = read_history_table(path, columns)
+    records = scanner_records(read.series, Records(), dt.datetime(2024, 6, 1))
+    (trouble,) = records["P0009"].troubles
+    assert dt.date(2023, 7, 1) <= trouble.first <= dt.date(2023, 7, 19)
+    assert trouble.last is None
+    size = float(re.search(r"step (\S+)", trouble.what)[1])
+    assert size == pytest.approx(34.82 - 34.03, abs=0.1)
+    assert all(records[name].troubles == () for name in ("P0020", "P0029", "P0039"))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 
 import numpy as np
 import pytest
 
 from qiqa.core.trial import Readings
+from qiqa.io.readings_table import read_readings
 from qiqa.workflows.lineage_bias import bias_states
 from qiqa.workflows.trial import Claim
 
@@ -86,3 +88,28 @@ def test_a_bias_near_the_claim_is_not_beyond_it():
     assert state["MR 1"].troubles == ()
     assert "not shown to be within" in state["MR 1"].words[0]
     assert not state["MR 1"].known
+
+
+def test_one_exam_of_a_real_scanner_is_not_enough(real_data, tmp_path):
+    """T1 of the NiCl2 spheres at 64 mT, beside the values that the table states for them."""
+    folder = real_data("tables/unity_qa_64mT")
+    with (folder / "relaxometry_NiCl_mimics.csv").open(encoding="utf-8") as file:
+        known = {row["Mimic"]: row["T1 [s]"] for row in csv.DictReader(file)}
+    with (folder / "relaxometry_results_241016.csv").open(encoding="utf-8") as file:
+        rows = [
+            [row["Subject"], "2024-07-08", "T1", row["LabelValue"], row["Median"],
+             known[f"T1 {row['LabelValue']}"]]
+            for row in csv.DictReader(file)
+            if (row["Quant"], row["Segmentation"]) == ("T1", "T1mimics_fix")
+            and row["Subject"] == "P0009"
+        ]  # fmt: skip
+    path = tmp_path / "exam.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["scanner", "acquired_at", "name", "insert", "value", "reference_value"])
+        out.writerows(rows)
+    claims = {"T1": Claim(value=5.0, percent=True, source="a test")}
+    state = bias_states(read_readings(path).readings, claims, NOW, 45.0)["P0009"]
+    (words,) = state.words
+    assert "(uncertainty not known, 1 exam), not shown to be within the claim of 5 %" in words
+    assert (state.known, state.troubles) == (False, ())
