@@ -142,8 +142,10 @@ def _level(
     for early, late in changes:
         if late <= begin or (before and early <= begin and late < end):
             first = max(first, min(late, begin))
-        elif early > end or (after and early > begin and late >= end):
-            last = min(last, max(early - _DAY, end))
+        elif early >= end:
+            last = min(last, early - _DAY)  # it may have begun after the exam of that day
+        elif after and early > begin and late >= end:
+            last = min(last, end)
         else:
             return None
     return first, last

@@ -116,6 +116,17 @@ def test_a_change_within_the_uncertainty_divides_nothing(kind, size, divided):
     assert (one.level is None) == divided
 
 
+def test_a_step_may_begin_on_the_day_of_the_last_exam():
+    """Its interval is from one exam to the next: the day of the first is on neither side."""
+    found = (change(Kind.STEP, "2025-06-30", "2025-07-07"),)
+    before, since = calibration("2025-06-02", "2025-06-30"), calibration("2025-07-07", "2025-07-28")
+    for given in ((before,), (before, since)):
+        one = made(*given, findings=found)[1][0]
+        assert one.level == (dt.date.min, dt.date(2025, 6, 29))
+    one = made(since, findings=found)[1][0]
+    assert one.level == (dt.date(2025, 7, 7), dt.date.max)
+
+
 def test_the_log_divides_too():
     event = ServiceEvent(at=at("2025-07-10"), scanner="MR 1", kind="coil", text="new coil")
     (one,) = made(calibration("2025-06-02", "2025-06-30"), events=(event,))[1]
