@@ -213,7 +213,10 @@ def decided(records: dict[str, ScannerRecord], *, hidden: bool = False) -> list[
 
 
 def errors(case: Case, calibrations: CalibrationSet, chosen: list[Decision]) -> list[Any]:
-    """Return, for each insert and day, relative errors before and after, and that over its u."""
+    """Return, for each insert and day, relative errors before and after, and that over its u.
+
+    The last two are NaN where the value is refused.
+    """
     found = []
     corrected = [d.action is Action.CORRECT for d in chosen]
     rows = [row for row, ok in zip(days(), corrected, strict=True) if ok and row[1].month == 7]
@@ -226,9 +229,8 @@ def errors(case: Case, calibrations: CalibrationSet, chosen: list[Decision]) -> 
                       unit=one.metric.unit, distance_mm=0.0,
                       at=dt.datetime.combine(day, dt.time(12)))  # fmt: skip
             answer = apply(calibrations, use, read, 0.0)
-            if not answer.refused:
-                off = answer.value - true
-                found.append((read / true - 1, off / true, off / answer.standard_uncertainty))
+            off = answer.value - true
+            found.append((read / true - 1, off / true, off / answer.standard_uncertainty))
     return found
 
 
@@ -302,6 +304,8 @@ def rows_of(tallies: dict[tuple[str, str], Tally]) -> list[list[str]]:
     for (name, kind), own in tallies.items():
         acted = ("quarantine", "correct")
         off = np.array(own.off) if own.off else np.full((1, 3), np.nan)
+        refused = np.isnan(off[:, 1])
+        off = off[~refused] if own.off else off
         made.append([
             name, kind, str(own.histories),
             f"{100 * share(own.alone, 'July', *acted):.0f} %",
@@ -313,6 +317,7 @@ def rows_of(tallies: dict[tuple[str, str], Tally]) -> list[list[str]]:
             cell(100 * float(np.sqrt(np.mean(off[:, 0] ** 2))), ".2f"),
             cell(100 * float(np.sqrt(np.mean(off[:, 1] ** 2))), ".2f"),
             cell(100 * float(np.mean(np.abs(off[:, 2]) < 2)) if own.off else np.nan, ".0f"),
+            cell(100 * float(np.mean(refused)) if own.off else np.nan, ".0f"),
             str(own.differ),
         ])  # fmt: skip
     return made
@@ -322,7 +327,7 @@ HEADS = (
     "measurement", "change", "histories", "July acted on", "July corrected, with calibrations",
     "July quarantined, with calibrations", "1 to 25 May acted on", "26 to 31 May acted on",
     "others acted on", "off before, % (RMS)", "off after, % (RMS)", "after, within 2 u, %",
-    "otherwise under pseudonyms",
+    "values refused, %", "otherwise under pseudonyms",
 )  # fmt: skip
 
 
@@ -351,7 +356,8 @@ exam concerns the days from the exam before to the exam after.
 
 A step of six SD that is measured as less than five is below the limit of the policy. A drift that
 goes on is not corrected: no one level held. SNR is never calibrated by a phantom. The errors after
-correction are those of the calibration, for a value that is read without noise."""
+correction are those of the calibration, for the value of each insert, read without noise; refused
+are those of the outermost inserts that lie beyond what was read in the exams."""
 
 
 def missed(tallies: dict[tuple[str, str], Tally]) -> list[str]:
