@@ -97,9 +97,7 @@ class Case:
     def series(self) -> list[TimeSeries]:
         """Return what drift is given."""
         return [
-            dataclasses.replace(
-                one.as_time_series(), series_key=f"{one.scanner} {one.metric.label}"
-            )
+            dataclasses.replace(one.as_time_series(), series_key=one.metric.label)
             for one in self.made
         ]
 
@@ -116,9 +114,8 @@ def simulated(name: str, kind: str, size: float, seed: int) -> Case:
     each = [m for one in INSERTS for m in metrics(one)]
     for s, scanner in enumerate(SCANNERS):
         for k, metric in enumerate(each):
-            faults = ()
-            if s == 0 and metric.name == name:
-                faults = (Fault(kind=kind, name=name, week=JUNE, size=size),)
+            fault = Fault(kind=kind, name=name, week=JUNE, size=size)
+            faults = (fault,) if s == 0 and metric.name == name else ()
             spec = HistorySpec(scanners=1, start=START, weeks=WEEKS, metrics=(metric,))
             rng = np.random.default_rng([SEED, seed, s, k])
             made.append(dataclasses.replace(simulate_series(spec, faults, rng), scanner=scanner))
@@ -130,16 +127,15 @@ def readings(case: Case) -> tuple[Readings, ...]:
     found = []
     for name in ("adc", "t1"):
         own = [one for one in case.made if one.metric.name == name]
-        sizes = [len(one.value) for one in own]
-
-        def texts(of: Any, own: Any = own, sizes: Any = sizes) -> Any:
-            return np.repeat(np.array([of(one) for one in own]), sizes)
 
         def every(of: Any, own: Any = own) -> Any:
             return np.concatenate([of(one) for one in own])
 
+        def texts(of: Any, own: Any = own) -> Any:
+            return np.concatenate([np.full(len(one.value), of(one)) for one in own])
+
         reference = every(certified)
-        nan = np.full(sum(sizes), np.nan)
+        nan = np.full(len(reference), np.nan)
         found.append(
             Readings(
                 name=name, quantity=name, unit=own[0].metric.unit,
@@ -148,12 +144,12 @@ def readings(case: Case) -> tuple[Readings, ...]:
                 insert=texts(lambda one: one.metric.insert),
                 phantom_unit=texts(lambda one: f"unit of {one.scanner}"),
                 exam=every(lambda one: np.array([f"{one.scanner} {w}" for w in one.week])),
-                row=np.array([f"row {i}" for i in range(sum(sizes))]),
+                row=np.array([f"row {i}" for i in range(len(reference))]),
                 at=every(lambda one: one.at), visit=nan, value=every(lambda one: one.value),
                 standard_uncertainty=every(lambda one: one.standard_uncertainty),
                 reference=reference, reference_standard_uncertainty=U_REFERENCE * reference,
                 temperature_degc=every(lambda one: one.temperature_degc),
-                distance_mm=np.zeros(sum(sizes)),
+                distance_mm=np.zeros(len(reference)),
             )
         )  # fmt: skip
     return tuple(found)
@@ -218,8 +214,8 @@ def errors(case: Case, calibrations: CalibrationSet, chosen: list[Decision]) -> 
     The last two are NaN where the value is refused.
     """
     found = []
-    corrected = [d.action is Action.CORRECT for d in chosen]
-    rows = [row for row, ok in zip(days(), corrected, strict=True) if ok and row[1].month == 7]
+    both = zip(days(), chosen, strict=True)
+    rows = [row for row, one in both if one.action is Action.CORRECT and row[1].month == 7]
     for one in case.made:
         for scanner, day in rows:
             if one.scanner != scanner or one.metric.name != case.name:
@@ -364,10 +360,10 @@ def missed(tallies: dict[tuple[str, str], Tally]) -> list[str]:
     """Return the aims that are clearly missed."""
     said = []
     found: collections.Counter[tuple[str, str]] = collections.Counter()
-    for key, own in tallies.items():
+    for own in tallies.values():
         found.update(own.alone)
-        if own.differ:
-            said.append(f"{key}: {own.differ} series are decided otherwise under pseudonyms")
+    if differ := sum(own.differ for own in tallies.values()):
+        said.append(f"{differ} series are decided otherwise under pseudonyms")
     july = share(found, "July", "quarantine", "correct")
     if july < AIM_FOUND:
         said.append(f"{july:.0%} of July acted on")
@@ -386,14 +382,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--reduced", action="store_true")
     parser.add_argument("--seeds", type=int, default=8)
-    reduced = parser.parse_args().reduced
+    asked = parser.parse_args()
     began = time.perf_counter()
-    seeds = 1 if reduced else parser.parse_args().seeds
-    tallies = study(seeds, CHANGES[1:3] if reduced else CHANGES)
+    seeds = 1 if asked.reduced else asked.seeds
+    tallies = study(seeds, CHANGES[1:3] if asked.reduced else CHANGES)
     about = stamp(SEED, time.perf_counter() - began, seeds=seeds)
     lines = page(tallies, about)
     print("\n".join(lines))
-    if not reduced:
+    if not asked.reduced:
         write("vet_lineage", lines, {"about": about, "heads": HEADS, "rows": rows_of(tallies)})
     if said := missed(tallies):
         sys.exit("; ".join(said))
