@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import datetime as dt
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from qiqa.core.trial import Flag, Readings
     from qiqa.workflows.trial import Claim
 
-__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "command", "readings_of"]
+__all__ = ["EPILOG", "OPERANDS", "Options", "arguments", "claims_of", "command", "readings_of"]
 
 OPERANDS = ""
 EPILOG = """
@@ -194,8 +195,15 @@ def readings_of(
     return found, url, ()
 
 
-def claims_of(texts: tuple[str, ...] | list[str]) -> dict[str, Claim]:
+def claims_of(texts: Sequence[str], where: str = "--claim") -> dict[str, Claim]:
     """Return name or quantity -> claim.
+
+    Parameters
+    ----------
+    texts
+        `adc=3.6%`, `PSNR=1`, or a number for all.
+    where
+        What to name where one is wrong.
 
     Raises
     ------
@@ -215,10 +223,10 @@ def claims_of(texts: tuple[str, ...] | list[str]) -> dict[str, Claim]:
         if not (math.isfinite(value) and value > 0):
             raise UsageError(
                 f"{text!r} is not [NAME=]NUMBER[%]",
-                where="--claim",
+                where=where,
                 hint="for instance adc=3.6% or PSNR=1",
             )
-        made[name.strip()] = Claim(value=value, percent=percent, source="--claim")
+        made[name.strip()] = Claim(value=value, percent=percent, source=where)
     return made
 
 

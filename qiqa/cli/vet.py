@@ -79,6 +79,7 @@ class Options:
     population: Path | None = None
     history: str | None = None
     history_key: Path | None = None
+    calibration: Path | None = None
     key: Path | None = None
     processes: int | None = None
     cluster: str | None = None
@@ -116,6 +117,12 @@ def arguments(parser: Parser) -> None:
     )
     what.add_argument(
         "--history-key", type=Path, metavar="FILE", help="that the images were de-identified with"
+    )
+    what.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="of the scanners, from qiqa harmonize calibrate: what puts their days right",
     )
     what.add_argument(
         "--key",

@@ -26,7 +26,7 @@ examples:
   qiqa vet compare vetted-march vetted-june
   qiqa vet compare strict lenient --json -
 
-Series are the same where series UID and path are.
+Series are the same where series UID and path are. Another correction is another decision.
 Exit status: 0 every series is decided as before, 3 some are not, 1 it could not be done.
 """
 
@@ -126,7 +126,12 @@ def _tell(found: VetComparison, most: int, *, to_error: bool) -> None:
 
 def _row(one: ChangedSeries) -> Row:
     reasons = [*(f"+{code}" for code in one.new), *(f"-{code}" for code in one.gone)]
+    remark = one.evidence
+    if one.corrections[0] != one.corrections[1]:
+        old, new = (words or "none" for words in one.corrections)
+        remark = f"correction before: {old}; after: {new}; {remark}".removesuffix("; ")
+        reasons = reasons or ["another correction"]
     if not reasons and one.before is not None and one.after is not None:
         reasons = ["a person, or another action for the same reasons"]
     cells = (one.series_uid, one.site, _word(one.before), _word(one.after), ", ".join(reasons))
-    return Row(cells=cells, remark=one.evidence)
+    return Row(cells=cells, remark=remark)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +17,13 @@ from qiqa.core.vetting import Check, VetPolicy, VetTable
 
 if TYPE_CHECKING:
     from qiqa.cli.vet import Options
+    from qiqa.core.drift import TimeSeries
+    from qiqa.core.trial import Readings
     from qiqa.io.vet_table import SetRoles
+    from qiqa.workflows.lineage import Calibrations
+    from qiqa.workflows.lineage_bias import BiasState
     from qiqa.workflows.vetting_walk import Given
+    from qiqa.workflows.watching import Records
 
 __all__ = ["given_of", "policy_of", "roles_of"]
 
@@ -55,11 +61,13 @@ def given_of(options: Options, policy: VetPolicy, now: dt.datetime) -> Given:
         key=key,
         now=now,
         about=about,
-        records=_records(options, now, secret),
+        records=_records(options, policy, now, secret),
         history_key=secret,
         population=read_population(options.population) if options.population else {},
         join=_join(options, key),
-        inputs=(options.path.resolve().name,),
+        inputs=tuple(
+            path.resolve().name for path in (options.path, options.calibration) if path is not None
+        ),
         overrides=read_overrides(options.output),
     )
 
@@ -116,25 +124,66 @@ def roles_of(options: Options) -> SetRoles:
 
 
 def _records(
-    options: Options, now: dt.datetime, secret: PseudonymKey | None
+    options: Options, policy: VetPolicy, now: dt.datetime, secret: PseudonymKey | None
 ) -> Mapping[str, ScannerRecord] | None:
     """Return what the history of phantoms says of the scanners."""
     from qiqa.workflows.lineage import pseudonymous, scanner_records
-    from qiqa.workflows.watching import Records
 
     if options.history is None:
-        if secret is not None:
-            raise UsageError("only with --history", where="--history-key")
+        for name, given in (("history-key", secret), ("calibration", options.calibration)):
+            if given is not None:
+                raise UsageError("only with --history", where=f"--{name}")
         return None
-    path = Path(options.history)
-    if path.suffix.lower() in (".csv", ".tsv", ".parquet"):
-        from qiqa.io.history_table import read_history_table
-
-        series, records = list(read_history_table(path, {}).series), Records()
-    else:
-        from qiqa.cli.drift_sources import existing, of_scanner, records_of
-
-        store = existing(options.history, writing=False)
-        series, records = of_scanner(store, None), records_of(store)
-    found = scanner_records(series, records, now)
+    series, records, readings = _history(options.history)
+    found = scanner_records(
+        series,
+        records,
+        now,
+        biases=_biases(readings, policy, now),
+        calibrations=None if options.calibration is None else _calibrations(options.calibration),
+    )
     return found if secret is None else pseudonymous(found, secret)
+
+
+def _history(given: str) -> tuple[list[TimeSeries], Records, tuple[Readings, ...]]:
+    """Return values over time, what is on record beside them, and readings with references."""
+    from qiqa.cli.drift_sources import existing, of_scanner, records_of
+    from qiqa.io.history_table import read_history_table
+    from qiqa.io.readings_table import read_readings
+    from qiqa.workflows.watching import Records
+
+    path = Path(given)
+    if path.suffix.lower() not in (".csv", ".tsv", ".parquet"):
+        with existing(given, writing=False) as store:
+            return of_scanner(store, None), records_of(store), store.readings()
+    read = read_history_table(path, {})
+    readings = read_readings(path).readings if read.has_references else ()
+    return list(read.series), Records(), readings
+
+
+def _biases(
+    readings: tuple[Readings, ...], policy: VetPolicy, now: dt.datetime
+) -> Mapping[str, BiasState]:
+    """Return what certified values say of the scanners, against the claims of the policy."""
+    from qiqa.cli.trial_report import claims_of
+    from qiqa.vetting.checking import settings_of
+    from qiqa.vetting.checks import phantom_lineage
+    from qiqa.workflows.lineage_bias import bias_states
+
+    check = phantom_lineage.CHECK
+    settings = settings_of(check, policy)
+    stated = settings["claims"]
+    texts = stated if isinstance(stated, tuple) else (str(stated),)
+    claims = claims_of(texts, f"policy, checks.{check.name}.claims")
+    return bias_states(readings, claims, now, float(str(settings["days"])))
+
+
+def _calibrations(path: Path) -> Calibrations:
+    """Return calibrations with the name, version and date of their file."""
+    from qiqa.io.calibration_file import calibrations_of, read_json
+    from qiqa.workflows.lineage import Calibrations
+
+    content = calibrations_of(read_json(path), str(path))
+    version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    file = f"{path.name} ({version}, made {content.made_at:%Y-%m-%d})"
+    return Calibrations(content=content, file=file)

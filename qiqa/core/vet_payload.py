@@ -46,6 +46,10 @@ def vet_payload(result: VetResult) -> dict[str, Any]:
             "modalities": dict(counts.modalities),
             "groups": counts.groups,
             "overridden": counts.overridden,
+            "corrections": [
+                {"correction": words, "series": number}
+                for words, number in counts.corrections.items()
+            ],
         },
         "reasons": [
             {"code": one.code, "seen": one.seen, "above": one.above, "only": one.only}

@@ -168,6 +168,8 @@ class VetCounts:
     reasons: Mapping[str, ReasonCount]
     """Code -> count, for every code that was seen."""
     overridden: int = 0
+    corrections: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """What has to be done before series are used -> series whose decision is `correct`."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

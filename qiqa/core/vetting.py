@@ -393,3 +393,8 @@ class Decision:
     """Codes that call for it or for a milder action, worst first."""
     corrections: tuple[str, ...] = ()
     override: Override | None = None
+
+    @property
+    def asked_corrections(self) -> tuple[str, ...]:
+        """What has to be done before use; nothing of a series that is not used, or as it is."""
+        return self.corrections if self.action is Action.CORRECT else ()

@@ -27,6 +27,8 @@ class HistoryTable:
     findings: tuple[Finding, ...]
     """What was left out or taken for something, with the rows."""
     rows: int
+    has_references: bool = False
+    """Whether it states `reference_value`."""
 
 
 def read_history_table(path: Path, columns: Mapping[str, str] | None = None) -> HistoryTable:
@@ -61,4 +63,9 @@ def read_history_table(path: Path, columns: Mapping[str, str] | None = None) -> 
         said = "; ".join(f"{f.message}: {f.hint}" for f in table.findings[:3] if f.hint)
         message = f"none of its {table.rows} rows can be used"
         raise ReadError(message, where=str(path), hint=said)
-    return HistoryTable(series=made, findings=tuple(table.findings), rows=table.rows)
+    return HistoryTable(
+        series=made,
+        findings=tuple(table.findings),
+        rows=table.rows,
+        has_references=table.has("reference_value"),
+    )

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from qiqa.core.canonical import storable
 from qiqa.core.errors import OutputError
 from qiqa.core.vet_result import VetRow
-from qiqa.core.vetting import MANIFEST_SCHEMA, Action, Observation
+from qiqa.core.vetting import MANIFEST_SCHEMA, Observation
 from qiqa.io.export import cell, write_file
 
 __all__ = [
@@ -53,8 +53,6 @@ def manifest_row(row: VetRow) -> dict[str, str]:
     if decision.override is not None:
         person = decision.override
         found.append(f"{person.who} decided {person.action}: {person.reason}")
-    # what a rejected or quarantined series would need is no longer asked for
-    corrections = decision.corrections if decision.action is Action.CORRECT else ()
     return {
         "path": row.path,
         "series_uid": row.series_uid,
@@ -64,7 +62,7 @@ def manifest_row(row: VetRow) -> dict[str, str]:
         "modality": row.modality,
         "decision": decision.action.value,
         "reasons": ";".join(decision.reasons),
-        "correction": ";".join(corrections),
+        "correction": ";".join(decision.asked_corrections),
         "evidence": "; ".join(found),
     }
 

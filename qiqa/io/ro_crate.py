@@ -13,7 +13,7 @@ from typing import Any
 
 from qiqa.core.canonical import storable
 from qiqa.core.vet_result import NOT_STATED, OutputFile, VetResult
-from qiqa.core.vet_words import headline, set_answer
+from qiqa.core.vet_words import counted_words, headline, set_answer
 from qiqa.io.export import write_file
 
 __all__ = ["RO_CRATE", "ro_crate", "write_ro_crate"]
@@ -108,13 +108,17 @@ def _made(result: VetResult, files: Sequence[OutputFile]) -> list[dict[str, Any]
     """Return what was done, by what, on what."""
     provenance, policy = result.parts.provenance, result.policy
     inputs = ", ".join(provenance.inputs) or NOT_STATED
+    corrections = [
+        f"{counted_words(number, 'series', 'series')} to be used after: {words}"
+        for words, number in result.counts.corrections.items()
+    ]
     return [
         {
             "@id": "#vetting",
             "@type": "CreateAction",
             "name": "vetting against a policy",
             "description": f"{result.counts.series} series from {inputs}, policy {policy.name} "
-            f"(SHA-256 {policy.sha256})",
+            "; ".join([f"(SHA-256 {policy.sha256})", *corrections]),
             "startTime": provenance.at.isoformat(),
             "endTime": provenance.judged_at.isoformat(),
             "agent": {"@id": "#owner"},

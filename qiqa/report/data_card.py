@@ -33,6 +33,8 @@ MOST_GROUPS = 60
 """Scanners in the table; more fill pages that nobody reads, the manifest has them all."""
 MOST_SAID = 4
 """Values of the whole set in one cell."""
+MOST_CORRECTIONS = 30
+"""Corrections in the table; the manifest has those of every series."""
 MOST_EXAMPLES = 3
 """Findings in words below the pictures of one reason."""
 LIMITS = (
@@ -85,6 +87,8 @@ def render_card(result: VetResult) -> str:
             groups=[_group(one) for one in _shown_groups(counts.groups)],
             groups_left=max(len(counts.groups) - MOST_GROUPS, 0),
             reasons=_reasons(result),
+            corrections=list(counts.corrections.items())[:MOST_CORRECTIONS],
+            corrections_left=max(len(counts.corrections) - MOST_CORRECTIONS, 0),
             files=_files(parts.notes),
             unchecked=unchecked(result),
             policy=result.policy,

@@ -100,6 +100,7 @@ class _Tally:
         self.series = self.overridden = 0
         self.patients: set[str] = set()
         self.actions: collections.Counter[Action] = collections.Counter()
+        self.corrections: collections.Counter[str] = collections.Counter()
         self.modalities: collections.Counter[str] = collections.Counter()
         self.groups: dict[tuple[str, str], collections.Counter[Action]] = {}
         self.above: collections.Counter[str] = collections.Counter()
@@ -113,6 +114,7 @@ class _Tally:
         self.actions[action] += 1
         self.modalities[row.modality] += 1
         self.groups.setdefault((row.site, row.scanner), collections.Counter())[action] += 1
+        self.corrections.update(row.decision.asked_corrections)
         self.overridden += row.decision.override is not None
         if row.patient_hash:
             self.patients.add(row.patient_hash)
@@ -158,6 +160,7 @@ class _Tally:
             groups=tuple(groups),
             reasons=reasons,
             overridden=self.overridden,
+            corrections=dict(sorted(self.corrections.items())),
         )
 
 

@@ -9,32 +9,61 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from qiqa.core.drift import DriftFinding, Kind, ServiceEvent, TimeSeries
+from qiqa.core.calibration import CalibrationSet
+from qiqa.core.drift import Alarm, DriftFinding, Kind, ServiceEvent, TimeSeries
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.pseudonyms import PseudonymKey, pseudonym, serial_pseudonym, shift_days
 from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
+from qiqa.core.trial import common_name
 from qiqa.core.vetting import VetTable
+from qiqa.workflows.lineage_bias import BiasState
+from qiqa.workflows.lineage_corrections import corrections_of
+from qiqa.workflows.lineage_repairs import LEFT, Repair, repair_of, shown_by
 from qiqa.workflows.watching import Records, watch
 
-__all__ = ["pseudonymous", "scanner_records", "true_days"]
+__all__ = ["Calibrations", "pseudonymous", "scanner_records", "true_days"]
 
 _MEDIAN_RANGE = 0.95387
 """Median of |a - b| of two normal values of SD 1: 0.67449 times the root of 2."""
 _KINDS = (Kind.STEP, Kind.TREND, Kind.VARIANCE, Kind.SPIKE)
 """What says that numbers of a day are not those of other days. A scanner unlike the others (bias)
 and missed exams are of no day."""
+_BEYOND_CORRECTION = {
+    Kind.SPIKE: "of one odd exam nobody knows which level held around it",
+    Kind.VARIANCE: "scatter that grew is no bias that could be taken off",
+    Kind.TREND: "it drifted on: no one level held",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrations:
+    """Calibrations of scanners, and the file that they are from."""
+
+    content: CalibrationSet
+    file: str
+    """Name, version and date, in words."""
 
 
 def scanner_records(
-    series: Sequence[TimeSeries], records: Records, now: dt.datetime, *, processes: int = 1
+    series: Sequence[TimeSeries],
+    records: Records,
+    now: dt.datetime,
+    *,
+    biases: Mapping[str, BiasState] | None = None,
+    calibrations: Calibrations | None = None,
+    processes: int = 1,
 ) -> dict[str, ScannerRecord]:
-    """Return, by scanner, when its phantom was scanned and when it was not in control.
+    """Return, by scanner, when its phantom was scanned, when it was not in control, what helps.
 
     A finding of drift counts from the earliest day on which it may have begun (95 %): up to the
-    next entry in the log that begins a new epoch, or until a step took the level back, or to this
-    day. A single exam that was off counts from the exam before to the exam after it. What passed a
-    limit of action is out of control, anything else had moved. A step at an entry of the log that
-    no limit objects to is none, and so is what later exams do not confirm.
+    next entry in the log that begins a new epoch, or until a step took the level back, or until it
+    was repaired, or to this day. A single exam that was off counts from the exam before to the
+    exam after it. What passed a limit of action is out of control, anything else had moved. A step
+    at an entry of the log that no limit objects to is none, and so is what later exams do not
+    confirm.
+
+    Repaired is what has an alarm that a person closed with a corrective action, where the exams
+    since are back.
 
     Parameters
     ----------
@@ -44,34 +73,69 @@ def scanner_records(
         Service events, baselines, alarms.
     now
         Up to when.
+    biases
+        What is known of bias, by scanner.
+    calibrations
+        What may put scanners right; None: none was given.
     processes
         How many share the scanners.
     """
-    watched = watch(series, records, now=now, detail=False, processes=processes)
-    days: dict[str, set[dt.date]] = {}
-    spreads = {(one.scanner, one.name, one.insert, one.slice): _spread(one) for one in series}
+    # an alarm that was closed asks for nothing today; it is old images that are asked about
+    asked = dataclasses.replace(records, alarms=())
+    watched = watch(series, asked, now=now, detail=False, processes=processes)
+    own: dict[str, list[TimeSeries]] = {}
     for one in series:
-        stamps = one.at.astype("datetime64[D]")
-        days.setdefault(one.scanner, set()).update(np.unique(stamps).astype(dt.date).tolist())
+        own.setdefault(one.scanner, []).append(one)
     made = {}
     for state in watched.fleet.scanners:
-        exams = tuple(sorted(days.get(state.scanner, set())))
+        bias = (biases or {}).get(state.scanner, BiasState())
         events = [e for e in records.events if e.scanner in (state.scanner, "*") and e.new_epoch]
-        troubles = _troubles(state.findings, exams, events, spreads)
+        history = _History(
+            series={(s.name, s.insert, s.slice): s for s in own[state.scanner]},
+            exams=_days(own[state.scanner]),
+            events=events,
+            alarms=[a for a in records.alarms if a.finding.scanner == state.scanner],
+        )
+        troubles = [*_troubles(state.findings, history), *bias.troubles]
         made[state.scanner] = ScannerRecord(
             scanner=state.scanner,
-            exams=exams,
+            exams=history.exams,
             troubles=tuple(sorted(troubles, key=lambda t: (t.first, t.what))),
+            biases=bias.words,
+            bias_known=bias.known,
+            corrections=None
+            if calibrations is None
+            else corrections_of(
+                calibrations.content,
+                calibrations.file,
+                state.scanner,
+                [f for f in state.findings if _is_sure(f)],
+                events,
+                {key: _median(one) for key, one in history.series.items()},
+            ),
         )
     return made
 
 
-def _troubles(
-    findings: Iterable[DriftFinding],
-    exams: Sequence[dt.date],
-    events: Sequence[ServiceEvent],
-    spreads: Mapping[tuple[str, str, str, int], float],
-) -> list[ScannerTrouble]:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _History:
+    """What is on record of one scanner."""
+
+    series: Mapping[tuple[str, str, int], TimeSeries] = dataclasses.field(default_factory=dict)
+    """Name, insert, slice -> values."""
+    exams: tuple[dt.date, ...] = ()
+    events: Sequence[ServiceEvent] = ()
+    """Those that begin a new epoch."""
+    alarms: Sequence[Alarm] = ()
+
+
+def _days(series: Iterable[TimeSeries]) -> tuple[dt.date, ...]:
+    """Return the days of exams, rising."""
+    days = {day for one in series for day in np.unique(one.at.astype("datetime64[D]")).tolist()}
+    return tuple(sorted(days))
+
+
+def _troubles(findings: Iterable[DriftFinding], history: _History) -> list[ScannerTrouble]:
     by_series: dict[tuple[str, str, int], list[DriftFinding]] = {}
     for one in findings:
         explained = one.verdict == "pass" and bool(one.causes)
@@ -89,20 +153,28 @@ def _troubles(
             if i in taken_back:
                 continue
             back = _taken_back(own, i)
-            if back is not None:
-                taken_back.add(back)
-            taken = None if back is None else own[back]
+            series = history.series.get((one.name, one.insert, one.slice))
+            repair = repair_of(one, history.alarms, series)
+            taken_back |= {*([] if back is None else [back]), *shown_by(repair, own, i)}
             until = own[i + 1].date if i + 1 < len(own) else None
-            sd = spreads.get((one.scanner, one.name, one.insert, one.slice), math.nan)
-            size = _size_sd(one, until, exams, sd)
-            made.append(dataclasses.replace(_trouble(one, taken, exams, events), size_sd=size))
+            size = _size_sd(one, until, history.exams, _spread(series))
+            taken = None if back is None else own[back]
+            trouble = _trouble(one, taken, repair, history)
+            made.append(dataclasses.replace(trouble, size_sd=size))
     return made
 
 
-def _spread(series: TimeSeries) -> float:
+def _spread(series: TimeSeries | None) -> float:
     """Return the SD of one exam, by the median distance of successive ones."""
+    if series is None:
+        return math.nan
     steps = np.abs(np.diff(series.value[np.isfinite(series.value)]))
     return float(np.median(steps)) / _MEDIAN_RANGE if steps.size > 2 else math.nan
+
+
+def _median(series: TimeSeries) -> float:
+    seen = series.value[np.isfinite(series.value)]
+    return float(np.median(seen)) if seen.size else math.nan
 
 
 def _size_sd(
@@ -142,32 +214,33 @@ def _taken_back(own: Sequence[DriftFinding], i: int) -> int | None:
     for j in range(i + 1, len(own)):
         if own[j].kind is Kind.STEP:
             left += own[j].size
-            if abs(left) < 0.5 * abs(own[i].size):
+            if abs(left) < LEFT * abs(own[i].size):
                 return j
     return None
 
 
 def _trouble(
-    finding: DriftFinding,
-    back: DriftFinding | None,
-    exams: Sequence[dt.date],
-    events: Sequence[ServiceEvent],
+    finding: DriftFinding, back: DriftFinding | None, repair: Repair, history: _History
 ) -> ScannerTrouble:
     assert finding.date is not None  # noqa: S101 - the caller looked
     day = finding.date.date()
     if finding.kind is Kind.SPIKE:
-        first = max((e for e in exams if e < day), default=day)
-        last = min((e for e in exams if e > day), default=None)
+        first = max((e for e in history.exams if e < day), default=day)
+        last = min((e for e in history.exams if e > day), default=None)
     else:
         first = day if finding.date_interval is None else finding.date_interval[0].date()
-        last = _ended(finding, back, events)
+        ends = (_ended(finding, back, history.events), repair.day)
+        last = min((end for end in ends if end is not None), default=None)
     where = " ".join(part for part in (finding.name, finding.insert) if part)
     size = "" if math.isnan(finding.size) else f" {finding.size:+.3g} {finding.unit}".rstrip()
     return ScannerTrouble(
         first=first,
         last=last,
         code="scanner_out_of_control" if finding.verdict == "action" else "scanner_moved",
-        what=f"{where}: {finding.kind.value}{size} since {day.isoformat()}",
+        what=f"{where}: {finding.kind.value}{size}{repair.words}",
+        name=common_name(finding.name, finding.insert),
+        began=day,
+        beyond_correction=_BEYOND_CORRECTION.get(finding.kind, ""),
     )
 
 
@@ -187,12 +260,15 @@ def pseudonymous(
 ) -> dict[str, ScannerRecord]:
     """Return records under the names that scanners have in de-identified images.
 
-    The true name is there too, so that a set may hold images of both kinds. Whether the first word
-    of a name is a maker is known of the usual makers only: images of others are found with the
-    word as well.
+    The true name is there too, so that a set may hold images of both kinds. None shows its days: a
+    series that is said to be of a scanner's trouble in one week would be dated by it. Whether the
+    first word of a name is a maker is known of the usual makers only: images of others are found
+    with the word as well.
     """
-    made = dict(records)
-    for name, record in records.items():
+    made = {}
+    for name, shown in records.items():
+        record = dataclasses.replace(shown, hides_days=True)
+        made[name] = record
         maker, _, rest = name.partition(" ")
         if rest:
             made[f"{maker} {serial_pseudonym(name, key)}"] = record

@@ -19,7 +19,7 @@ __all__ = ["ChangedSeries", "PolicyDifference", "VetComparison", "compare_output
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedSeries:
-    """One series that is decided otherwise, or is in one output only."""
+    """One series that is decided or corrected otherwise, or is in one output only."""
 
     series_uid: str
     path: str
@@ -33,6 +33,8 @@ class ChangedSeries:
     """Reasons that did not before."""
     evidence: str
     """As the later output says it; the earlier one where the series is gone."""
+    corrections: tuple[str, str] = ("", "")
+    """What has to be done before use, before and after."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,7 @@ def compare_outputs(before: Path, after: Path, checks: Sequence[Check]) -> VetCo
         reasons = _reasons(old), _reasons(new)
         for counter, called in zip(counted, reasons, strict=True):
             counter.update(called)
-        if actions[0] is not actions[1]:
+        if actions[0] is not actions[1] or _correction(old) != _correction(new):
             changed.append(_changed(old, new, actions, reasons))
     codes = sorted({*counted[0], *counted[1]})
     policies = read_policy(before / POLICY, checks), read_policy(after / POLICY, checks)
@@ -148,6 +150,10 @@ def _reasons(row: _Row | None) -> tuple[str, ...]:
     return tuple(code for code in row["reasons"].split(";") if code) if row is not None else ()
 
 
+def _correction(row: _Row | None) -> str:
+    return "" if row is None else row["correction"]
+
+
 def _changed(
     old: _Row | None,
     new: _Row | None,
@@ -166,6 +172,7 @@ def _changed(
         gone=tuple(code for code in reasons[0] if code not in reasons[1]),
         new=tuple(code for code in reasons[1] if code not in reasons[0]),
         evidence=row["evidence"],
+        corrections=(_correction(old), _correction(new)),
     )
 
 

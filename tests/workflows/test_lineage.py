@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 
 import numpy as np
 import pytest
 
-from qiqa.core.drift import DriftFinding, Kind, ServiceEvent
+from qiqa.core.drift import Alarm, AlarmDecision, AlarmState, DriftFinding, Kind, ServiceEvent
 from qiqa.core.pseudonyms import PseudonymKey, participant_pseudonym, pseudonym, shift
 from qiqa.core.scanner_record import ScannerRecord
 from qiqa.core.vetting import VetTable
+from qiqa.io.history_table import read_history_table
 from qiqa.simulate.history import simulate_series
 from qiqa.simulate.history_metrics import USUAL
 from qiqa.simulate.history_spec import Fault, HistorySpec
-from qiqa.workflows.lineage import _troubles, pseudonymous, scanner_records, true_days
-from qiqa.workflows.watching import Records
+from qiqa.workflows.lineage import _History, _troubles, pseudonymous, scanner_records, true_days
+from qiqa.workflows.watching import Records, watch
 
 START = dt.date(2024, 1, 1)
 NOW = dt.datetime(2025, 12, 31)
@@ -100,6 +102,65 @@ def test_a_step_that_was_taken_back_has_an_end():
     assert not within(record, dt.date(2025, 10, 15))
 
 
+def with_alarm(fault, weeks, *decisions):
+    """Return the record of a scanner whose one alarm has decisions, and with what it was named.
+
+    Each decision: day, state, corrective action. What the scanner does ends after `weeks`.
+    """
+    spec = HistorySpec(scanners=1, start=START, weeks=weeks, metrics=(SNR,))
+    one = simulate_series(spec, (fault,), np.random.default_rng(4)).as_time_series()
+    series = [dataclasses.replace(one, scanner="SIM 01", series_key="k")]
+    (state,) = watch(series, Records(), now=NOW, detail=False).scanners
+    found = next(f for f in state.findings if f.kind in (Kind.STEP, Kind.TREND))
+    given = tuple(
+        AlarmDecision(
+            alarm_id=7, at=dt.datetime.fromisoformat(f"{day}T12:00+00:00"), by="A. Nyman",
+            state=state, comment="coil", corrective_action=action,
+        )
+        for day, state, action in decisions
+    )  # fmt: skip
+    alarm = Alarm(record_id=7, raised_at=NOW, finding=found, decisions=given)
+    return scanner_records(series, Records(alarms=(alarm,)), NOW)["SIM 01"]
+
+
+SNR = next(m for m in USUAL if m.name == NAME)
+REPAIRED = (("2025-06-30", AlarmState.ACKNOWLEDGED, "coil ordered"),
+            ("2025-08-01", AlarmState.CLOSED, ""))  # fmt: skip
+FOR_NINE_WEEKS = Fault(kind="step", name=NAME, week=JUNE_9, weeks=9, size=-8.0)
+ONE_EXAM_LATER = JUNE_9 + 9
+"""Too few for a chart to see that the level is back."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "weeks", "decisions", "august", "words"),
+    [
+        (FOR_NINE_WEEKS, ONE_EXAM_LATER, (), True, ""),
+        (FOR_NINE_WEEKS, ONE_EXAM_LATER, REPAIRED, False, ", repaired (alarm 7)"),
+        # nobody did anything about it
+        (FOR_NINE_WEEKS, ONE_EXAM_LATER, (("2025-08-01", AlarmState.CLOSED, ""),), True, ""),
+        (FOR_NINE_WEEKS, ONE_EXAM_LATER, REPAIRED[:1], True, ""),
+        # a person says that it is back, exams do not
+        (dataclasses.replace(FOR_NINE_WEEKS, weeks=None), ONE_EXAM_LATER, REPAIRED, True,
+         "closed as repaired but exams since are not back"),
+        (FOR_NINE_WEEKS, JUNE_9 + 7, REPAIRED, True, "closed as repaired but no exam since"),
+    ],
+)  # fmt: skip
+def test_a_repair_that_exams_confirm_ends_it(fault, weeks, decisions, august, words):
+    record = with_alarm(fault, weeks, *decisions)
+    assert within(record, dt.date(2025, 7, 15))
+    assert not within(record, dt.date(2025, 5, 15))
+    assert bool(within(record, dt.date(2025, 8, 15))) == august
+    (what,) = {trouble.what for trouble in within(record, dt.date(2025, 7, 15))}
+    assert words in what
+
+
+def test_a_closed_alarm_changes_nothing_else():
+    """Closed without a word of repair, what was out of control stays so: it is old images."""
+    plain = with_alarm(FOR_NINE_WEEKS, ONE_EXAM_LATER)
+    closed = with_alarm(FOR_NINE_WEEKS, ONE_EXAM_LATER, ("2025-08-01", AlarmState.CLOSED, ""))
+    assert closed == plain
+
+
 def test_one_odd_exam_concerns_the_days_about_it():
     record = records_of(Fault(kind="spike", name=NAME, week=JUNE_9, size=15.0))["SIM 01"]
     assert within(record, dt.date(2025, 6, 2))
@@ -119,13 +180,13 @@ def test_what_later_exams_do_not_confirm_is_no_trouble():
         scanner="SIM 01", name=NAME, quantity=NAME, kind=Kind.STEP, rule="cusum", date=at,
         date_interval=(at, at), size=1.0, size_interval=(-0.5, 2.5), verdict="pass",
     )  # fmt: skip
-    assert not _troubles([step], (), (), {})
+    assert not _troubles([step], _History())
     sure = dataclasses.replace(step, size_interval=(0.5, 1.5))
-    assert [t.first for t in _troubles([sure], (), (), {})] == [at.date()]
+    assert [t.first for t in _troubles([sure], _History())] == [at.date()]
     wider = dataclasses.replace(step, kind=Kind.VARIANCE, size=2.0, size_interval=(1.5, 2.6))
-    assert not _troubles([wider], (), (), {})
+    assert not _troubles([wider], _History())
     beyond = dataclasses.replace(wider, verdict="action")
-    assert [t.code for t in _troubles([beyond], (), (), {})] == ["scanner_out_of_control"]
+    assert [t.code for t in _troubles([beyond], _History())] == ["scanner_out_of_control"]
 
 
 def table_of(texts, date):
@@ -160,4 +221,22 @@ def test_a_scanner_of_an_unknown_maker_is_found_under_both_names():
     record = ScannerRecord(scanner="SIM 01", exams=())
     found = pseudonymous({"SIM 01": record}, key)
     serial = pseudonym("SIM 01", key)
-    assert found == {"SIM 01": record, serial: record, f"SIM {serial}": record}
+    hidden = dataclasses.replace(record, hides_days=True)
+    assert found == {"SIM 01": hidden, serial: hidden, f"SIM {serial}": hidden}
+
+
+def test_a_real_upgrade_is_found_and_others_are_left_alone(real_data):
+    """PSNR at 64 mT: P0009 was upgraded between 10 and 19 July 2023, 34.03 (n=13) to 34.82 (n=24).
+
+    P0020, P0029 and P0039 are published as unchanged.
+    """
+    path = real_data("tables/unity_qa_64mT") / "PSNR_df.csv"
+    columns = {"scanner": "Subject", "acquired_at": "Session", "value": "PSNR"}
+    read = read_history_table(path, columns)
+    records = scanner_records(read.series, Records(), dt.datetime(2024, 6, 1))
+    (trouble,) = records["P0009"].troubles
+    assert dt.date(2023, 7, 1) <= trouble.first <= dt.date(2023, 7, 19)
+    assert trouble.last is None
+    size = float(re.search(r"step (\S+)", trouble.what)[1])
+    assert size == pytest.approx(34.82 - 34.03, abs=0.1)
+    assert all(records[name].troubles == () for name in ("P0020", "P0029", "P0039"))

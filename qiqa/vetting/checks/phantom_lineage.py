@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from qiqa.core.finding import Severity
-from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
+from qiqa.core.scanner_record import ScannerCorrection, ScannerRecord, ScannerTrouble
 from qiqa.core.vetting import (
     Check,
     Needs,
@@ -24,6 +24,7 @@ from qiqa.core.vetting import (
 __all__ = ["CHECK", "look"]
 
 _WARN = Severity.WARNING
+_MOST_SAID = 3
 CHECK = Check(
     name="phantom_lineage",
     needs=Needs.SET,
@@ -52,6 +53,22 @@ CHECK = Check(
             "have. The value is the number of such findings.",
         ),
         Reason(
+            code="scanner_biased",
+            severity=Severity.ERROR,
+            title="scanner beyond its claim",
+            meaning="On that day phantoms with certified values showed a bias beyond what is "
+            "claimed (setting `claims`), its uncertainty counted in. The value is the largest bias "
+            "in units of the claim.",
+            unit="claims",
+        ),
+        Reason(
+            code="scanner_bias_unknown",
+            severity=Severity.INFO,
+            title="bias of scanners not known",
+            meaning="Scanners of which no certified value says whether they are within a claim, "
+            "or whose exams are too few to tell.",
+        ),
+        Reason(
             code="scanner_moved",
             severity=_WARN,
             title="scanner had moved",
@@ -69,6 +86,11 @@ CHECK = Check(
     ),
     settings=(
         Setting(name="days", default=45.0, meaning="farthest phantom exam that speaks for a day"),
+        Setting(
+            name="claims",
+            default=("adc=3.6%",),
+            meaning="largest bias of a measurement, in its unit or in %; the default is QIBA's",
+        ),
         Setting(name="modalities", default=("MR",), meaning="of which phantoms are asked for"),
     ),
 )
@@ -82,20 +104,48 @@ def look(table: VetTable, settings: Settings) -> SetAnswer:
     asked = _modalities(table, settings)
     scanner, days = table.text("scanner"), float(str(settings["days"]))
     seen: list[tuple[int, Observation]] = []
+    found: dict[tuple[str, dt.date | None], list[Observation]] = {}
     for row in np.flatnonzero(asked).tolist():
         known = None if np.isnat(table.date[row]) else table.date[row].astype(dt.date)
-        record = table.records.get(str(scanner[row]))
-        seen += [(row, one) for one in _of_series(record, known, days)]
-    rows = _by_scanner(table, asked)
+        name = str(scanner[row])
+        # series of one scanner and day are of one answer
+        if (name, known) not in found:
+            found[name, known] = _of_series(table.records.get(name), known, days)
+        seen += [(row, one) for one in found[name, known]]
     return SetAnswer(
-        observations=tuple(seen),
-        statements=(
-            SetStatement(
-                code="scanner_without_phantom",
-                value=float(sum(1 for row in rows if row[2] == "0")),
-                evidence=f"{len(table.records)} scanners have a history of phantoms",
-                rows=(("scanner", "series", "phantom exams", "findings"), *rows),
-            ),
+        observations=tuple(seen), statements=_statements(table, asked, len(table.records))
+    )
+
+
+def _statements(
+    table: VetTable, asked: np.ndarray[tuple[int], np.dtype[np.bool_]], known: int
+) -> tuple[SetStatement, ...]:
+    assert table.records is not None  # noqa: S101 - the caller looked
+    names, counts = np.unique(table.text("scanner")[asked], return_counts=True)
+    phantoms: list[tuple[str, ...]] = []
+    biases: list[tuple[str, ...]] = []
+    untold = without = 0
+    for name, count in zip(names.tolist(), counts.tolist(), strict=True):
+        record = table.records.get(name)
+        exams = len(record.exams) if record else 0
+        troubles = len(record.troubles) if record else math.nan
+        shown = name or "not stated"
+        phantoms.append((shown, str(count), str(exams), f"{troubles:g}"))
+        without += not exams
+        untold += record is None or not record.bias_known
+        biases += [(shown, words) for words in (record.biases if record else ()) or ("not known",)]
+    return (
+        SetStatement(
+            code="scanner_without_phantom",
+            value=float(without),
+            evidence=f"{known} scanners have a history of phantoms",
+            rows=(("scanner", "series", "phantom exams", "findings"), *phantoms),
+        ),
+        SetStatement(
+            code="scanner_bias_unknown",
+            value=float(untold),
+            evidence=f"of {len(names)} scanners, against the claims of the policy",
+            rows=(("scanner", "bias by certified values"), *biases),
         ),
     )
 
@@ -118,40 +168,81 @@ def _of_series(record: ScannerRecord | None, day: dt.date | None, days: float) -
     if far > days:
         words = f"nearest phantom exam {far} days away"
         seen.append(Observation(code="phantom_too_far", value=float(far), evidence=words))
-    by_code: dict[str, list[ScannerTrouble]] = {}
+    # what one calibration puts right is one observation: a small move that it does not reach must
+    # not keep the policy from correcting a large one that it does
+    together: dict[tuple[str, str, str], list[ScannerTrouble]] = {}
     for trouble in record.troubles:
         if trouble.first <= day and (trouble.last is None or day <= trouble.last):
-            by_code.setdefault(trouble.code, []).append(trouble)
-    for code, found in sorted(by_code.items()):
-        corrections = {one.correction for one in found}
-        seen.append(
-            Observation(
-                code=code,
-                value=_value(code, found),
-                evidence="; ".join(one.what for one in found[:3])
-                + (f"; {len(found) - 3} more" if len(found) > 3 else ""),
-                # all of it must be put right, or none is
-                correction="" if "" in corrections else "; ".join(sorted(corrections)),
-            )
-        )
-    return seen
+            correction, why = _correction(trouble, record, day)
+            together.setdefault((trouble.code, correction, why), []).append(trouble)
+    return seen + [_observed(*key, together[key], record) for key in sorted(together)]
+
+
+def _observed(
+    code: str, correction: str, why: str, found: list[ScannerTrouble], record: ScannerRecord
+) -> Observation:
+    """Return findings of one kind that one correction puts right, or none does."""
+    words = [_said(one, record) for one in found[:_MOST_SAID]]
+    if len(found) > _MOST_SAID:
+        words.append(f"{len(found) - _MOST_SAID} more")
+    if why:
+        words.append(f"no correction: {why}")
+    return Observation(
+        code=code, value=_value(code, found), evidence="; ".join(words), correction=correction
+    )
+
+
+def _said(trouble: ScannerTrouble, record: ScannerRecord) -> str:
+    if trouble.began is None or record.hides_days:
+        return trouble.what
+    return f"{trouble.what} since {trouble.began.isoformat()}"
+
+
+def _correction(trouble: ScannerTrouble, record: ScannerRecord, day: dt.date) -> tuple[str, str]:
+    """Return the correction of one finding on a day, or why there is none."""
+    if record.corrections is None:
+        return "", "no calibration was given (--calibration)"
+    if trouble.beyond_correction:
+        return "", trouble.beyond_correction
+    own = [one for one in record.corrections if one.name == trouble.name]
+    if not record.corrections:
+        return "", "the calibration has none of this scanner"
+    if not own:
+        names = ", ".join(sorted({one.name for one in record.corrections}))
+        return "", f"the calibration of this scanner is of {names}, not of {trouble.name}"
+    valid = [one for one in own if one.is_valid(day)]
+    if not valid:
+        return "", f"no calibration of {trouble.name} is valid on that day"
+    there = [one for one in valid if one.is_of_level(day)]
+    if not there:
+        return "", f"{trouble.name} moved among the exams of the calibration, or since"
+    if len(there) > 1:
+        names = " and ".join(repr(one.settings) for one in there)
+        return "", f"calibrations for settings {names} hold, and those of the series are not known"
+    return _words(there[0], record), ""
+
+
+def _words(correction: ScannerCorrection, record: ScannerRecord) -> str:
+    settings = f", settings {correction.settings!r}" if correction.settings else ""
+    words = f"{correction.what}{settings}"
+    if not record.hides_days:
+        first, last = correction.exams
+        words += f", exams {first.isoformat()} to {last.isoformat()}"
+        words += f", holds {_holds(correction)}"
+    # corrections are joined by semicolons
+    return words.replace(";", ",")
+
+
+def _holds(correction: ScannerCorrection) -> str:
+    assert correction.level is not None  # noqa: S101 - it holds on some day
+    low, high = correction.level
+    spans = [(max(first, low), min(last, high)) for first, last in correction.valid]
+    return " and ".join(f"{a.isoformat()} to {b.isoformat()}" for a, b in spans if a <= b)
 
 
 def _value(code: str, found: list[ScannerTrouble]) -> float:
     if code == "scanner_moved":
         return max(one.size_sd for one in found)
+    if code == "scanner_biased":
+        return max(one.claims for one in found)
     return float(len(found))
-
-
-def _by_scanner(
-    table: VetTable, asked: np.ndarray[tuple[int], np.dtype[np.bool_]]
-) -> list[tuple[str, ...]]:
-    assert table.records is not None  # noqa: S101 - the caller looked
-    names, counts = np.unique(table.text("scanner")[asked], return_counts=True)
-    rows: list[tuple[str, ...]] = []
-    for name, count in zip(names.tolist(), counts.tolist(), strict=True):
-        record = table.records.get(name)
-        exams = len(record.exams) if record else 0
-        troubles = len(record.troubles) if record else math.nan
-        rows.append((name or "not stated", str(count), str(exams), f"{troubles:g}"))
-    return rows
