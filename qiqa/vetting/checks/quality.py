@@ -212,22 +212,25 @@ def _of_magnitudes(
         "snr_foreground": (signal if signal > 0 else math.nan) / noise,
         "snr_background": air.snr_background(found),
         "fber": air.energy_ratio(found),
-        **_along_phase(seen, found, stack.facts.text("InPlanePhaseEncodingDirection")),
+        **_along_phase(stack, seen, found, settings),
         "wrap_row_percent": _folded(wrap(seen, found, 0), settings),
         "wrap_column_percent": _folded(wrap(seen, found, 1), settings),
     }
 
 
-def _along_phase(seen: Scan, found: Foreground, stated: str) -> dict[str, float]:
+def _along_phase(
+    stack: Stack, seen: Scan, found: Foreground, settings: Settings
+) -> dict[str, float]:
     """Return what is smeared, and copied, along the phase axis; along both where it is unknown."""
     rows, columns = repeats(seen)
-    axis = stated.strip().upper()
+    axis = stack.facts.text("InPlanePhaseEncodingDirection").strip().upper()
     known = {"ROW": (rows, columns), "COL": (columns, rows)}.get(axis)
     copied = float(np.fmax(rows.ghost, columns.ghost)) if known is None else known[0].ghost
     ratio = math.nan
     # Axes differ by nature where one of them was interpolated: which is which must be known. A
     # ghost comes again at other distances too, in parts.
-    if known is not None and known[1].scatter > 0 and not copied > 0:
+    alone = not copied > _number(settings, "ghost_percent")
+    if known is not None and alone and known[1].scatter > 0:
         ratio = known[0].scatter / known[1].scatter
     smeared = air.ghosts(found).percent(axis)
     return {"ghosting_percent": float(np.fmax(smeared, copied)), "motion_ratio": ratio}

@@ -29,7 +29,7 @@ _NEAR = 2
 """Lags on either side of a ghost's that may be part of it."""
 _AROUND = 8
 """Lags on either side that it is compared with."""
-_PEAK = 0.05
+_PEAK = 0.08
 """Correlation at the distance of a ghost above that around, from which on it is measured."""
 _BEYOND = 1.5
 """Times the largest correlation at other distances; regular patterns have several alike."""
@@ -37,6 +37,10 @@ _FEWEST = 20
 """Other distances that unevenness is judged by."""
 _STRONG = 0.9
 """Quantile of corners, above which they are looked for in the ghost."""
+_FULL, _ALIKE = 0.75, 0.2
+"""Part of its height from which on a corner is found again in full, and their share in objects that
+are alike. Ghosts of half the signal have a quarter of the energy; what they copy in full by chance
+is copied as often with the other sign, which counts against it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +99,7 @@ def _along(slices: SingleArray, even: SingleArray, axis: int) -> Repeats:
     peak, lag = max(_peak(like, part) for part in _PARTS)
     ghost = 0.0
     if peak > _PEAK and peak > _BEYOND * others:
-        amplitude = _amplitude(slices, axis, lag)
-        # A ghost copies all corners: few of them copied in full are two objects alike.
-        ghost = 100 * amplitude if peak > amplitude else 0.0
+        ghost = 100 * _amplitude(slices, axis, lag)
     enough = int(other.sum()) >= _FEWEST
     return Repeats(ghost=ghost, scatter=float(np.median(bends[other])) if enough else _NAN)
 
@@ -131,15 +133,24 @@ def _amplitude(slices: SingleArray, axis: int, lag: int) -> float:
     Of squares: phases of object and ghost differ by a quarter turn in echo planar images, by
     anything else elsewhere, so that energies add. The strongest corners of the squared image are
     looked for on either side, weaker there; the root of the slope is the amplitude. The median
-    over slices, for a few bright corners may make up one.
+    over slices, for a few bright corners may make up one. 0 where more are found again at full
+    strength than a ghost can have: two objects alike, as breasts are.
     """
     found = corners(np.square(slices / slices.max())).astype(np.float64)
-    limit = np.quantile(np.abs(found), _STRONG, axis=(1, 2), keepdims=True)
+    size = np.abs(found)
+    limit = np.quantile(size, _STRONG, axis=(1, 2), keepdims=True)
     product, energy = np.zeros(len(found)), np.zeros(len(found))
+    agreeing = full = 0.0
     for shift in (lag, -lag):
         source = np.roll(found, shift, axis=axis)
-        good = (np.abs(source) > limit) & (np.abs(found) < np.abs(source))
-        product += np.where(good, found * source, 0.0).sum(axis=(1, 2))
+        strong = np.abs(source)
+        good = (strong > limit) & (size < strong)
+        both = np.where(good, found * source, 0.0)
+        product += both.sum(axis=(1, 2))
         energy += np.where(good, source * source, 0.0).sum(axis=(1, 2))
+        agreeing += float(np.sign(both).sum())
+        full += float(np.sign(both)[size > _FULL * strong].sum())
     slopes = product[energy > 0] / energy[energy > 0]
-    return math.sqrt(max(float(np.median(slopes)), 0.0)) if slopes.size else 0.0
+    if not slopes.size or full > _ALIKE * agreeing:
+        return 0.0
+    return math.sqrt(max(float(np.median(slopes)), 0.0))
