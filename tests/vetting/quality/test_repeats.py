@@ -79,7 +79,7 @@ def test_objects_alike_and_patterns_are_no_ghosts(images, kind, seed):
 @pytest.mark.parametrize("masked", [False, True])
 def test_motion_scatters_edges_along_the_phase_axis(images, axis, masked):
     rng = np.random.default_rng(4)
-    image = images.truth("head", rng, (144, 144, 8))
+    image = images.truth("breast", rng, (144, 144, 8))
     still = of(images, images.magnitude(image, 8, rng))
     spoiled = images.magnitude(moved(image, rng, axis), 8, rng)
     if masked:

@@ -159,7 +159,7 @@ def test_gross_ghosts_that_count_as_object(images, look, percent):
 
 def test_motion_needs_to_know_the_phase_axis(images, look):
     rng = np.random.default_rng(45)
-    image = images.truth("head", rng, (144, 144, 8))
+    image = images.truth("breast", rng, (144, 144, 8))
     lines = np.fft.fft(image, axis=1)
     shift = np.where(rng.random(144) < 0.5, rng.uniform(-12, 12, 144), 0)
     turns = np.exp(2j * np.pi * np.fft.fftfreq(144) * shift)
