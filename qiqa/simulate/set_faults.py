@@ -40,7 +40,7 @@ def _low_snr(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatA
 def _ghosting(image: FloatArray, dose: float, _: np.random.Generator) -> FloatArray:
     """N/2 ghost of 3 to 50 % along j, as in an echo planar image."""
     # A phase error +-phi of odd and even echoes: cos(phi) rho(y) + i sin(phi) rho(y - N/2)
-    # (Buonocore and Gao, Magn Reson Med 1997;38:89). What it gives the ghost it takes from the object.
+    # (Buonocore and Gao, Magn Reson Med 1997;38:89).
     phi = np.arctan(0.03 + 0.47 * dose)
     ghost = np.roll(image, image.shape[1] // 2, axis=1)
     return np.asarray(np.hypot(np.cos(phi) * image, np.sin(phi) * ghost))
