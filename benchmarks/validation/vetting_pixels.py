@@ -44,7 +44,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SEED = 20261128
 CHECKS = (quality, plausibility, burned_in)
 PHASE = {"InPlanePhaseEncodingDirection": "COL"}
-RUNS, CLEAN = 15, 100
+RUNS, CLEAN = 10, 100
 
 
 def _limits() -> dict[str, float]:
