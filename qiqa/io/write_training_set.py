@@ -121,6 +121,7 @@ def _dataset(
     ds.BodyPartExamined, ds.PatientPosition = "HEAD", "HFS"
     ds.ScanningSequence, ds.SequenceVariant, ds.MRAcquisitionType = "SE", "SK", "2D"
     ds.EchoTrainLength, ds.NumberOfAverages, ds.PixelBandwidth, ds.FlipAngle = 1, 1, 200, 90
+    ds.InPlanePhaseEncodingDirection = "COL"
     times = 1.0 + (0.05 + 0.55 * series.dose("protocol")) * _has(series, "protocol")
     ds.RepetitionTime, ds.EchoTime = (_digits(t * times) for t in _TIMES[series.contrast])
     ds.SliceThickness = _digits(scanner.thickness_mm)

@@ -38,9 +38,12 @@ def _low_snr(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatA
 
 
 def _ghosting(image: FloatArray, dose: float, _: np.random.Generator) -> FloatArray:
-    """N/2 ghost of 3 to 50 % along j."""
-    share = 0.03 + 0.47 * dose
-    return image + share * np.roll(image, image.shape[1] // 2, axis=1)
+    """N/2 ghost of 3 to 50 % along j, as in an echo planar image."""
+    # A phase error +-phi of odd and even echoes: cos(phi) rho(y) + i sin(phi) rho(y - N/2)
+    # (Buonocore and Gao, Magn Reson Med 1997;38:89).
+    phi = np.arctan(0.03 + 0.47 * dose)
+    ghost = np.roll(image, image.shape[1] // 2, axis=1)
+    return np.asarray(np.hypot(np.cos(phi) * image, np.sin(phi) * ghost))
 
 
 def _motion(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatArray:
@@ -201,7 +204,7 @@ FAULTS: tuple[PlantableFault, ...] = (
     PlantableFault("motion", "pixels", _said(_motion), ("motion", "ghosting", *_QUALITY)),
     PlantableFault("wrap", "pixels", _said(_wrap), ("wrap", *_QUALITY)),
     PlantableFault("spikes", "pixels", _said(_spikes), ("spikes", *_QUALITY)),
-    PlantableFault("bias_field", "pixels", _said(_bias_field), ("bias_field", *_QUALITY)),
+    PlantableFault("bias_field", "pixels", _said(_bias_field), _QUALITY),
     PlantableFault("dropout", "pixels", _said(_dropout), ("dropout_slices", *_QUALITY)),
     PlantableFault("empty", "pixels", _said(_empty), ("empty_image", "constant_slices")),
     PlantableFault("clipped", "pixels", _said(_clipped), ("clipped", *_QUALITY)),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from qiqa.core.finding import Severity
 from qiqa.core.vetting import Check, Examined, Needs, Observation, Reason, Setting, Settings, Stack
 from qiqa.vetting.quality import air, bias, levels, sample, slices, spikes, texture, thumbnail
 from qiqa.vetting.quality.foreground import Foreground, foreground
 from qiqa.vetting.quality.kind import may_be_magnitude
 from qiqa.vetting.quality.map_unit import quantity_of
+from qiqa.vetting.quality.repeats import repeats
 from qiqa.vetting.quality.scan import Scan, scan
 from qiqa.vetting.quality.wrap import Wrap, wrap
 
@@ -37,7 +40,8 @@ CHECK = Check(
             code="dropout_slices",
             severity=Severity.WARNING,
             title="slices that lost signal",
-            meaning="slices of single volumes much darker than in the other volumes: motion",
+            meaning="slices much darker than in the other volumes, or than both neighbors: motion "
+            "in diffusion, a pulse that failed",
             unit="%",
         ),
         Reason(
@@ -50,9 +54,17 @@ CHECK = Check(
         Reason(
             code="ghosting",
             severity=Severity.WARNING,
-            title="ghosts of the object in the air",
-            meaning="signal beside the object along the phase axis over the object's signal",
+            title="ghosts of the object",
+            meaning="signal smeared or copied along the phase axis over the object's signal",
             unit="%",
+        ),
+        Reason(
+            code="motion",
+            severity=Severity.WARNING,
+            title="lines of k-space that do not fit together",
+            meaning="edges come again along the phase axis at many distances, so many times more "
+            "unevenly than along the other axis: motion or flow while it was scanned",
+            unit="times",
         ),
         Reason(
             code="wrap",
@@ -99,6 +111,12 @@ CHECK = Check(
             meaning="ghosting above which it is told [%]",
         ),
         Setting(
+            name="motion_ratio",
+            default=2.5,
+            meaning="unevenness along the phase axis over that along the other, above which motion "
+            "is told",
+        ),
+        Setting(
             name="wrap_percent",
             default=10.0,
             meaning="part of the border above which wrap is told [%]",
@@ -126,6 +144,7 @@ _MAGNITUDES = (
     "snr_background",
     "fber",
     "ghosting_percent",
+    "motion_ratio",
     "wrap_row_percent",
     "wrap_column_percent",
     "spike_ratio",
@@ -193,12 +212,28 @@ def _of_magnitudes(
         "snr_foreground": (signal if signal > 0 else math.nan) / noise,
         "snr_background": air.snr_background(found),
         "fber": air.energy_ratio(found),
-        "ghosting_percent": air.ghosts(found).percent(
-            stack.facts.text("InPlanePhaseEncodingDirection")
-        ),
+        **_along_phase(stack, seen, found, settings),
         "wrap_row_percent": _folded(wrap(seen, found, 0), settings),
         "wrap_column_percent": _folded(wrap(seen, found, 1), settings),
     }
+
+
+def _along_phase(
+    stack: Stack, seen: Scan, found: Foreground, settings: Settings
+) -> dict[str, float]:
+    """Return what is smeared, and copied, along the phase axis; along both where it is unknown."""
+    rows, columns = repeats(seen)
+    axis = stack.facts.text("InPlanePhaseEncodingDirection").strip().upper()
+    known = {"ROW": (rows, columns), "COL": (columns, rows)}.get(axis)
+    copied = float(np.fmax(rows.ghost, columns.ghost)) if known is None else known[0].ghost
+    ratio = math.nan
+    # Axes differ by nature where one of them was interpolated: which is which must be known. A
+    # ghost comes again at other distances too, in parts.
+    alone = not copied > _number(settings, "ghost_percent")
+    if known is not None and alone and known[1].scatter > 0:
+        ratio = known[0].scatter / known[1].scatter
+    smeared = air.ghosts(found).percent(axis)
+    return {"ghosting_percent": float(np.fmax(smeared, copied)), "motion_ratio": ratio}
 
 
 def _of_spike(spike: spikes.Spike | None, signal: float) -> dict[str, float]:
@@ -215,6 +250,7 @@ def _features(
     noise, signal = texture.noise_sd(where), values.inner(50)
     cnr, cjv = levels.contrast(values.inside, noise)
     scale = signal if signal > 0 else math.nan
+    across, down = bias.tilt(found)
     return {
         "foreground_share": found.share,
         "foreground_median": signal,
@@ -232,6 +268,8 @@ def _features(
         "gradient_entropy": texture.gradient_entropy(where),
         "edge_strength_per_mm": texture.edge_strength(where, signal, size),
         "bias_field_percent": bias.bias_field(found),
+        "tilt_row_percent": across,
+        "tilt_column_percent": down,
         "slice_jump_percent": slices.largest_jump(seen),
         "interleave_percent": slices.interleaving(seen),
     }
@@ -273,7 +311,7 @@ def _slices(seen: Scan, lost: slices.Dropouts) -> Iterator[Observation]:
             code="dropout_slices",
             value=lost.percent,
             evidence=f"{len(lost.lost)} of {lost.measured} slices; the darkest has "
-            f"{100 * lost.deepest:.0f} % of its usual signal",
+            f"{100 * lost.deepest:.0f} % of the signal expected",
             where=_places(lost.lost),
         )
 
@@ -285,12 +323,12 @@ def _places(pairs: tuple[tuple[int, int], ...]) -> str:
 
 
 def _artifacts(features: dict[str, float], place: str, settings: Settings) -> Iterator[Observation]:
-    ratio, stripes = features["spike_ratio"], features["spike_percent"]
-    if ratio > _number(settings, "spike_ratio") and stripes > _number(settings, "spike_percent"):
+    peak, stripes = features["spike_ratio"], features["spike_percent"]
+    if peak > _number(settings, "spike_ratio") and stripes > _number(settings, "spike_percent"):
         yield Observation(
             code="spikes",
             value=stripes,
-            evidence=f"a point of k-space {ratio:.0f} times its surroundings; stripes of "
+            evidence=f"a point of k-space {peak:.0f} times its surroundings; stripes of "
             f"{stripes:.1f} % of the signal",
             where=place,
         )
@@ -298,6 +336,14 @@ def _artifacts(features: dict[str, float], place: str, settings: Settings) -> It
     if ghost > _number(settings, "ghost_percent"):
         yield Observation(
             code="ghosting", value=ghost, evidence=f"{ghost:.1f} % of the signal in line with it"
+        )
+    ratio = features["motion_ratio"]
+    if ratio > _number(settings, "motion_ratio"):
+        yield Observation(
+            code="motion",
+            value=ratio,
+            evidence=f"edges come again {ratio:.1f} times as unevenly along the phase axis as "
+            "along the other",
         )
     for name, words in (("row", "left and right"), ("column", "upper and lower")):
         fold = features[f"wrap_{name}_percent"]

@@ -12,6 +12,7 @@ from qiqa.vetting.quality.foreground import Foreground, grown
 
 __all__ = ["Ghosts", "energy_ratio", "ghosts", "snr_background"]
 
+FloatArray = NDArray[np.float64]
 MaskArray = NDArray[np.bool_]
 
 _NAN = float("nan")
@@ -19,6 +20,8 @@ _FEWEST = 30
 """Blocks that a metric needs."""
 _BRIGHT = 0.3
 """Of the level of the object: what is darker may be its ghost."""
+_ALIKE = 0.01
+"""Share of their variation that the energies in line along both axes must not have in common."""
 _RAYLEIGH_RMS = math.sqrt(2)
 """Root mean square of Rayleigh noise over the standard deviation of one channel."""
 
@@ -59,9 +62,9 @@ class Ghosts:
     """Signal beside the object over that of the object [%]; NaN where it cannot be read."""
 
     along_rows: float
-    """Left and right of it, the darker side, less above and below it."""
+    """Smeared along rows, on the side with less of it, less what is smeared down columns."""
     along_columns: float
-    """Above and below it, the darker side, less left and right of it."""
+    """Smeared down columns, on the side with less of it, less what is smeared along rows."""
 
     def percent(self, phase: str) -> float:
         """Return the ghosting along the phase-encoding axis, positive where there is any.
@@ -77,13 +80,19 @@ class Ghosts:
 
 
 def ghosts(found: Foreground) -> Ghosts:
-    """Compare the air in line with the object along rows with that in line with it down columns.
+    """Fit the energy of the air by that of the object in its column and in its row.
 
-    As the ghosting ratio of the ACR manual, which compares top and bottom with left and right, with
-    all blocks of the bands instead of four regions. The darker of two opposite bands counts: a
-    ghost lies on both sides of an object in the middle, dark tissue on one. The bright object is
-    taken whole, from its first to its last block along either axis. NaN where a band has fewer
-    than 30 blocks, or the background was set to zero.
+    What the phase axis smears, a ghost at one distance or replicas at many, lies in line with the
+    object and in proportion to its energy there; noise does not. The mean square of each block of
+    air is n + a c + b r, with c and r the mean energy of the object in the column and row of the
+    block; sqrt(a) is the amplitude smeared along columns over that of the object, less sqrt(b).
+    The ratio of the ACR manual compares four regions beside a round phantom; this needs no room
+    beside it, corners will do. Fitted on either side of the object: the lesser amount counts, since
+    a ghost lies on both sides of an object in the middle, dark tissue on one. The bright object is
+    taken whole, from its first to its last block along either axis. A ghost half the field of view
+    away fills the air in line with the object where that is the smaller part, and else lies in it
+    whole: the root of the larger part takes off what the fit reads too much. NaN where a side has
+    fewer than 30 blocks, or the background was set to zero.
     """
     nothing = Ghosts(along_rows=_NAN, along_columns=_NAN)
     if found.zeroed or not found.inside.any():
@@ -93,25 +102,41 @@ def ghosts(found: Foreground) -> Ghosts:
     bright = found.inside & (found.mean > _BRIGHT * level)
     if not level > 0 or not bright.any():
         return nothing
-    signal = float(np.median(found.mean[bright]))
+    square = found.mean.astype(np.float64) ** 2 + found.spread.astype(np.float64) ** 2
+    square /= float(np.median(square[bright]))
+    held = np.where(bright, square, 0.0)
+    in_column, in_row = (
+        np.broadcast_to(held.mean(axis=axis, keepdims=True), held.shape) for axis in (1, 2)
+    )
     hull = _between(bright, 1) | _between(bright, 2)
-    free = np.isfinite(found.mean) & ~grown(hull) & (found.mean != 0)
-    rows, columns = hull.any(axis=2, keepdims=True), hull.any(axis=1, keepdims=True)
-    bands = [
-        free & rows & ~columns & _before(hull, 2),
-        free & rows & ~columns & ~_before(hull, 2),
-        free & columns & ~rows & _before(hull, 1),
-        free & columns & ~rows & ~_before(hull, 1),
-    ]
-    if min(int(band.sum()) for band in bands) < _FEWEST:
-        return nothing
-    left, right, above, below = (
-        float(np.mean(found.mean[band], dtype=np.float64)) for band in bands
-    )
-    return Ghosts(
-        along_rows=100 * (min(left, right) - (above + below) / 2) / signal,
-        along_columns=100 * (min(above, below) - (left + right) / 2) / signal,
-    )
+    free = np.isfinite(found.mean) & ~grown(grown(hull)) & (found.mean != 0)
+    smeared = []
+    for axis, along, across in ((2, in_row, in_column), (1, in_column, in_row)):
+        before = _before(hull, axis)
+        held_lines = np.broadcast_to(hull.any(axis=axis, keepdims=True), hull.shape)
+        room = float(free[held_lines].mean())
+        sides = [
+            _smeared(square[side], along[side], across[side])
+            for side in (free & before, free & ~before)
+        ]
+        unknown = any(math.isnan(one) for one in sides)
+        smeared.append(_NAN if unknown else math.sqrt(max(room, 1 - room)) * min(sides))
+    return Ghosts(along_rows=smeared[0], along_columns=smeared[1])
+
+
+def _smeared(square: FloatArray, along: FloatArray, across: FloatArray) -> float:
+    """Return the amplitude that goes with `along`, less that with `across` [%]; NaN if unknown."""
+    if square.size < _FEWEST:
+        return _NAN
+    terms = np.stack([along - along.mean(), across - across.mean()])
+    normal = np.einsum("ib,jb->ij", terms, terms)
+    det = normal[0, 0] * normal[1, 1] - normal[0, 1] ** 2
+    if not det > _ALIKE * normal[0, 0] * normal[1, 1]:
+        return _NAN
+    right = np.einsum("ib,b->i", terms, square - square.mean())
+    a = (normal[1, 1] * right[0] - normal[0, 1] * right[1]) / det
+    b = (normal[0, 0] * right[1] - normal[0, 1] * right[0]) / det
+    return 100 * (math.sqrt(max(float(a), 0.0)) - math.sqrt(max(float(b), 0.0)))
 
 
 def _between(mask: MaskArray, axis: int) -> MaskArray:

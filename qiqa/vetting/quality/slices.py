@@ -16,11 +16,17 @@ FloatArray = NDArray[np.float64]
 _NAN = float("nan")
 _DIM = 0.2
 """Of the brightest slice: darker slices, at the ends of the object, are left out."""
+_FEW_VOLUMES = 4
+"""From this many volumes on a slice is compared with the same slice of the others."""
+_LONGEST = 3
+"""Slices side by side that may be lost; a longer dark stretch is anatomy."""
+_MOST = 0.4
+"""Of the stack: more dark slices than this were made so."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Dropouts:
-    """Slices of single volumes that are darker than the other volumes make expect."""
+    """Slices that are darker than the other volumes, or their neighbors, make expect."""
 
     measured: int
     """Slices times volumes that could be judged."""
@@ -88,23 +94,32 @@ def interleaving(scan: Scan) -> float:
 
 
 def dropouts(scan: Scan, ratio: float) -> Dropouts:
-    """Look for slices of single volumes that lost signal, as motion does in diffusion images.
+    """Look for slices that lost signal, as motion does in diffusion images.
 
-    The mean of a slice over the median of its volume's slices is compared with the median of the
-    same over all volumes, and with its neighbors in the volume, since contrast that differs
-    between volumes changes slowly through the slices: the smaller loss counts.
+    From four volumes and four slices on, the mean of a slice over the median of its volume's slices
+    is compared with the median of the same over all volumes, and with its neighbors in the volume,
+    since contrast that differs between volumes changes slowly through the slices: the smaller loss
+    counts. With fewer volumes one to three slices side by side are compared with those that bound
+    them; see `_gaps`.
 
     Parameters
     ----------
     scan
-        At least four volumes and four slices; nothing is measured with fewer.
+        Nothing is measured with fewer than three slices.
     ratio
         A slice below it is lost.
     """
     n, k = scan.mean.shape
-    if n < 4 or k < 4:
-        return Dropouts(measured=0, lost=(), deepest=_NAN)
     mean = np.where(scan.finite > 0, scan.mean, 0.0)
+    if k < 3 or (n >= _FEW_VOLUMES and k < 4):
+        return Dropouts(measured=0, lost=(), deepest=_NAN)
+    if n >= _FEW_VOLUMES:
+        return _against_volumes(scan, mean, ratio)
+    return _gaps(mean, np.where(scan.finite > 0, scan.most, 0.0), ratio)
+
+
+def _against_volumes(scan: Scan, mean: FloatArray, ratio: float) -> Dropouts:
+    _, k = mean.shape
     level = np.median(mean, axis=1, keepdims=True)
     relative = np.divide(mean, level, out=np.full_like(mean, np.nan), where=level > 0)
     usual = np.median(relative[level[:, 0] > 0], axis=0) if (level > 0).any() else np.zeros(k)
@@ -122,3 +137,38 @@ def dropouts(scan: Scan, ratio: float) -> Dropouts:
         lost=tuple((int(a), int(b)) for a, b in np.argwhere(lost)),
         deepest=float(np.min(loss[judged])) if judged.any() else _NAN,
     )
+
+
+def _gaps(mean: FloatArray, most: FloatArray, ratio: float) -> Dropouts:
+    """Find short dark stretches between bright slices, volume by volume.
+
+    Anatomy darkens step by step and at the ends; a slice far darker than the slices on both sides
+    was lost; of several side by side each step counts (`ratio` to the power of their number). Its
+    brightest voxel must be darker as well: an insert that fills a slice, or an object that is
+    missing there, leaves some of it as bright as ever. The darker one of the two sides counts; both
+    are above a fifth of the brightest slice. Where more than two slices of five are dark (every
+    second one, for instance), nothing is told.
+    """
+    k = mean.shape[1]
+    lost: list[tuple[int, int]] = []
+    deepest = _NAN
+    measured = 0
+    for volume, (levels, tops) in enumerate(zip(mean, most, strict=True)):
+        bright = levels > _DIM * levels.max()
+        dark: set[int] = set()
+        if levels.max() > 0:
+            measured += k - 2
+        for length in range(1, min(_LONGEST, k - 2) + 1):
+            for first in range(1, k - length):
+                last = first + length
+                if not (bright[first - 1] and bright[last]):
+                    continue
+                share = max(
+                    one[first:last].max() / min(one[first - 1], one[last]) for one in (levels, tops)
+                )
+                deepest = float(np.fmin(deepest, share))
+                if share < ratio**length:
+                    dark.update(range(first, last))
+        if len(dark) <= _MOST * k:
+            lost += [(volume, one) for one in sorted(dark)]
+    return Dropouts(measured=measured, lost=tuple(lost), deepest=deepest)

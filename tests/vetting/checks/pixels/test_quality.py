@@ -49,10 +49,10 @@ def test_clean_images_are_not_accused(images, look, kind, vendor):
 
 
 def test_features_are_numbers_with_a_thumbnail(images, look):
-    seen = look(images.clean("head", 32))
+    seen = look(images.clean("head", 32), InPlanePhaseEncodingDirection="COL")
     assert len(seen.thumbnail) == 96 * 96
     missing = {name for name, value in seen.features.items() if not np.isfinite(value)}
-    assert missing == {"dropout_percent", "dropout_least"}
+    assert missing == set()
     assert 0.3 < seen.features["foreground_share"] < 0.6
     assert 0 < seen.features["efc"] < 1
 
@@ -141,8 +141,42 @@ def test_ghosts(images, look, percent):
     image = 700.0 * (np.sqrt((i / 0.42) ** 2 + (j / 0.5) ** 2 + (k / 3) ** 2) < 1)
     signal = images.magnitude(image + percent / 100 * np.roll(image, 64, axis=1), 8, rng)
     seen = codes(look(signal, InPlanePhaseEncodingDirection="COL"))
-    assert 0.5 * percent < seen["ghosting"] < percent
+    assert seen["ghosting"] == pytest.approx(percent, rel=0.15)
     assert "ghosting" not in codes(look(signal, InPlanePhaseEncodingDirection="ROW"))
+
+
+@pytest.mark.parametrize("percent", [30.0, 50.0])
+def test_gross_ghosts_that_count_as_object(images, look, percent):
+    rng = np.random.default_rng(44)
+    image = images.truth("head", rng, (128, 128, 8))
+    signal = np.hypot(image, percent / 100 * np.roll(image, 64, axis=1))
+    noisy = images.magnitude(signal, 10, rng)
+    assert codes(look(noisy))["ghosting"] == pytest.approx(percent, rel=0.3)
+    told = codes(look(noisy, InPlanePhaseEncodingDirection="COL"))
+    assert told["ghosting"] == pytest.approx(percent, rel=0.3)
+    assert "motion" not in told
+
+
+def test_motion_needs_to_know_the_phase_axis(images, look):
+    rng = np.random.default_rng(45)
+    image = images.truth("breast", rng, (144, 144, 8))
+    lines = np.fft.fft(image, axis=1)
+    shift = np.where(rng.random(144) < 0.5, rng.uniform(-12, 12, 144), 0)
+    turns = np.exp(2j * np.pi * np.fft.fftfreq(144) * shift)
+    moved = images.magnitude(abs(np.fft.ifft(lines * turns[None, :, None], axis=1)), 8, rng)
+    assert codes(look(moved, InPlanePhaseEncodingDirection="COL"))["motion"] > 3
+    assert "motion" not in codes(look(moved, InPlanePhaseEncodingDirection="ROW"))
+    assert np.isnan(look(moved).features["motion_ratio"])
+    still = images.magnitude(image, 8, rng)
+    assert codes(look(still, InPlanePhaseEncodingDirection="COL")) == {}
+
+
+def test_lost_slices_of_a_single_volume(images, look):
+    signal = images.clean("head", 46)
+    signal[:, :, 6] *= 0.3
+    seen = look(signal)
+    assert codes(seen)["dropout_slices"] == 10
+    assert [o.where for o in seen.observations] == ["volume 1 slice 7"]
 
 
 @pytest.mark.parametrize("seed", [38, 39])

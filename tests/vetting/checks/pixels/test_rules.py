@@ -35,6 +35,7 @@ def test_nothing_is_told_that_the_rule_would_act_on_below_what_is_told():
     told_from = {
         "spikes": "spike_percent",
         "ghosting": "ghost_percent",
+        "motion": "motion_ratio",
         "wrap": "wrap_percent",
         "low_snr": "noise_percent",
         "overflow": "overflow_percent",
