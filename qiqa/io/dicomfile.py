@@ -6,8 +6,9 @@ import dataclasses
 import zlib
 
 from qiqa.core.errors import ReadError
-from qiqa.io.elements import Malformed, Pixels, Syntax, Truncated, is_vr, split
+from qiqa.io.elements import Element, Malformed, Pixels, Syntax, Truncated, is_vr, split
 from qiqa.io.header import Header
+from qiqa.io.kinds import DICOMDIR
 from qiqa.io.sources import Archives, Blob, gunzip
 
 __all__ = ["UNCOMPRESSED", "DicomFile", "NotDicom", "open_header", "parse"]
@@ -21,6 +22,7 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_CLASS = 0x00080016
 UNCOMPRESSED = frozenset({IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN})
 
 
@@ -37,6 +39,8 @@ class DicomFile:
     little: bool
     pixels: Pixels | None
     data: memoryview
+    start: int
+    """Where the data set begins in it."""
     available: int | None
     """Bytes from the first pixel to the end of the file; None where not known yet."""
 
@@ -81,7 +85,7 @@ def parse(data: bytes, name: str, total: int | None) -> DicomFile:
         If it is malformed.
     """
     view = memoryview(data)
-    start, declared = _skip_meta(view)
+    start, declared, held = _skip_meta(view)
     try:
         if declared == DEFLATED:
             view = memoryview(_inflate(view[start:], name))
@@ -92,6 +96,9 @@ def parse(data: bytes, name: str, total: int | None) -> DicomFile:
         raise
     except Malformed as error:
         raise ReadError(f"malformed DICOM: {error}", where=name) from error
+    if _CLASS not in elements and (held == DICOMDIR or any(t >> 16 == 0x0004 for t in elements)):
+        # an index states its class in the meta group, if at all; group 4 is in no other object
+        elements[_CLASS] = Element("UI", memoryview(DICOMDIR.encode("ascii")), Syntax())
     header = Header(elements).with_charset()
     if "SOPClassUID" not in header and "SeriesInstanceUID" not in header:
         raise NotDicom
@@ -101,6 +108,7 @@ def parse(data: bytes, name: str, total: int | None) -> DicomFile:
         little=syntax.little,
         pixels=pixels,
         data=view,
+        start=start,
         available=None if pixels is None or total is None else total - pixels.offset,
     )
 
@@ -118,8 +126,8 @@ def _inflate(packed: memoryview, name: str) -> bytes:
     return data
 
 
-def _skip_meta(view: memoryview) -> tuple[int, str | None]:
-    """Return where the data set begins and the transfer syntax stated in the meta group."""
+def _skip_meta(view: memoryview) -> tuple[int, str | None, str | None]:
+    """Return where the data set begins; transfer syntax and class stated in the meta group."""
     if bytes(view[128:132]) == b"DICM":
         start = 132
     elif _plausible_start(view):
@@ -127,16 +135,21 @@ def _skip_meta(view: memoryview) -> tuple[int, str | None]:
     else:
         raise NotDicom
     if bytes(view[start : start + 2]) != b"\x02\x00":
-        return start, None
+        return start, None, None
     position, syntax = start, Syntax(explicit=is_vr(bytes(view[start + 4 : start + 6])))
     declared: str | None = None
+    held: str | None = None
     while bytes(view[position : position + 2]) == b"\x02\x00":
         size = _meta_size(view, position, syntax)
-        if bytes(view[position + 2 : position + 4]) == b"\x10\x00":
+        number = bytes(view[position + 2 : position + 4])
+        if number in (b"\x10\x00", b"\x02\x00"):
             text = bytes(view[position + 8 : position + size]).decode("ascii", "replace")
-            declared = text.strip("\x00 ")
+            if number == b"\x10\x00":
+                declared = text.strip("\x00 ")
+            else:
+                held = text.strip("\x00 ")
         position += size
-    return position, declared
+    return position, declared, held
 
 
 def _meta_size(view: memoryview, at: int, syntax: Syntax) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from qiqa.kernels.compiling import inlined, kernel
 
-__all__ = ["CUT", "ENDED", "ODD", "PIXELS", "elements", "long_head", "wanted_ones"]
+__all__ = ["CUT", "ENDED", "ODD", "PIXELS", "elements", "long_head", "nested_ones", "wanted_ones"]
 
 ENDED = 0
 """All bytes are elements; no pixels."""
@@ -41,6 +41,9 @@ def _table(names: str) -> NDArray[np.bool_]:
 
 _LONG = _table("OB OD OF OL OV OW SQ SV UC UN UR UT UV")
 _SHORT = _table("AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US")
+_MAY_HOLD = _table("SQ UN")
+_MAY_HOLD[0] = True
+"""Values that may be sequences."""
 
 
 def long_head(representation: int) -> bool:
@@ -187,6 +190,19 @@ def elements(
     return count, ENDED, at
 
 
+@inlined
+def _is_in(wanted, tag):
+    """Say whether a tag is one of rising ones."""
+    low, high = 0, wanted.size
+    while low < high:
+        middle = (low + high) >> 1
+        if wanted[middle] < tag:
+            low = middle + 1
+        else:
+            high = middle
+    return low < wanted.size and wanted[low] == tag
+
+
 @kernel
 def wanted_ones(
     tags: NDArray[np.int64],
@@ -228,14 +244,93 @@ def wanted_ones(
         elif inside and not private:
             runs[2, n_runs - 1] = starts[i]
         inside = private
-        low, high = 0, wanted.size
-        while low < high:
-            middle = (low + high) >> 1
-            if wanted[middle] < tag:
-                low = middle + 1
-            else:
-                high = middle
-        if low < wanted.size and wanted[low] == tag:
+        if _is_in(wanted, tag):
             chosen[count] = i
             count += 1
     return count, n_runs
+
+
+@inlined
+def _is_item(data, at, end, little):
+    """Say whether an item of a sequence begins here."""
+    if at + 8 > end or _half(data, at, little) != 0xFFFE:
+        return False
+    return _half(data, at + 2, little) == 0xE000
+
+
+@inlined
+def _flat_step(data, at, stop, explicit, little):
+    """Return tag, representation, start and length of a value; 0 for what holds other elements."""
+    if _half(data, at, little) == 0xFFFE:
+        return np.int64(0), np.int64(0), at + 8, np.int64(0)
+    tag, vr, length, value_at = _head(data, at, stop, explicit, little)
+    if value_at < 0:
+        return np.int64(0), vr, stop + 1, np.int64(0)
+    if tag == _PIXELS and length == _UNDEFINED:  # of an icon: its pieces are no items
+        after, status = _after_sequence(data, value_at, stop, explicit, little)
+        return np.int64(0), vr, after if status == ENDED else stop + 1, np.int64(0)
+    inner = _MAY_HOLD[vr] and _is_item(data, value_at, stop, little)
+    if length == _UNDEFINED or inner:
+        return np.int64(0), vr, value_at, np.int64(0)
+    return tag, vr, value_at, length
+
+
+@kernel
+def nested_ones(
+    data: NDArray[np.uint8],
+    tags: NDArray[np.int64],
+    representations: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    n: int,
+    end: int,
+    explicit: bool,
+    little: bool,
+    wanted: NDArray[np.int64],
+    found: NDArray[np.int64],
+) -> int:
+    """Find elements by their tags in the items of all sequences, however deep.
+
+    Heads of items and delimiters are stepped over like elements without a value, so that one flat
+    walk sees all levels; how deep an element stands is not told.
+
+    Parameters
+    ----------
+    data, explicit, little
+        As for `elements`.
+    tags, representations, starts, lengths, n
+        What `elements` wrote of the top level, and how many.
+    end
+        Where the last one ends.
+    wanted
+        (w,) rising.
+    found
+        (5, m) written to: tag of the sequence of the top level; tag, representation, offset and
+        length of the element.
+
+    Returns
+    -------
+    int
+        How many were found, m at the most.
+    """
+    count = 0
+    for i in range(n):
+        at = starts[i]
+        stop = at + lengths[i]
+        if lengths[i] < 0:
+            stop = end
+            if i + 1 < n:
+                stop = starts[i + 1] - (12 if explicit and _LONG[representations[i + 1]] else 8)
+        stop = min(stop, end)
+        if not (_MAY_HOLD[representations[i]] and _is_item(data, at, stop, little)):
+            continue
+        while at + 8 <= stop and count < found.shape[1]:
+            tag, vr, value_at, length = _flat_step(data, at, stop, explicit, little)
+            at = value_at + length
+            if at > stop:
+                break
+            if _is_in(wanted, tag):
+                found[0, count], found[1, count], found[2, count] = tags[i], tag, vr
+                found[3, count], found[4, count] = value_at, length
+                count += 1
+    return count

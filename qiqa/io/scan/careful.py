@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from qiqa.core.errors import ReadError
 from qiqa.io.dicomfile import DEFLATED, UNCOMPRESSED, DicomFile, open_header
-from qiqa.io.elements import PIXEL_DATA, Element
+from qiqa.io.elements import PIXEL_DATA, Element, Syntax
 from qiqa.io.frames import MOST_FRAMES, frame_headers
 from qiqa.io.header import Header
 from qiqa.io.scan.attributes import ATTRIBUTES, SEQUENCES, Value
-from qiqa.io.scan.record import Pixels, Record, wanted_tags
+from qiqa.io.scan.quick import Quick
+from qiqa.io.scan.record import Nested, Pixels, Record, wanted_tags
 from qiqa.io.scan.values import Raw, mapped
 from qiqa.io.sources import Archives, Blob, gunzip
 from qiqa.io.tags import TAGS
+from qiqa.kernels.dicom_elements import CUT
 
 __all__ = ["careful_record"]
 
 _VARYING = frozenset(TAGS[keyword][0] for keyword in ATTRIBUTES)
 
 
-def careful_record(blob: Blob, archives: Archives) -> Record:
+def careful_record(blob: Blob, archives: Archives, quick: Quick) -> Record:
     """Return what a file holds; the frames of a multi-frame object are taken together.
+
+    Parameters
+    ----------
+    blob, archives
+        The file.
+    quick
+        Working memory.
 
     Raises
     ------
@@ -35,10 +44,11 @@ def careful_record(blob: Blob, archives: Archives) -> Record:
     frames = "PerFrameFunctionalGroupsSequence" in header
     private, data = _private(header)
     found, more = _of_frames(header, wanted) if frames else (_raws(header, wanted), ())
+    syntax = next(iter(header.elements.values())).syntax
     return Record(
         size=blob.size,
         transfer_syntax=file.transfer_syntax,
-        syntax=next(iter(header.elements.values())).syntax,
+        syntax=syntax,
         charset=header.charset,
         found=found,
         more=more,
@@ -47,10 +57,18 @@ def careful_record(blob: Blob, archives: Archives) -> Record:
         available=available,
         plain=file.transfer_syntax in UNCOMPRESSED,
         in_place=not (packed or frames or file.transfer_syntax == DEFLATED),
+        nested=_nested(file, syntax, quick),
         private=private,
         data=data,
         wrong=wrong,
     )
+
+
+def _nested(file: DicomFile, syntax: Syntax, quick: Quick) -> tuple[Nested, ...]:
+    """Return what sequences hold of persons, up to where the loop finds the bytes odd."""
+    data = bytes(file.data if file.pixels is None else file.data[: file.pixels.offset])
+    n, status, at = quick.walk(data, file.start, syntax)
+    return quick.persons(data, n, len(data) if status == CUT else at, syntax)
 
 
 def _unpacked(

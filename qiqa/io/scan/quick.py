@@ -17,10 +17,18 @@ from qiqa.io.dicomfile import BIG_ENDIAN, DEFLATED, UNCOMPRESSED
 from qiqa.io.elements import PIXEL_DATA, Element, Syntax, is_vr
 from qiqa.io.header import Header
 from qiqa.io.scan.attributes import SEQUENCES
-from qiqa.io.scan.record import Pixels, Record, wanted_tags
+from qiqa.io.scan.record import Nested, Pixels, Record, nested_tags, wanted_tags
 from qiqa.io.scan.values import Raw, letters
 from qiqa.io.tags import TAGS
-from qiqa.kernels.dicom_elements import CUT, ODD, PIXELS, elements, long_head, wanted_ones
+from qiqa.kernels.dicom_elements import (
+    CUT,
+    ODD,
+    PIXELS,
+    elements,
+    long_head,
+    nested_ones,
+    wanted_ones,
+)
 
 __all__ = ["FIRST_READ", "Quick", "quick_record", "quick_rest"]
 
@@ -51,6 +59,9 @@ class Quick:
     wanted: NDArray[np.int64] = dataclasses.field(
         default_factory=lambda: np.array(sorted({*wanted_tags(), _FRAMES}), np.int64)
     )
+    nested: NDArray[np.int64] = dataclasses.field(
+        default_factory=lambda: np.array(sorted(nested_tags()), np.int64)
+    )
     tags: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(_ROOM, np.int64))
     vrs: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(_ROOM, np.int64))
     starts: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(_ROOM, np.int64))
@@ -58,6 +69,10 @@ class Quick:
     chosen: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(_ROOM, np.int64))
     runs: NDArray[np.int64] = dataclasses.field(
         default_factory=lambda: np.empty((3, _ROOM), np.int64)
+    )
+
+    inside: NDArray[np.int64] = dataclasses.field(
+        default_factory=lambda: np.empty((5, _ROOM), np.int64)
     )
 
     def walk(self, data: bytes, start: int, syntax: Syntax) -> tuple[int, int, int]:
@@ -68,6 +83,20 @@ class Quick:
             self.tags, self.vrs, self.starts, self.sizes,
         )  # fmt: skip
         return int(n), int(status), int(at)
+
+    def persons(self, data: bytes, n: int, end: int, syntax: Syntax) -> tuple[Nested, ...]:
+        """Return what sequences hold of persons, after `walk` has listed n elements up to `end`."""
+        count = nested_ones(
+            np.frombuffer(data, np.uint8), self.tags, self.vrs, self.starts, self.sizes,
+            n, end, syntax.explicit, syntax.little, self.nested, self.inside,
+        )  # fmt: skip
+        if not count:
+            return ()
+        found = {
+            (top, (tag, vr, data[start : start + size])): None
+            for top, tag, vr, start, size in self.inside[:, :count].T.tolist()
+        }
+        return tuple(found)
 
 
 def quick_record(file: IO[bytes], size: int, head: bytes, quick: Quick) -> Record | None:
@@ -155,7 +184,8 @@ def _declared(head: bytes, quick: Quick, meta: list[int]) -> str:
 
 def _record(head: bytes, size: int, quick: Quick, walked: _Walked) -> Record | None:
     n, status, at, syntax, declared = walked
-    found, private = _taken(head, quick, walked, len(head) if status == CUT else at)
+    end = len(head) if status == CUT else at
+    found, private = _taken(head, quick, walked, end)
     if found is None or (_CLASS not in found and _SERIES not in found):
         return None
     place = None
@@ -170,6 +200,7 @@ def _record(head: bytes, size: int, quick: Quick, walked: _Walked) -> Record | N
         pixels=place,
         available=None if place is None else size - place.offset,
         plain=not declared or declared in UNCOMPRESSED,
+        nested=quick.persons(head, n, end, syntax),
         private=private,
         data=head,
         wrong=("truncated", "the file ends inside its header") if status == CUT else None,
