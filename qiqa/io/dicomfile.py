@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
+from collections.abc import Callable
 
 from qiqa.core.errors import ReadError
 from qiqa.io.elements import Element, Malformed, Pixels, Syntax, Truncated, is_vr, split
@@ -45,8 +46,19 @@ class DicomFile:
     """Bytes from the first pixel to the end of the file; None where not known yet."""
 
 
-def open_header(blob: Blob, archives: Archives) -> DicomFile:
+Splitter = Callable[[memoryview, int, int, Syntax], tuple[dict[int, Element], int, Pixels | None]]
+"""As `qiqa.io.elements.split`."""
+
+
+def open_header(blob: Blob, archives: Archives, splitter: Splitter = split) -> DicomFile:
     """Return the header of a file, reading no more of it than needed.
+
+    Parameters
+    ----------
+    blob, archives
+        The file.
+    splitter
+        Finds the elements.
 
     Raises
     ------
@@ -63,7 +75,7 @@ def open_header(blob: Blob, archives: Archives) -> DicomFile:
         whole = len(stored) >= blob.size
         total = None if packed else blob.size
         try:
-            return parse(data, blob.name, total)
+            return parse(data, blob.name, total, splitter)
         except Truncated as error:
             if whole and (not packed or len(data) < limit):
                 raise ReadError(f"the header is cut short: {error}", where=blob.name) from error
@@ -72,7 +84,7 @@ def open_header(blob: Blob, archives: Archives) -> DicomFile:
                 raise ReadError("the header has no end", where=blob.name) from error
 
 
-def parse(data: bytes, name: str, total: int | None) -> DicomFile:
+def parse(data: bytes, name: str, total: int | None, splitter: Splitter = split) -> DicomFile:
     """Split a file's bytes (all, or the first of `total`) into header and pixels.
 
     Raises
@@ -91,7 +103,7 @@ def parse(data: bytes, name: str, total: int | None) -> DicomFile:
             view = memoryview(_inflate(view[start:], name))
             start, total = 0, len(view)
         syntax = _syntax(view, start, declared)
-        elements, _, pixels = split(view, start, len(view), syntax)
+        elements, _, pixels = splitter(view, start, len(view), syntax)
     except Truncated:
         raise
     except Malformed as error:

@@ -258,18 +258,22 @@ def _in_private(record: Record, tokens: tuple[bytes, ...]) -> Iterator[str]:
     """Yield the groups of private elements that hold one of the tokens between separators."""
     for tag, start, end in record.private:
         upper = record.data[start:end].upper()
-        if any(token in upper and _apart(token, upper) for token in tokens):
+        group = (tag >> 16).to_bytes(2, "little").upper()
+        if any(token in upper and _apart(token, upper, group) for token in tokens):
             yield f"group {tag >> 16:04X}"
 
 
-def _apart(token: bytes, data: bytes) -> bool:
-    """Say whether a token stands alone: short ones occur in numbers by chance."""
+def _apart(token: bytes, data: bytes, group: bytes) -> bool:
+    """Say whether a token stands alone: short ones occur in numbers by chance.
+
+    Behind it may stand the next element of the same group.
+    """
     apart = _SEPARATORS | _LENGTHS if len(token) > _SHORTEST_NAME else _SEPARATORS
     at = data.find(token)
     while at >= 0:
         before = data[at - 1] if at else 0
-        after = data[at + len(token)] if at + len(token) < len(data) else 0
-        if before in apart and after in apart:
+        rest = data[at + len(token) : at + len(token) + 2]
+        if before in apart and (not rest or rest[0] in apart or rest == group):
             return True
         at = data.find(token, at + 1)
     return False
