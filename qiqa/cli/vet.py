@@ -142,6 +142,10 @@ def command(options: Options) -> int:
 
     if not options.path.exists():
         raise ReadError("no such file or folder", where=str(options.path))
+    if options.output.resolve() == options.path.resolve():
+        raise UsageError(
+            "the outputs would lie among the images", where="-o", hint="name a folder of its own"
+        )
     policy, text = policy_of(options.policy, known_checks())
     (options.output / PRIVATE).mkdir(parents=True, exist_ok=True)
     given = given_of(options, policy, dt.datetime.now(dt.UTC).replace(tzinfo=None))

@@ -59,6 +59,7 @@ def given_of(options: Options, policy: VetPolicy, now: dt.datetime) -> Given:
         history_key=secret,
         population=read_population(options.population) if options.population else {},
         join=_join(options, key),
+        output=options.output,
         inputs=(options.path.resolve().name,),
         overrides=read_overrides(options.output),
     )
