@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 import zipfile
 from pathlib import Path
@@ -10,32 +9,36 @@ from pathlib import Path
 import pytest
 
 from qiqa.cli.app import run
-from qiqa.io.policy_file import default_policy_text
+from qiqa.core.vet_record import facts_from
+from qiqa.store.vet_work import VetWork
+from qiqa.workflows import training_set
+from qiqa.workflows.training_set import scan
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from broken_files import dicom
 
-pytest.importorskip("pyarrow")
+
+class Here:
+    """Does the work in this process, and counts it."""
+
+    def __init__(self):
+        self.done = 0
+
+    def run(self, function, jobs):
+        for job in jobs:
+            self.done += 1
+            yield job, function(job)
 
 
-@pytest.fixture
-def vet(tmp_path):
-    """Return what vets a path and gives the status, and the rows of the manifest."""
-    policy = tmp_path / "policy.toml"
-    off = ["confounding", "outliers", "predictability", "representativeness", "duplicates"]
-    policy.write_text(f"off = {off}\n".replace("'", '"') + default_policy_text(), "utf-8")
-
-    def vetted(path, output):
-        words = ["vet", str(path), "-o", str(output), "--policy", str(policy), "--processes", "1"]
-        status = run(words)
-        manifest = output / "manifest.csv"
-        if not manifest.is_file():
-            return status, []
-        with manifest.open(encoding="utf-8", newline="") as file:
-            return status, [row["path"] for row in csv.DictReader(file)]
-
-    return vetted
+def scanned(path, output, leave_out=None):
+    """Return paths of images, those of other files, and how many pieces of work it took."""
+    (output / "private").mkdir(parents=True, exist_ok=True)
+    here = Here()
+    with VetWork(output / "private" / "work.sqlite") as work:
+        scan(path, work, here, b"k" * 64, lambda _: None, leave_out)
+        data = [facts_from(row[0]) for row in work.db.execute("SELECT data FROM part")]
+        return sorted(f.path for f in data), [note.path for note in work.notes()], here.done
 
 
 def write(folder, *numbers):
@@ -44,35 +47,40 @@ def write(folder, *numbers):
         (folder / f"{number}.dcm").write_bytes(dicom(number))
 
 
-def test_outputs_among_the_images_are_not_vetted(vet, tmp_path):
+def test_outputs_among_the_images_are_not_vetted(tmp_path):
     write(tmp_path / "images", 1, 2)
     output = tmp_path / "images" / "vetted"
-    first = vet(tmp_path / "images", output)
-    assert first[1] == ["1.dcm", "2.dcm"]
-    before = (output / "manifest.parquet").read_bytes()
-    assert vet(tmp_path / "images", output) == first
-    assert (output / "manifest.parquet").read_bytes() == before
-    others = output / "other_files.parquet"
-    assert b"card.html" not in others.read_bytes()
+    first = scanned(tmp_path / "images", output, output)
+    (output / "card.html").write_text("x", "utf-8")
+    assert first == (["1.dcm", "2.dcm"], [], 1)
+    assert scanned(tmp_path / "images", output, output) == (["1.dcm", "2.dcm"], [], 0)
 
 
-def test_a_file_and_an_archive(vet, tmp_path):
+def test_a_file_and_an_archive(tmp_path):
     write(tmp_path / "images", 1, 2)
-    assert vet(tmp_path / "images" / "1.dcm", tmp_path / "one")[1] == ["1.dcm"]
+    assert scanned(tmp_path / "images" / "1.dcm", tmp_path / "one")[0] == ["1.dcm"]
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         for number in (1, 2):
             archive.write(tmp_path / "images" / f"{number}.dcm", f"in/{number}.dcm")
-    found = vet(tmp_path / "all.zip", tmp_path / "two")[1]
+    found = scanned(tmp_path / "all.zip", tmp_path / "two")[0]
     assert found == ["all.zip: in/1.dcm", "all.zip: in/2.dcm"]
 
 
-def test_places_that_cannot_be_written(vet, tmp_path, capsys):
+def test_what_an_earlier_scan_saw_is_read_anew(tmp_path, monkeypatch):
+    """Another key or a scan that sees something else: no part of the old one is kept."""
     write(tmp_path / "images", 1)
-    assert vet(tmp_path / "images", tmp_path / "images")[0] == 2
-    assert "the outputs would lie among the images" in capsys.readouterr().err
-    assert [p.name for p in (tmp_path / "images").iterdir()] == ["1.dcm"]
+    assert scanned(tmp_path / "images", tmp_path / "out")[2] == 1
+    assert scanned(tmp_path / "images", tmp_path / "out")[2] == 0
+    monkeypatch.setattr(training_set, "SEES", training_set.SEES + 1)
+    assert scanned(tmp_path / "images", tmp_path / "out")[2] == 1
+
+
+@pytest.mark.parametrize("place", ["images", "file/out"])
+def test_places_that_cannot_be_written(tmp_path, capsys, place):
+    write(tmp_path / "images", 1)
     (tmp_path / "file").write_bytes(b"")
-    assert vet(tmp_path / "images", tmp_path / "file" / "out")[0] == 1
+    assert run(["vet", str(tmp_path / "images"), "-o", str(tmp_path / place)]) != 0
     said = capsys.readouterr().err
     assert "internal error" not in said
-    assert "cannot be" in said
+    assert "lie among the images" in said or "cannot be" in said
+    assert [p.name for p in (tmp_path / "images").iterdir()] == ["1.dcm"]
