@@ -144,13 +144,18 @@ def command(options: Options) -> int:
     """Vet a set and write the outputs."""
     from qiqa.cli.vet_inputs import given_of, policy_of
     from qiqa.io.vet_parts import write_features
+    from qiqa.report.files import made_folder
     from qiqa.workflows.vet_checks import known_checks
     from qiqa.workflows.vet_outputs import write_decisions, write_parts
 
     if not options.path.exists():
         raise ReadError("no such file or folder", where=str(options.path))
+    if options.output.resolve() == options.path.resolve():
+        raise UsageError(
+            "the outputs would lie among the images", where="-o", hint="name a folder of its own"
+        )
     policy, text = policy_of(options.policy, known_checks())
-    (options.output / PRIVATE).mkdir(parents=True, exist_ok=True)
+    made_folder(options.output / PRIVATE)
     given = given_of(options, policy, dt.datetime.now(dt.UTC).replace(tzinfo=None))
     with contextlib.ExitStack() as open_files, progress() as tell:
         try:

@@ -65,6 +65,7 @@ def given_of(options: Options, policy: VetPolicy, now: dt.datetime) -> Given:
         history_key=secret,
         population=read_population(options.population) if options.population else {},
         join=_join(options, key),
+        output=options.output,
         inputs=tuple(
             path.resolve().name for path in (options.path, options.calibration) if path is not None
         ),

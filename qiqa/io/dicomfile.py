@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
+from collections.abc import Callable
 
 from qiqa.core.errors import ReadError
-from qiqa.io.elements import Malformed, Pixels, Syntax, Truncated, is_vr, split
+from qiqa.io.elements import Element, Malformed, Pixels, Syntax, Truncated, is_vr, split
 from qiqa.io.header import Header
+from qiqa.io.kinds import DICOMDIR
 from qiqa.io.sources import Archives, Blob, gunzip
 
 __all__ = ["UNCOMPRESSED", "DicomFile", "NotDicom", "open_header", "parse"]
@@ -21,6 +23,7 @@ IMPLICIT = "1.2.840.10008.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+_CLASS = 0x00080016
 UNCOMPRESSED = frozenset({IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN})
 
 
@@ -37,12 +40,25 @@ class DicomFile:
     little: bool
     pixels: Pixels | None
     data: memoryview
+    start: int
+    """Where the data set begins in it."""
     available: int | None
     """Bytes from the first pixel to the end of the file; None where not known yet."""
 
 
-def open_header(blob: Blob, archives: Archives) -> DicomFile:
+Splitter = Callable[[memoryview, int, int, Syntax], tuple[dict[int, Element], int, Pixels | None]]
+"""As `qiqa.io.elements.split`."""
+
+
+def open_header(blob: Blob, archives: Archives, splitter: Splitter = split) -> DicomFile:
     """Return the header of a file, reading no more of it than needed.
+
+    Parameters
+    ----------
+    blob, archives
+        The file.
+    splitter
+        Finds the elements.
 
     Raises
     ------
@@ -59,7 +75,7 @@ def open_header(blob: Blob, archives: Archives) -> DicomFile:
         whole = len(stored) >= blob.size
         total = None if packed else blob.size
         try:
-            return parse(data, blob.name, total)
+            return parse(data, blob.name, total, splitter)
         except Truncated as error:
             if whole and (not packed or len(data) < limit):
                 raise ReadError(f"the header is cut short: {error}", where=blob.name) from error
@@ -68,7 +84,7 @@ def open_header(blob: Blob, archives: Archives) -> DicomFile:
                 raise ReadError("the header has no end", where=blob.name) from error
 
 
-def parse(data: bytes, name: str, total: int | None) -> DicomFile:
+def parse(data: bytes, name: str, total: int | None, splitter: Splitter = split) -> DicomFile:
     """Split a file's bytes (all, or the first of `total`) into header and pixels.
 
     Raises
@@ -81,17 +97,20 @@ def parse(data: bytes, name: str, total: int | None) -> DicomFile:
         If it is malformed.
     """
     view = memoryview(data)
-    start, declared = _skip_meta(view)
+    start, declared, held = _skip_meta(view)
     try:
         if declared == DEFLATED:
             view = memoryview(_inflate(view[start:], name))
             start, total = 0, len(view)
         syntax = _syntax(view, start, declared)
-        elements, _, pixels = split(view, start, len(view), syntax)
+        elements, _, pixels = splitter(view, start, len(view), syntax)
     except Truncated:
         raise
     except Malformed as error:
         raise ReadError(f"malformed DICOM: {error}", where=name) from error
+    if _CLASS not in elements and (held == DICOMDIR or any(t >> 16 == 0x0004 for t in elements)):
+        # an index states its class in the meta group, if at all; group 4 is in no other object
+        elements[_CLASS] = Element("UI", memoryview(DICOMDIR.encode("ascii")), Syntax())
     header = Header(elements).with_charset()
     if "SOPClassUID" not in header and "SeriesInstanceUID" not in header:
         raise NotDicom
@@ -101,6 +120,7 @@ def parse(data: bytes, name: str, total: int | None) -> DicomFile:
         little=syntax.little,
         pixels=pixels,
         data=view,
+        start=start,
         available=None if pixels is None or total is None else total - pixels.offset,
     )
 
@@ -118,8 +138,8 @@ def _inflate(packed: memoryview, name: str) -> bytes:
     return data
 
 
-def _skip_meta(view: memoryview) -> tuple[int, str | None]:
-    """Return where the data set begins and the transfer syntax stated in the meta group."""
+def _skip_meta(view: memoryview) -> tuple[int, str | None, str | None]:
+    """Return where the data set begins; transfer syntax and class stated in the meta group."""
     if bytes(view[128:132]) == b"DICM":
         start = 132
     elif _plausible_start(view):
@@ -127,16 +147,21 @@ def _skip_meta(view: memoryview) -> tuple[int, str | None]:
     else:
         raise NotDicom
     if bytes(view[start : start + 2]) != b"\x02\x00":
-        return start, None
+        return start, None, None
     position, syntax = start, Syntax(explicit=is_vr(bytes(view[start + 4 : start + 6])))
     declared: str | None = None
+    held: str | None = None
     while bytes(view[position : position + 2]) == b"\x02\x00":
         size = _meta_size(view, position, syntax)
-        if bytes(view[position + 2 : position + 4]) == b"\x10\x00":
+        number = bytes(view[position + 2 : position + 4])
+        if number in (b"\x10\x00", b"\x02\x00"):
             text = bytes(view[position + 8 : position + size]).decode("ascii", "replace")
-            declared = text.strip("\x00 ")
+            if number == b"\x10\x00":
+                declared = text.strip("\x00 ")
+            else:
+                held = text.strip("\x00 ")
         position += size
-    return position, declared
+    return position, declared, held
 
 
 def _meta_size(view: memoryview, at: int, syntax: Syntax) -> int:

@@ -33,6 +33,9 @@ _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _DEEPEST = 24
 """Sequences inside sequences that are followed; real headers stay under ten."""
 
+_MOST_ELEMENTS = 65_536
+"""In one data set or item; real ones have hundreds."""
+
 
 class Malformed(ValueError):  # noqa: N818 - what the bytes are, caught inside this room
     """The bytes are not a DICOM data set."""
@@ -94,11 +97,16 @@ def split(
     Truncated
         If an element reaches past `end`.
     Malformed
-        If sequences are nested too deep or delimiters are out of place.
+        If sequences are nested too deep, delimiters are out of place, or elements are more than
+        any header has: an empty file of 5 GB is 600 million of them.
     """
     elements: dict[int, Element] = {}
     position = start
+    room = _MOST_ELEMENTS
     while position < end:
+        room -= 1
+        if room < 0:
+            raise Malformed(f"more than {_MOST_ELEMENTS} elements beside each other")
         tag, vr, length, value_at = _element_head(data, position, end, syntax)
         if tag == _ITEM_END:
             return elements, value_at, None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -33,7 +34,8 @@ def key_from(path: str | Path) -> PseudonymKey:
 def make_key(path: str | Path) -> PseudonymKey:
     """Make a key of 256 random bits, as 64 letters and digits, that its owner alone may read.
 
-    On Windows the permissions are those of the folder.
+    It gets its name when it is written whole: a process that is killed leaves no half of a key. On
+    Windows the permissions are those of the folder.
 
     Raises
     ------
@@ -41,13 +43,19 @@ def make_key(path: str | Path) -> PseudonymKey:
         If the file is there already or cannot be written.
     """
     text = secrets.token_hex(32)
+    place = Path(path)
+    beside = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
     try:
-        # from the first moment on nobody else may read it
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            # from the first moment on nobody else may read it
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w", encoding="ascii") as file:
+                file.write(f"{text}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            _give_name(beside, place)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
             f"the key cannot be written: {error.strerror}",
@@ -55,6 +63,27 @@ def make_key(path: str | Path) -> PseudonymKey:
             hint="name a file in a folder that exists and that only you can read",
         ) from error
     return PseudonymKey(text.encode("ascii"))
+
+
+def _give_name(beside: Path, place: Path) -> None:
+    """Move a whole file to its place, at once, where no file of that name is there.
+
+    Raises
+    ------
+    OSError
+        If one is there.
+    """
+    if os.name == "nt":
+        beside.rename(place)  # which there takes the place of nothing
+        return
+    try:
+        os.link(beside, place)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without second names: FAT, some shares
+        if place.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(place)) from None
+        beside.replace(place)
 
 
 def is_private(path: str | Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from qiqa.core.contents import Contents
@@ -53,12 +53,21 @@ class _Tally:
         )
 
 
-def read(paths: str | Path | Sequence[str | Path]) -> Contents:
+def read(
+    paths: str | Path | Sequence[str | Path], *, only: Container[str] | None = None
+) -> Contents:
     """Return the series behind `paths`: folders, files, zip archives, in any mixture.
 
     Only headers are read, except where two files claim to be the same image. File names,
     suffixes and instance numbers decide nothing. What is no image is counted; what is damaged
     becomes a finding, and the rest goes on.
+
+    Parameters
+    ----------
+    paths
+        What to read.
+    only
+        Names of the files and members (`archive: member`) to be opened; all where it is None.
 
     Raises
     ------
@@ -69,6 +78,8 @@ def read(paths: str | Path | Sequence[str | Path]) -> Contents:
     with Archives() as archives:
         tally = _Tally()
         for item in walk(given, archives):
+            if only is not None and isinstance(item, Blob) and item.name not in only:
+                continue
             tally.n_files += 1
             if isinstance(item, ReadError):
                 tally.unreadable(item)

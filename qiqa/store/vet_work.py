@@ -74,7 +74,11 @@ class VetWork:
                 where=str(self.path),
                 hint="delete it to begin anew",
             )
-        self.put("version", _VERSION)
+        try:
+            self.put("version", _VERSION)
+        except StoreError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -91,13 +95,20 @@ class VetWork:
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[sqlite3.Connection]:
-        self.db.execute("BEGIN IMMEDIATE")
         try:
+            self.db.execute("BEGIN IMMEDIATE")
             yield self.db
-        except BaseException:
-            self.db.execute("ROLLBACK")
+            self.db.execute("COMMIT")
+        except BaseException as error:
+            if self.db.in_transaction:  # a full disk has ended it already
+                self.db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreError(
+                    f"the working file cannot be written: {error}",
+                    where=str(self.path),
+                    hint="make room; the same command goes on where it was",
+                ) from error
             raise
-        self.db.execute("COMMIT")
 
     def get(self, key: str) -> str | None:
         """Return a remark on the whole, or None."""
@@ -106,7 +117,8 @@ class VetWork:
 
     def put(self, key: str, value: str) -> None:
         """Keep a remark on the whole."""
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        with self._all_or_nothing() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     # --- scanning -----------------------------------------------------------------------------
 
@@ -116,7 +128,8 @@ class VetWork:
         row = self.db.execute("SELECT digest FROM chunk WHERE name = ?", (name,)).fetchone()
         if row is None or row[0] != digest:
             return False
-        self.db.execute("UPDATE chunk SET run = ? WHERE name = ?", (run, name))
+        with self._all_or_nothing() as db:
+            db.execute("UPDATE chunk SET run = ? WHERE name = ?", (run, name))
         return True
 
     def add_scanned(

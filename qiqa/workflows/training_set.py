@@ -17,6 +17,7 @@ from qiqa.core.canonical import digest, storable
 from qiqa.core.vet_record import note_to
 from qiqa.core.vet_result import SeriesSeen
 from qiqa.core.vetting import FileNote, Observation, SetAnswer, VetPolicy, VetTable
+from qiqa.io.scan import SEES
 from qiqa.io.scan.listing import Chunk, list_files, member_name
 from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import checks, settings_of
@@ -73,7 +74,12 @@ def _duration(seconds: float) -> str:
 
 
 def scan(
-    root: Path, work: VetWork, executor: Executor, key: bytes, tell: Callable[[str], None]
+    root: Path,
+    work: VetWork,
+    executor: Executor,
+    key: bytes,
+    tell: Callable[[str], None],
+    leave_out: Path | None = None,
 ) -> None:
     """Read the headers of all files that were not read as they are now.
 
@@ -89,10 +95,12 @@ def scan(
         For the hash of patients.
     tell
         Progress.
+    leave_out
+        Folder that is not looked into: the outputs.
     """
     top = top_of(root)
     # another key gives other hashes, another version may see other things: all is read anew
-    if (read_by := digest([__version__, key.hex()])) != work.get("read_by"):
+    if (read_by := digest([__version__, SEES, key.hex()])) != work.get("read_by"):
         work.forget_scanned()
         work.put("read_by", read_by)
     run = int(work.get("run") or 0) + 1
@@ -100,7 +108,7 @@ def scan(
     progress = Progress(tell, "headers")
 
     def jobs() -> Iterator[ScanJob]:
-        for chunk in list_files(root):
+        for chunk in list_files(root, leave_out):
             state = _state(top, chunk)
             if work.is_scanned(chunk.name, state, run):
                 progress.add(len(chunk.files))

@@ -39,6 +39,8 @@ class Given:
     population: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     join: Callable[[VetTable], tuple[VetTable, tuple[Finding, ...]]] | None = None
     """Adds what a table says of the series."""
+    output: Path | None = None
+    """Folder of the outputs; what lies in it is not vetted."""
     inputs: tuple[str, ...] = ()
     overrides: tuple[Override, ...] = ()
     """What persons decided before."""
@@ -66,7 +68,7 @@ def vet_images(
     tell
         Progress.
     """
-    scan(root, work, executor, given.key.secret, tell)
+    scan(root, work, executor, given.key.secret, tell, given.output)
     examine(root, work, given.policy, executor, tell)
     table, findings = _completed(look_at_all(work, tell), given)
     answers = examine_set(table, given.policy)

@@ -160,3 +160,18 @@ def test_nothing_is_half_written_after_a_kill(tmp_path):
         parts = work.db.execute("SELECT COUNT(*) FROM part").fetchone()[0]
     assert chunks >= 20
     assert parts == 50 * chunks
+
+
+def test_a_full_disk_is_said_and_leaves_what_was_kept(work):
+    work.put("run", "1")
+    (pages,) = work.db.execute("PRAGMA page_count").fetchone()
+    work.db.execute(f"PRAGMA max_page_count = {pages}")  # as if the disk ended here
+    parts = [(f"1.{i}", os.urandom(5000)) for i in range(40)]
+    with pytest.raises(StoreError, match="full") as refused:
+        work.add_scanned("a", "digest", 40, 1, parts, [])
+    assert "make room" in refused.value.hint
+    assert work.get("run") == "1"
+    assert work.files() == 0
+    work.db.execute("PRAGMA max_page_count = 100000")
+    work.add_scanned("a", "digest", 40, 1, parts, [])
+    assert work.files() == 40

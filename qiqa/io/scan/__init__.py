@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from qiqa.core.vetting import Check
 
-__all__ = ["checks"]
+__all__ = ["SEES", "checks"]
+
+SEES = 2
+"""Raised when a scan sees something else in the same files: what was read before is read anew."""
 
 
 def checks() -> tuple[Check, ...]:

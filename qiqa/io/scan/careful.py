@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qiqa.core.errors import ReadError
 from qiqa.io.dicomfile import DEFLATED, UNCOMPRESSED, DicomFile, open_header
-from qiqa.io.elements import PIXEL_DATA, Element
+from qiqa.io.elements import PIXEL_DATA, Element, Syntax
 from qiqa.io.frames import MOST_FRAMES, frame_headers
 from qiqa.io.header import Header
 from qiqa.io.scan.attributes import ATTRIBUTES, SEQUENCES, Value
-from qiqa.io.scan.record import Pixels, Record, wanted_tags
+from qiqa.io.scan.quick import Quick
+from qiqa.io.scan.record import Nested, Pixels, Record, wanted_tags
 from qiqa.io.scan.values import Raw, mapped
 from qiqa.io.sources import Archives, Blob, gunzip
 from qiqa.io.tags import TAGS
+from qiqa.kernels.dicom_elements import CUT
 
 __all__ = ["careful_record"]
 
+_FRAMES = TAGS["PerFrameFunctionalGroupsSequence"][0]
 _VARYING = frozenset(TAGS[keyword][0] for keyword in ATTRIBUTES)
 
 
-def careful_record(blob: Blob, archives: Archives) -> Record:
+def careful_record(blob: Blob, archives: Archives, quick: Quick) -> Record:
     """Return what a file holds; the frames of a multi-frame object are taken together.
+
+    Parameters
+    ----------
+    blob, archives
+        The file.
+    quick
+        Working memory.
 
     Raises
     ------
@@ -28,29 +40,51 @@ def careful_record(blob: Blob, archives: Archives) -> Record:
     ReadError
         If it is one but cannot be read.
     """
-    file = open_header(blob, archives)
+    file = open_header(blob, archives, quick.split)
     header, wanted = file.header, wanted_tags()
     packed = blob.read(archives, 2) == b"\x1f\x8b"
     available, wrong = _unpacked(file, blob, archives) if packed else (file.available, None)
-    frames = "PerFrameFunctionalGroupsSequence" in header
     private, data = _private(header)
-    found, more = _of_frames(header, wanted) if frames else (_raws(header, wanted), ())
+    frames = _FRAMES in header.elements
+    if frames:
+        groups, size = quick.frames(header.elements[_FRAMES], blob.name)
+        header = _first_frame(header, size)
+    first = next(frame_headers(header), header)
+    found = _raws(first, wanted)
+    syntax = next(iter(header.elements.values())).syntax
     return Record(
         size=blob.size,
         transfer_syntax=file.transfer_syntax,
-        syntax=next(iter(header.elements.values())).syntax,
+        syntax=syntax,
         charset=header.charset,
         found=found,
-        more=more,
-        pairs=tuple(_pairs(header, frames=frames)),
+        more=_others(header, groups, found) if frames else (),
+        pairs=tuple(_pairs(first)),
         pixels=_pixels(file),
         available=available,
         plain=file.transfer_syntax in UNCOMPRESSED,
         in_place=not (packed or frames or file.transfer_syntax == DEFLATED),
+        nested=_nested(file, syntax, quick),
         private=private,
         data=data,
         wrong=wrong,
     )
+
+
+def _first_frame(header: Header, size: int) -> Header:
+    """Return it with the first bytes alone of the groups of frames."""
+    groups = header.elements[_FRAMES]
+    if isinstance(groups.value, tuple):
+        return header
+    first = Element("SQ", groups.value[:size], groups.syntax)
+    return Header({**header.elements, _FRAMES: first}, header.charset)
+
+
+def _nested(file: DicomFile, syntax: Syntax, quick: Quick) -> tuple[Nested, ...]:
+    """Return what sequences hold of persons, up to where the loop finds the bytes odd."""
+    data = bytes(file.data if file.pixels is None else file.data[: file.pixels.offset])
+    n, status, at = quick.walk(data, file.start, syntax)
+    return quick.persons(data, n, len(data) if status == CUT else at, syntax)
 
 
 def _unpacked(
@@ -68,26 +102,36 @@ def _raws(header: Header, wanted: frozenset[int]) -> dict[int, Raw]:
     return {
         tag: (tag, int.from_bytes(element.vr.encode("ascii"), "big"), bytes(element.value))
         for tag, element in header.elements.items()
-        if tag in wanted and not isinstance(element.value, tuple)
+        if tag in wanted and element.vr != "SQ" and not isinstance(element.value, tuple)
     }
 
 
-def _of_frames(header: Header, wanted: frozenset[int]) -> tuple[dict[int, Raw], tuple[Raw, ...]]:
-    """Return the elements of the first frame, and those of others that differ."""
-    first: dict[int, Raw] = {}
+def _others(
+    header: Header, frames: Sequence[dict[int, Raw]], found: dict[int, Raw]
+) -> tuple[Raw, ...]:
+    """Return the elements of further frames that differ from those of the first.
+
+    Parameters
+    ----------
+    header
+        Of the file.
+    frames
+        What the groups of each frame say.
+    found
+        Of the first frame, with what all frames have in common.
+    """
+    nothing = Element("SQ", ({},), Syntax())
+    common = next(frame_headers(Header({**header.elements, _FRAMES: nothing}, header.charset)))
+    # what the first frame says otherwise than all frames together
+    under = {tag: raw for tag, raw in _raws(common, _VARYING).items() if found.get(tag) != raw}
     others: dict[Raw, None] = {}
-    for index, frame in enumerate(frame_headers(header)):
-        if index == 0:
-            first = _raws(frame, wanted)
-        elif index < MOST_FRAMES:
-            here = {tag: e for tag, e in frame.elements.items() if tag in _VARYING}
-            others.update(dict.fromkeys(_raws(Header(here, frame.charset), wanted).values()))
-    return first, tuple(raw for raw in others if first.get(raw[0]) != raw)
+    for own in frames[1:MOST_FRAMES]:
+        others.update(dict.fromkeys({**under, **own}.values()))
+    return tuple(raw for raw in others if raw[0] in _VARYING and found.get(raw[0]) != raw)
 
 
-def _pairs(header: Header, *, frames: bool) -> list[tuple[str, Value]]:
+def _pairs(first: Header) -> list[tuple[str, Value]]:
     """Return what sequences say: that they are there, and the real-world values."""
-    first = next(frame_headers(header), header) if frames else header
     pairs: list[tuple[str, Value]] = [(k, 1.0) for k in sorted(SEQUENCES) if k in first]
     return [*pairs, *mapped(first)]
 

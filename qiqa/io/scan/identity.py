@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from qiqa.core.finding import Severity
 from qiqa.core.vetting import Check, Needs, Observation, Reason
 from qiqa.io.deid.rules import load_rules
 from qiqa.io.deid.wording import identity_words, names_participant
+from qiqa.io.scan.numbers import identity_number
 from qiqa.io.scan.persons import (
     Personal,
     birth_day,
@@ -22,15 +23,18 @@ from qiqa.io.scan.persons import (
     looked_at,
     name_words,
     personal,
+    sequence_name,
     titled,
 )
-from qiqa.io.scan.record import Record
+from qiqa.io.scan.record import Nested, Record
 from qiqa.io.scan.values import Decoder, Raw
 from qiqa.io.tags import TAGS
 
 __all__ = ["CHECK", "CODES", "Watch"]
 
 _NAME, _ID, _BORN = (TAGS[k][0] for k in ("PatientName", "PatientID", "PatientBirthDate"))
+_OTHER_IDS = 0x00101002
+"""Other Patient IDs Sequence: IDs besides the one that every set needs."""
 _METHOD = TAGS["DeidentificationMethod"][0]
 _REMOVED, _QC = TAGS["PatientIdentityRemoved"][0], TAGS["QualityControlSubject"][0]
 _SHIFTED = TAGS["LongitudinalTemporalInformationModified"][0]
@@ -104,7 +108,9 @@ class Watch:
     """Looks at record after record; remembers the sets of values seen before."""
 
     tables: Personal = dataclasses.field(default_factory=personal)
-    known: dict[frozenset[Raw], _Person] = dataclasses.field(default_factory=dict)
+    known: dict[tuple[frozenset[Raw], tuple[Nested, ...]], _Person] = dataclasses.field(
+        default_factory=dict
+    )
     asked: frozenset[int] = dataclasses.field(
         default_factory=lambda: looked_at() | {_ID, _REMOVED, _METHOD, _SHIFTED, _QC}
     )
@@ -120,10 +126,10 @@ class Watch:
             Below the folder given.
         """
         found = record.found
-        key = frozenset([found[tag] for tag in found.keys() & self.asked])
+        key = frozenset([found[tag] for tag in found.keys() & self.asked]), record.nested
         person = self.known.get(key)
         if person is None:
-            person = self.known[key] = _person(found, decoder, self.tables)
+            person = self.known[key] = _person(record, decoder, self.tables)
         if person.in_header:
             yield _named("identity_in_header", person.in_header, path)
             if person.claimed:
@@ -142,44 +148,72 @@ def _named(code: str, names: tuple[str, ...], path: str) -> Observation:
     return Observation(code=code, value=float(len(names)), evidence=", ".join(names), where=path)
 
 
-def _person(found: dict[int, Raw], decoder: Decoder, tables: Personal) -> _Person:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Stated:
+    """One value of an attribute that may name a person."""
+
+    tag: int
+    value: str
+    keyword: str
+    """Of the attribute; inside a sequence with where that is."""
+    sequence: int = 0
+    """Of the top level that it is in; 0: in none."""
+
+
+def _stated(record: Record, decoder: Decoder, tables: Personal) -> Iterator[_Stated]:
+    """Yield all values looked at, those of the top level first."""
+    keywords = {**tables.names, **tables.others, **tables.texts, _ID: "PatientID"}
+    for tag in record.found.keys() & keywords.keys():
+        yield _Stated(tag, _text(record.found[tag], decoder), keywords[tag])
+    for sequence, raw in record.nested:
+        keyword = f"{keywords[raw[0]]} in {sequence_name(sequence)}"
+        yield _Stated(raw[0], _text(raw, decoder), keyword, sequence)
+
+
+def _text(raw: Raw | None, decoder: Decoder) -> str:
+    return " ".join(map(str, decoder.values(raw)))
+
+
+def _person(record: Record, decoder: Decoder, tables: Personal) -> _Person:
     def text(tag: int) -> str:
-        return " ".join(map(str, decoder.values(found.get(tag))))
+        return _text(record.found.get(tag), decoder)
 
     patient_id = text(_ID)
-    name = text(_NAME)
-    thing = is_object(f"{name} {patient_id}") or text(_QC).upper() == "YES"
-    own = () if thing else name_words(name, patient_id)
+    stated = tuple(_stated(record, decoder, tables))
+    thing = is_object(text(_NAME), patient_id) or text(_QC).upper() == "YES"
     claimed = text(_REMOVED).upper() == "YES"
     replaced = claimed or bool(text(_METHOD))
     shifted = claimed and text(_SHIFTED).upper() == "MODIFIED"
-    born = "" if shifted or thing else birth_day(text(_BORN))
-    named = [
-        keyword
-        for tag, keyword in tables.names.items()
-        if (own if tag == _NAME else name_words(text(tag), patient_id))
-    ]
-    for tag, keyword in tables.others.items():
-        value = text(tag)
-        if tag == _BORN:
-            named += [keyword] if born else []
-        elif not is_dummy(value) and not replaced and _means(value, patient_id):
-            named.append(keyword)
-    somebody = bool(own or born)
-    real_id = patient_id if somebody and _is_number(patient_id) else ""
+    own: dict[str, None] = {}
+    born: dict[str, None] = {}
+    named: list[str] = []
+    for one in stated:
+        if one.tag in tables.names:
+            of_patient = one.tag == _NAME
+            told = name_words(one.value, patient_id)
+            if told and not (of_patient and (thing or is_object(one.value, ""))):
+                named.append(one.keyword)
+                own.update(dict.fromkeys(told) if of_patient else {})
+        elif one.tag == _BORN:
+            day = "" if shifted or thing else birth_day(one.value)
+            named += [one.keyword] if day else []
+            born.update({day: None} if day else {})
+        elif one.tag in tables.others or one.sequence == _OTHER_IDS:
+            number = not is_dummy(one.value) and _means(one.value, patient_id)
+            if number and not (replaced or thing):
+                named.append(one.keyword)
+        elif one.tag == _ID and not one.sequence and (kind := identity_number(one.value, replaced)):
+            named.append(f"{one.keyword} ({kind})")
+    real_id = patient_id if (own or born) and _is_number(patient_id) else ""
     words = frozenset((*own, *((real_id.casefold(),) if real_id else ())))
-    typed = [
-        keyword
-        for tag, keyword in tables.texts.items()
-        if tag in found and _tells(text(tag), words, born)
-    ]
+    typed = [s.keyword for s in stated if s.tag in tables.texts and _tells(s.value, words, born)]
     tokens = [w for w in own if len(w) >= _SHORTEST_NAME]
-    tokens += [t for t in (real_id, born) if len(t) >= _SHORTEST_ID]
+    tokens += [t for t in (real_id, *born) if len(t) >= _SHORTEST_ID]
     return _Person(
-        in_header=tuple(sorted(named)),
-        in_text=tuple(sorted(typed)),
+        in_header=tuple(sorted(set(named))),
+        in_text=tuple(sorted(set(typed))),
         claimed=claimed,
-        words=words | ({born} if born else frozenset()),
+        words=words.union(born),
         tokens=tuple(t.encode(decoder.charset, "ignore").upper() for t in tokens),
     )
 
@@ -195,9 +229,9 @@ def _is_number(patient_id: str) -> bool:
     return len(patient_id) >= _SHORTEST_ID and any(c.isdigit() for c in patient_id)
 
 
-def _tells(text: str, words: frozenset[str], born: str) -> bool:
+def _tells(text: str, words: frozenset[str], born: Iterable[str]) -> bool:
     """Say whether a text names the patient (no MR term counts), or addresses somebody."""
-    if titled(text) or (born and born in text):
+    if titled(text) or any(day in text for day in born):
         return True
     whole = {word for word in words if not word.isalpha()}
     if any(word in text.casefold() for word in whole):
@@ -224,18 +258,22 @@ def _in_private(record: Record, tokens: tuple[bytes, ...]) -> Iterator[str]:
     """Yield the groups of private elements that hold one of the tokens between separators."""
     for tag, start, end in record.private:
         upper = record.data[start:end].upper()
-        if any(token in upper and _apart(token, upper) for token in tokens):
+        group = (tag >> 16).to_bytes(2, "little").upper()
+        if any(token in upper and _apart(token, upper, group) for token in tokens):
             yield f"group {tag >> 16:04X}"
 
 
-def _apart(token: bytes, data: bytes) -> bool:
-    """Say whether a token stands alone: short ones occur in numbers by chance."""
+def _apart(token: bytes, data: bytes, group: bytes) -> bool:
+    """Say whether a token stands alone: short ones occur in numbers by chance.
+
+    Behind it may stand the next element of the same group.
+    """
     apart = _SEPARATORS | _LENGTHS if len(token) > _SHORTEST_NAME else _SEPARATORS
     at = data.find(token)
     while at >= 0:
         before = data[at - 1] if at else 0
-        after = data[at + len(token)] if at + len(token) < len(data) else 0
-        if before in apart and after in apart:
+        rest = data[at + len(token) : at + len(token) + 2]
+        if before in apart and (not rest or rest[0] in apart or rest == group):
             return True
         at = data.find(token, at + 1)
     return False

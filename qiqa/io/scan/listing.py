@@ -63,7 +63,7 @@ def split_member(path: str, is_file: Callable[[str], bool]) -> tuple[str, str | 
     return path, None
 
 
-def list_files(root: str | Path) -> Iterator[Chunk]:
+def list_files(root: str | Path, leave_out: str | Path | None = None) -> Iterator[Chunk]:
     """Yield all files below a folder (or the one file given), each once, in fixed order.
 
     Folders come in the order of their names, files of a folder before its folders. Folders with
@@ -71,6 +71,13 @@ def list_files(root: str | Path) -> Iterator[Chunk]:
     that it becomes a note. Links are not followed: what they lead to inside the folder is seen at
     its own place, what lies outside is none of its files. A file with several names is yielded
     under the first.
+
+    Parameters
+    ----------
+    root
+        Folder or file.
+    leave_out
+        A folder that is not entered: the outputs, where they are written among the images.
 
     Raises
     ------
@@ -85,7 +92,7 @@ def list_files(root: str | Path) -> Iterator[Chunk]:
         return
     seen: set[tuple[int, int]] = set()
     waiting: list[str] = []
-    for files in _folders(top, seen):
+    for files in _folders(top, seen, _below(top, leave_out)):
         for start in range(0, len(files), CHUNK):
             some = files[start : start + CHUNK]
             if len(waiting) + len(some) > CHUNK:
@@ -119,13 +126,25 @@ def _chunk_of_file(top: Path, name: str) -> Iterator[Chunk]:
         yield Chunk(files=tuple(members[start : start + size]), archive=name)
 
 
-def _folders(top: Path, seen: set[tuple[int, int]]) -> Iterator[list[str]]:
-    """Yield the files of folder after folder, of a large one in pieces."""
+def _below(top: Path, folder: str | Path | None) -> str:
+    """Return a folder as it is called below the top; empty where it is not below it."""
+    if folder is None:
+        return ""
+    place, home = os.path.realpath(folder), os.path.realpath(top)
+    if not place.startswith(os.path.join(home, "")):  # noqa: PTH118 - as realpath writes it
+        return ""
+    return Path(place).relative_to(home).as_posix()
+
+
+def _folders(top: Path, seen: set[tuple[int, int]], without: str) -> Iterator[list[str]]:
+    """Yield the files of folder after folder but for one, of a large one in pieces."""
     open_folders = [iter(("",))]
     while open_folders:
         below = next(open_folders[-1], None)
         if below is None:
             open_folders.pop()
+            continue
+        if below and below == without:
             continue
         try:
             yield from _files(top, below, seen)

@@ -13,14 +13,25 @@ from typing import IO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.errors import ReadError
 from qiqa.io.dicomfile import BIG_ENDIAN, DEFLATED, UNCOMPRESSED
-from qiqa.io.elements import PIXEL_DATA, Element, Syntax, is_vr
+from qiqa.io.elements import PIXEL_DATA, Element, Syntax, Truncated, is_vr, split
+from qiqa.io.elements import Pixels as Span
 from qiqa.io.header import Header
 from qiqa.io.scan.attributes import SEQUENCES
-from qiqa.io.scan.record import Pixels, Record, wanted_tags
+from qiqa.io.scan.record import Nested, Pixels, Record, nested_tags, wanted_tags
 from qiqa.io.scan.values import Raw, letters
 from qiqa.io.tags import TAGS
-from qiqa.kernels.dicom_elements import CUT, ODD, PIXELS, elements, long_head, wanted_ones
+from qiqa.kernels.dicom_elements import (
+    CUT,
+    ODD,
+    PIXELS,
+    elements,
+    long_head,
+    nested_ones,
+    wanted_ones,
+)
+from qiqa.kernels.dicom_frames import frame_ones
 
 __all__ = ["FIRST_READ", "Quick", "quick_record", "quick_rest"]
 
@@ -32,6 +43,7 @@ _ROOM = 4096
 _CHARSET, _SYNTAX = TAGS["SpecificCharacterSet"][0], TAGS["TransferSyntaxUID"][0]
 _CLASS, _SERIES = TAGS["SOPClassUID"][0], TAGS["SeriesInstanceUID"][0]
 _FRAMES = TAGS["PerFrameFunctionalGroupsSequence"][0]
+_UN = int.from_bytes(b"UN", "big")
 _WITH_HEAD = frozenset((_FRAMES, *(TAGS[keyword][0] for keyword in SEQUENCES)))
 
 
@@ -51,6 +63,9 @@ class Quick:
     wanted: NDArray[np.int64] = dataclasses.field(
         default_factory=lambda: np.array(sorted({*wanted_tags(), _FRAMES}), np.int64)
     )
+    nested: NDArray[np.int64] = dataclasses.field(
+        default_factory=lambda: np.array(sorted(nested_tags()), np.int64)
+    )
     tags: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(_ROOM, np.int64))
     vrs: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(_ROOM, np.int64))
     starts: NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(_ROOM, np.int64))
@@ -60,7 +75,11 @@ class Quick:
         default_factory=lambda: np.empty((3, _ROOM), np.int64)
     )
 
-    def walk(self, data: bytes, start: int, syntax: Syntax) -> tuple[int, int, int]:
+    inside: NDArray[np.int64] = dataclasses.field(
+        default_factory=lambda: np.empty((5, _ROOM), np.int64)
+    )
+
+    def walk(self, data: bytes | memoryview, start: int, syntax: Syntax) -> tuple[int, int, int]:
         """List the elements from `start` on; see `qiqa.kernels.dicom_elements.elements`."""
         view = np.frombuffer(data, np.uint8)
         n, status, at = elements(
@@ -68,6 +87,85 @@ class Quick:
             self.tags, self.vrs, self.starts, self.sizes,
         )  # fmt: skip
         return int(n), int(status), int(at)
+
+    def split(
+        self, data: memoryview, start: int, end: int, syntax: Syntax
+    ) -> tuple[dict[int, Element], int, Span | None]:
+        """Do what `qiqa.io.elements.split` does; sequences stay bytes until they are asked for.
+
+        What the loop finds odd is left to that one.
+
+        Raises
+        ------
+        Malformed
+            As it does.
+        """
+        n, status, at = self.walk(data[:end], start, syntax)
+        if status == CUT:
+            raise Truncated("the bytes end inside an element")
+        if status == ODD:
+            return split(data, start, end, syntax)
+        pixels = None
+        if status == PIXELS:
+            size = int(self.sizes[n - 1])
+            pixels = Span(int(self.tags[n - 1]), at, None if size < 0 else size)
+        rows = np.stack((self.tags[:n], self.vrs[:n], self.starts[:n], self.sizes[:n])).T.tolist()
+        implicit = Syntax(explicit=False, little=syntax.little)
+        found: dict[int, Element] = {}
+        for index, (tag, vr, begin, size) in enumerate(rows if pixels is None else rows[:-1]):
+            if size >= 0:
+                here = implicit if vr == _UN else syntax
+                found[tag] = Element(letters(vr), data[begin : begin + size], here)
+                continue
+            stop = at
+            if index + 1 < n:  # it ends where the next element begins
+                _, following, place, _ = rows[index + 1]
+                stop = place - _head_size(following, syntax)
+            unknown = syntax.explicit and bytes(data[begin - 8 : begin - 6]) == b"UN"
+            found[tag] = Element("SQ", data[begin:stop], implicit if unknown else syntax)
+        return found, at, pixels
+
+    def frames(self, groups: Element, name: str) -> tuple[list[dict[int, Raw]], int]:
+        """Return what the groups of each frame say, and how many bytes those of the first take.
+
+        Raises
+        ------
+        ReadError
+            If the groups are no sequence of items.
+        """
+        if isinstance(groups.value, tuple):
+            raise ReadError(f"groups of frames beside more than {_ROOM} elements", where=name)
+        data, syntax, room = np.frombuffer(groups.value, np.uint8), groups.syntax, _ROOM
+        while True:
+            found = np.empty((6, room), np.int64)
+            count, n_frames, first = frame_ones(
+                data, 0, data.size, syntax.explicit, syntax.little, self.wanted, found
+            )
+            if count <= room:
+                break
+            room = int(count)
+        if count < 0:
+            raise ReadError("malformed DICOM: the groups of frames are no items", where=name)
+        frames: list[dict[int, Raw]] = [{} for _ in range(n_frames)]
+        rows = found[:, :count].T.tolist()
+        # what stands deeper says it of the frame more exactly
+        for frame, _, tag, vr, begin, size in sorted(rows, key=lambda row: row[1]):
+            frames[frame][tag] = (tag, vr, bytes(groups.value[begin : begin + size]))
+        return frames, int(first)
+
+    def persons(self, data: bytes, n: int, end: int, syntax: Syntax) -> tuple[Nested, ...]:
+        """Return what sequences hold of persons, after `walk` has listed n elements up to `end`."""
+        count = nested_ones(
+            np.frombuffer(data, np.uint8), self.tags, self.vrs, self.starts, self.sizes,
+            n, end, syntax.explicit, syntax.little, self.nested, self.inside,
+        )  # fmt: skip
+        if not count:
+            return ()
+        found = {
+            (top, (tag, vr, data[start : start + size])): None
+            for top, tag, vr, start, size in self.inside[:, :count].T.tolist()
+        }
+        return tuple(found)
 
 
 def quick_record(file: IO[bytes], size: int, head: bytes, quick: Quick) -> Record | None:
@@ -155,7 +253,8 @@ def _declared(head: bytes, quick: Quick, meta: list[int]) -> str:
 
 def _record(head: bytes, size: int, quick: Quick, walked: _Walked) -> Record | None:
     n, status, at, syntax, declared = walked
-    found, private = _taken(head, quick, walked, len(head) if status == CUT else at)
+    end = len(head) if status == CUT else at
+    found, private = _taken(head, quick, walked, end)
     if found is None or (_CLASS not in found and _SERIES not in found):
         return None
     place = None
@@ -170,6 +269,7 @@ def _record(head: bytes, size: int, quick: Quick, walked: _Walked) -> Record | N
         pixels=place,
         available=None if place is None else size - place.offset,
         plain=not declared or declared in UNCOMPRESSED,
+        nested=quick.persons(head, n, end, syntax),
         private=private,
         data=head,
         wrong=("truncated", "the file ends inside its header") if status == CUT else None,

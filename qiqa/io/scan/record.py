@@ -10,7 +10,7 @@ from qiqa.io.scan.persons import looked_at
 from qiqa.io.scan.values import Raw
 from qiqa.io.tags import TAGS
 
-__all__ = ["B_VALUES", "Pixels", "Record", "wanted_tags"]
+__all__ = ["B_VALUES", "Nested", "Pixels", "Record", "nested_tags", "wanted_tags"]
 
 _OWN = (
     *("SpecificCharacterSet", "SOPInstanceUID", "SeriesInstanceUID", "AcquisitionTime"),
@@ -33,6 +33,15 @@ def wanted_tags() -> frozenset[int]:
     own = frozenset(TAGS[keyword][0] for keyword in (*ATTRIBUTES, *_OWN))
     meta = TAGS["TransferSyntaxUID"][0]  # stands apart, and before the order of bytes is known
     return (own | looked_at() | B_VALUES) - {meta}
+
+
+def nested_tags() -> frozenset[int]:
+    """Return the tags that are looked for inside of sequences: those of persons."""
+    return looked_at() | {TAGS["PatientID"][0]}
+
+
+Nested = tuple[int, Raw]
+"""Tag of the sequence of the top level, and an element somewhere inside of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,6 +76,8 @@ class Record:
     """Whether pixels are as they are, not compressed."""
     in_place: bool = True
     """Whether they can be taken from the file by their offset: no gzip, no groups of frames."""
+    nested: tuple[Nested, ...] = ()
+    """Of persons, inside of sequences; each once."""
     private: tuple[tuple[int, int, int], ...] = ()
     """Runs of private elements: tag of the first, and where in `data` they begin and end."""
     data: bytes = b""

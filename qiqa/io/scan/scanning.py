@@ -15,6 +15,7 @@ from qiqa.core.pseudonyms import PseudonymKey
 from qiqa.core.vetting import FileNote, Instance, Observation, SeriesFacts
 from qiqa.io.dicomfile import NotDicom
 from qiqa.io.elements import Syntax
+from qiqa.io.kinds import other_file
 from qiqa.io.nifti import is_nifti
 from qiqa.io.scan.careful import careful_record
 from qiqa.io.scan.gathering import Gathered, Identities, add_file, facts_of
@@ -157,7 +158,7 @@ def _take(scan: _Scan, name: str, blob: Blob, file: IO[bytes], head: bytes) -> N
     record = quick_record(file, blob.size, head, scan.quick)
     if record is None:
         try:
-            record = careful_record(blob, scan.archives)
+            record = careful_record(blob, scan.archives, scan.quick)
         except NotDicom:
             if head[128:132] == b"DICM":
                 scan.unreadable(name, blob.size, "DICOM without the beginning of an object")
@@ -195,7 +196,7 @@ def _other(scan: _Scan, name: str, blob: Blob) -> None:
     except ReadError as error:
         scan.unreadable(name, blob.size, error.message)
         return
-    scan.notes.append(FileNote(path=name, kind="not DICOM", size=blob.size))
+    scan.notes.append(FileNote(path=name, kind=other_file(blob.short_name), size=blob.size))
 
 
 def _sort_in(scan: _Scan, name: str, record: Record, file: IO[bytes] | None) -> None:

@@ -20,7 +20,7 @@ from qiqa.io.header import Header
 from qiqa.io.loading import load
 from qiqa.io.reading import read
 from qiqa.io.scan.arranging import Grid, arrange
-from qiqa.io.scan.listing import split_member
+from qiqa.io.scan.listing import member_name, split_member
 from qiqa.io.sources import Archives, blob_at
 from qiqa.io.tags import TAGS
 
@@ -269,11 +269,13 @@ def _slowly(facts: SeriesFacts, root: Path) -> tuple[Stack | None, list[Observat
     are left out.
     """
     usable = [one for one in facts.instances if _has_pixels(one, facts)]
-    names = {split_member(one.path, lambda p: (root / p).is_file())[0] for one in usable}
-    paths = {str(root / name) for name in names}
+    places = [split_member(one.path, lambda p: (root / p).is_file()) for one in usable]
+    names = {member_name(str(root / path), member) if member else str(root / path)
+             for path, member in places}  # fmt: skip
+    paths = sorted({str(root / path) for path, _ in places})
     broken: list[ReadError] = []
     while True:
-        headers, why = _headers(facts, root, paths)
+        headers, why = _headers(facts, root, paths, names)
         if not headers and (why or broken):
             return None, [_broken(len(facts.instances), why or broken[0].message)]
         if not headers:
@@ -284,10 +286,10 @@ def _slowly(facts: SeriesFacts, root: Path) -> tuple[Stack | None, list[Observat
         try:
             series = load(header, rescaled=True)
         except ReadError as error:
-            if error.where not in paths or len(broken) == _MOST_BROKEN:
+            if error.where not in names or len(broken) == _MOST_BROKEN:
                 raise
             broken.append(error)
-            paths.remove(error.where)
+            names.remove(error.where)
             continue
         total = sum(h.shape[2] * h.shape[3] for h in headers)
         left_out = total - header.shape[2] * header.shape[3]
@@ -296,9 +298,11 @@ def _slowly(facts: SeriesFacts, root: Path) -> tuple[Stack | None, list[Observat
         return _as_stack(facts, series, left_out), seen
 
 
-def _headers(facts: SeriesFacts, root: Path, paths: set[str]) -> tuple[list[SeriesHeader], str]:
+def _headers(
+    facts: SeriesFacts, root: Path, paths: Sequence[str], names: set[str]
+) -> tuple[list[SeriesHeader], str]:
     """Return the stacks of the series in some files, and what was wrong if there is none."""
-    contents = read(sorted(paths))
+    contents = read(paths, only=names)
     why = next((finding.message for finding in contents.findings), "")
     if facts.series_uid.startswith("nifti:"):
         _, member = split_member(facts.path, lambda p: (root / p).is_file())

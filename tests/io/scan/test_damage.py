@@ -120,7 +120,7 @@ def test_nifti_is_a_series_of_its_own(tmp_path, scan, codes):
     short = series["nifti:sub-07/anat/sub-07_T2w.nii"]
     assert short.patient_hash == facts.patient_hash
     assert "truncated" in codes(short)
-    assert [note.kind for note in notes] == ["not DICOM"]
+    assert [note.kind for note in notes] == ["sidecar"]
 
 
 def test_what_cannot_be_opened_is_noted(tmp_path, key):
