@@ -85,7 +85,7 @@ def test_motion_scatters_edges_along_the_phase_axis(images, axis, masked):
     if masked:
         spoiled[image < 30] = 0
     found = of(images, spoiled)
-    assert found[axis].scatter > 3 * found[1 - axis].scatter
+    assert found[axis].scatter > 2 * found[1 - axis].scatter
     assert 0.5 < still[axis].scatter / still[1 - axis].scatter < 2
 
 
