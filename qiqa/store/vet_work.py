@@ -91,13 +91,21 @@ class VetWork:
 
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[sqlite3.Connection]:
-        self.db.execute("BEGIN IMMEDIATE")
         try:
+            self.db.execute("BEGIN IMMEDIATE")
             yield self.db
-        except BaseException:
-            self.db.execute("ROLLBACK")
+            self.db.execute("COMMIT")
+        except BaseException as error:
+            # where the disk is full SQLite may have rolled back itself
+            with contextlib.suppress(sqlite3.Error):
+                self.db.execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise StoreError(
+                    f"the working file cannot be written: {error}",
+                    where=str(self.path),
+                    hint="free some space; the same command goes on where it was",
+                ) from error
             raise
-        self.db.execute("COMMIT")
 
     def get(self, key: str) -> str | None:
         """Return a remark on the whole, or None."""
@@ -106,7 +114,8 @@ class VetWork:
 
     def put(self, key: str, value: str) -> None:
         """Keep a remark on the whole."""
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        with self._all_or_nothing() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
     # --- scanning -----------------------------------------------------------------------------
 
