@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import datetime as dt
@@ -63,6 +64,10 @@ PRIVATE = "private"
 """Folder of what is not to be shared: key and working file."""
 WORK = "work.sqlite"
 _MOST_REASONS = 12
+_CHANGED = (
+    "results here were seen under another policy: the card says that it was changed.\n"
+    "  Who changed it and why: [[changes]] in the policy, or qiqa vet review --policy"
+)
 _LEFT_OVER = ".*.[0-9]*.part"
 """Hidden name, beside its place, of a file that is being written by a process."""
 
@@ -136,28 +141,50 @@ def arguments(parser: Parser) -> None:
 def command(options: Options) -> int:
     """Vet a set and write the outputs."""
     from qiqa.cli.vet_inputs import given_of, policy_of
+    from qiqa.io.vet_override import add_change
     from qiqa.io.vet_parts import write_features
+    from qiqa.report.files import made_folder
+    from qiqa.workflows.reviewing import policy_again
     from qiqa.workflows.vet_checks import known_checks
     from qiqa.workflows.vet_outputs import write_decisions, write_parts
 
     if not options.path.exists():
         raise ReadError("no such file or folder", where=str(options.path))
     policy, text = policy_of(options.policy, known_checks())
-    (options.output / PRIVATE).mkdir(parents=True, exist_ok=True)
-    given = given_of(options, policy, dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    made_folder(options.output / PRIVATE)
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    policy, change = policy_again(options.output, policy, now)
+    given = given_of(options, policy, now)
     with contextlib.ExitStack() as open_files, progress() as tell:
         try:
             result, table, findings = _vetted(options, given, open_files, tell)
         except KeyboardInterrupt:
             say("stopped; the same command goes on where it was", to_error=True)
             raise
+        _refuse_nothing(result, options)
         tell("writing")
+        if change is not None:
+            add_change(options.output, change)
+            say(_CHANGED, to_error=True)
         write_parts(result.parts, options.output)
         keys = list(zip(table.series_uid.tolist(), table.path.tolist(), strict=True))
         write_features(keys, table.features, table.values, options.output)
         write_decisions(result, options.output, text)
     tell_findings(findings, to_error=True)
     return _tell(result, options)
+
+
+def _refuse_nothing(result: VetResult, options: Options) -> None:
+    """Refuse a set without a series: nothing found must not look like nothing wrong."""
+    if result.counts.series:
+        return
+    kinds = collections.Counter(one.kind for one in result.parts.notes)
+    found = ", ".join(f"{kind}: {number}" for kind, number in kinds.most_common(3))
+    raise ReadError(
+        f"there is no image series ({found or 'no file at all'})",
+        where=str(options.path),
+        hint="give the folder that the images are below of",
+    )
 
 
 def _vetted(

@@ -108,13 +108,14 @@ def _made(result: VetResult, files: Sequence[OutputFile]) -> list[dict[str, Any]
     """Return what was done, by what, on what."""
     provenance, policy = result.parts.provenance, result.policy
     inputs = ", ".join(provenance.inputs) or NOT_STATED
+    given = [f"{one.role} {one.name} (SHA-256 {one.sha256})" for one in provenance.files]
     return [
         {
             "@id": "#vetting",
             "@type": "CreateAction",
             "name": "vetting against a policy",
             "description": f"{result.counts.series} series from {inputs}, policy {policy.name} "
-            f"(SHA-256 {policy.sha256})",
+            f"(SHA-256 {policy.sha256}){''.join(f', {one}' for one in given)}",
             "startTime": provenance.at.isoformat(),
             "endTime": provenance.judged_at.isoformat(),
             "agent": {"@id": "#owner"},
