@@ -38,6 +38,7 @@ __all__ = [
 COMMANDS = {
     "review": ("qiqa.cli.vet_review", "Show what waits, decide on a series, change the policy."),
     "compare": ("qiqa.cli.vet_compare", "What two vettings decided differently, and why."),
+    "verify": ("qiqa.cli.vet_verify", "Whether an output is as it was written and follows."),
     "policy": ("qiqa.cli.vet_policy", "Begin a policy of your own from the default one."),
 }
 """What has options of its own: next word -> module, summary."""
@@ -46,6 +47,7 @@ EPILOG = """
 commands:
   review     Show what waits, decide on a series, change the policy.
   compare    What two vettings decided differently, and why.
+  verify     Whether an output is as it was written and follows.
   policy     Begin a policy of your own from the default one.
 
 examples:

@@ -45,15 +45,16 @@ def worst_sites(result: VetResult) -> dict[str, Any]:
     by_site: dict[str, collections.Counter[Action]] = {}
     for group in result.counts.groups:
         by_site.setdefault(group.site, collections.Counter()).update(group.actions)
-    ranked = sorted((_used(actions), site, actions) for site, actions in by_site.items())
+    # of sites that lose the same share the largest first
+    ranked = sorted((_used(a), -a.total(), site) for site, a in by_site.items())
     shown = [
         {
             "site": site or NOT_STATED,
-            "bar": actions_bar(actions),
+            "bar": actions_bar(by_site[site]),
             "used": f"{100 * used:.0f} %",
-            "series": f"{actions.total():,}",
+            "series": f"{-fewer:,}",
         }
-        for used, site, actions in ranked[:MOST_SITES]
+        for used, fewer, site in ranked[:MOST_SITES]
     ]
     rest = [used for used, _, _ in ranked[MOST_SITES:]]
     words = ""
