@@ -68,8 +68,8 @@ WORK = "work.sqlite"
 _MOST_REASONS = 12
 _CHANGED = (
     "results here were seen under another policy: the card says that it was changed.\n"
-    "  To have who and why there, put [[changes]] into the policy before vetting again, or change it\n"
-    "  with qiqa vet review --policy instead"
+    "  To have who and why there, put [[changes]] into the policy before vetting again,\n"
+    "  or change it with qiqa vet review --policy instead"
 )
 _LEFT_OVER = ".*.[0-9]*.part"
 """Hidden name, beside its place, of a file that is being written by a process."""
