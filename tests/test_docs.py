@@ -73,7 +73,8 @@ COMMANDS = (
     "drift design", "harmonize", "harmonize calibrate", "harmonize fit", "harmonize apply",
     "harmonize diagnose", "history", "history event", "simulate", "simulate history",
     "simulate trial", "simulate training-set", "phantoms", "protocols", "trial", "trial report",
-    "trial change", "trial deidentify", "vet", "vet review", "vet compare", "vet policy", "warmup",
+    "trial change", "trial deidentify", "vet", "vet review", "vet compare", "vet verify",
+    "vet policy", "warmup",
 )  # fmt: skip
 
 

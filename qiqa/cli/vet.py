@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import dataclasses
 import datetime as dt
@@ -37,6 +38,7 @@ __all__ = [
 COMMANDS = {
     "review": ("qiqa.cli.vet_review", "Show what waits, decide on a series, change the policy."),
     "compare": ("qiqa.cli.vet_compare", "What two vettings decided differently, and why."),
+    "verify": ("qiqa.cli.vet_verify", "Whether an output is as it was written and follows."),
     "policy": ("qiqa.cli.vet_policy", "Begin a policy of your own from the default one."),
 }
 """What has options of its own: next word -> module, summary."""
@@ -45,6 +47,7 @@ EPILOG = """
 commands:
   review     Show what waits, decide on a series, change the policy.
   compare    What two vettings decided differently, and why.
+  verify     Whether an output is as it was written and follows.
   policy     Begin a policy of your own from the default one.
 
 examples:
@@ -63,6 +66,11 @@ PRIVATE = "private"
 """Folder of what is not to be shared: key and working file."""
 WORK = "work.sqlite"
 _MOST_REASONS = 12
+_CHANGED = (
+    "results here were seen under another policy: the card says that it was changed.\n"
+    "  To have who and why there, put [[changes]] into the policy before vetting again,\n"
+    "  or change it with qiqa vet review --policy instead"
+)
 _LEFT_OVER = ".*.[0-9]*.part"
 """Hidden name, beside its place, of a file that is being written by a process."""
 
@@ -143,8 +151,10 @@ def arguments(parser: Parser) -> None:
 def command(options: Options) -> int:
     """Vet a set and write the outputs."""
     from qiqa.cli.vet_inputs import given_of, policy_of
+    from qiqa.io.vet_override import add_change
     from qiqa.io.vet_parts import write_features
     from qiqa.report.files import made_folder
+    from qiqa.workflows.reviewing import policy_again
     from qiqa.workflows.vet_checks import known_checks
     from qiqa.workflows.vet_outputs import write_decisions, write_parts
 
@@ -156,20 +166,39 @@ def command(options: Options) -> int:
         )
     policy, text = policy_of(options.policy, known_checks())
     made_folder(options.output / PRIVATE)
-    given = given_of(options, policy, dt.datetime.now(dt.UTC).replace(tzinfo=None))
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    policy, change = policy_again(options.output, policy, now)
+    given = given_of(options, policy, now)
     with contextlib.ExitStack() as open_files, progress() as tell:
         try:
             result, table, findings = _vetted(options, given, open_files, tell)
         except KeyboardInterrupt:
             say("stopped; the same command goes on where it was", to_error=True)
             raise
+        _refuse_nothing(result, options)
         tell("writing")
+        if change is not None:
+            add_change(options.output, change)
+            say(_CHANGED, to_error=True)
         write_parts(result.parts, options.output)
         keys = list(zip(table.series_uid.tolist(), table.path.tolist(), strict=True))
         write_features(keys, table.features, table.values, options.output)
         write_decisions(result, options.output, text)
     tell_findings(findings, to_error=True)
     return _tell(result, options)
+
+
+def _refuse_nothing(result: VetResult, options: Options) -> None:
+    """Refuse a set without a series: nothing found must not look like nothing wrong."""
+    if result.counts.series:
+        return
+    kinds = collections.Counter(one.kind for one in result.parts.notes)
+    found = ", ".join(f"{kind}: {number}" for kind, number in kinds.most_common(3))
+    raise ReadError(
+        f"there is no image series ({found or 'no file at all'})",
+        where=str(options.path),
+        hint="give the folder that the images are below of",
+    )
 
 
 def _vetted(

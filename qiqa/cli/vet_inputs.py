@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qiqa.cli.vet import Options
     from qiqa.core.drift import TimeSeries
     from qiqa.core.trial import Readings
+    from qiqa.core.vet_result import GivenFile
     from qiqa.io.vet_table import SetRoles
     from qiqa.workflows.lineage import Calibrations
     from qiqa.workflows.lineage_bias import BiasState
@@ -66,11 +67,26 @@ def given_of(options: Options, policy: VetPolicy, now: dt.datetime) -> Given:
         population=read_population(options.population) if options.population else {},
         join=_join(options, key),
         output=options.output,
-        inputs=tuple(
-            path.resolve().name for path in (options.path, options.calibration) if path is not None
-        ),
+        inputs=(options.path.resolve().name,),
+        files=_files(options),
         overrides=read_overrides(options.output),
     )
+
+
+def _files(options: Options) -> tuple[GivenFile, ...]:
+    """Return what the answer depends on besides the images, with its SHA-256."""
+    from qiqa.io.vet_files import given_file
+
+    # a history on a server has no file, and its address may hold a password
+    stored = Path(options.history) if options.history is not None else None
+    given = (
+        ("set", options.path if _is_table(options) else None),
+        ("table", options.table),
+        ("population", options.population),
+        ("history", stored if stored is not None and stored.is_file() else None),
+        ("calibration", options.calibration),
+    )
+    return tuple(given_file(role, path) for role, path in given if path is not None)
 
 
 def _read_key(path: Path) -> PseudonymKey:
@@ -84,6 +100,9 @@ def _key(options: Options) -> PseudonymKey:
     from qiqa.cli.vet import PRIVATE
     from qiqa.io.keyfile import make_key
 
+    if options.key is not None and not options.key.exists():
+        hint = "for a key of its own leave --key out; hashes of two sets compare with one key"
+        raise UsageError("no such file", where=str(options.key), hint=hint)
     path = options.key or options.output / PRIVATE / _KEY
     if path.exists() or options.key is not None:
         return _read_key(path)
@@ -95,6 +114,9 @@ def _join(
 ) -> Callable[[VetTable], tuple[VetTable, tuple[Finding, ...]]] | None:
     path = options.table
     if path is None:
+        if options.column and not _is_table(options):
+            hint = "give the table that has the column: --table FILE"
+            raise UsageError("says what a column of a table is", where="--column", hint=hint)
         return None
     if _is_table(options):
         raise UsageError("not with a table as the set", where="--table")

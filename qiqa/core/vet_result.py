@@ -24,6 +24,7 @@ __all__ = [
     "THUMBNAIL_SIDE",
     "About",
     "FeatureSummary",
+    "GivenFile",
     "GroupCount",
     "OutputFile",
     "ReasonCount",
@@ -75,6 +76,17 @@ class VetRow(SeriesSeen):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFile:
+    """A file that the answer depends on, besides the images."""
+
+    role: str
+    """`table`, `population`, `history`, or `set` where the set is a table."""
+    name: str
+    """Without the folders above it."""
+    sha256: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class VetProvenance:
     """What a vetted set was made by and from."""
 
@@ -85,6 +97,8 @@ class VetProvenance:
     """When it was decided; later than `at` where a person or another policy decided again."""
     inputs: tuple[str, ...] = ()
     """Name of each folder, archive or table given; no folders above it."""
+    files: tuple[GivenFile, ...] = ()
+    """Tables and history as they were when they were read."""
     key_fingerprint: str = ""
     """Of the key of the patients' hashes: hashes of two sets compare where it is the same."""
 
@@ -199,7 +213,7 @@ class VetParts:
     statements: Mapping[str, tuple[SetStatement, ...]] = dataclasses.field(default_factory=dict)
     """Check -> what it says of the set."""
     not_run: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Check that was wanted but could not be done -> why."""
+    """Check that was wanted but could not be done, or code that it could not look for -> why."""
     features: tuple[FeatureSummary, ...] = ()
     thumbnails: Mapping[SeriesKey, bytes] = dataclasses.field(default_factory=dict)
     """96 x 96 gray values of some series, rows first."""
@@ -227,6 +241,12 @@ class VetResult:
         reasons = self.reasons
         found = (reasons[code][0].name for code in shown.codes if code in reasons)
         return any(name in _NAMING for name in found)
+
+    def not_looked_for(self, code: str) -> bool:
+        """Return whether nothing can be said by a code: its check was off, or lacked something."""
+        known = self.reasons.get(code)
+        missing = {*self.policy.off, *self.parts.not_run}
+        return code in missing or (known is not None and known[0].name in missing)
 
     def called_by(self, statement: SetStatement) -> PolicyRule | None:
         """Return the rule that a statement is above the limit of; None where there is none."""

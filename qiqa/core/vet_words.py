@@ -51,7 +51,7 @@ def counted_words(number: int, one: str, many: str = "") -> str:
     >>> counted_words(1, "series", "series"), counted_words(2, "site")
     ('1 series', '2 sites')
     """
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def statement_words(result: VetResult, statement: SetStatement) -> str:
@@ -76,10 +76,10 @@ def headline(result: VetResult) -> str:
     if not series:
         return "There is no series"
     if usable == series and not actions[Action.CORRECT]:
-        return f"All {series} series can be used as they are" if series > 1 else "It can be used"
-    words = f"{usable} of {series} series can be used"
+        return f"All {series:,} series can be used as they are" if series > 1 else "It can be used"
+    words = f"{usable:,} of {series:,} series can be used"
     correct = actions[Action.CORRECT]
-    return f"{words}, {correct} of them after a correction" if correct else words
+    return f"{words}, {correct:,} of them after a correction" if correct else words
 
 
 def set_answer(result: VetResult) -> tuple[str, ...]:
@@ -87,6 +87,10 @@ def set_answer(result: VetResult) -> tuple[str, ...]:
     statements = [one for given in result.parts.statements.values() for one in given]
     if not statements:
         return ("Nothing was said of the set as a whole: no check of all series was run.",)
+    ruled = sum(one.code in result.policy.rules for one in statements)
+    if not ruled:
+        counted = counted_words(len(statements), "statement")
+        return (f"The policy has no rule for the set as a whole: judge its {counted} yourself.",)
     above = [one for one in statements if result.called_by(one) is not None]
     open_ = [one for one in statements if math.isnan(one.value)]
     words = []
@@ -96,6 +100,8 @@ def set_answer(result: VetResult) -> tuple[str, ...]:
         words.append(f"{counted} of {len(statements)} on the set {verb} above the policy's limit.")
     elif len(open_) < len(statements):
         words.append("No statement on the set is above the policy's limit.")
+    if ruled < len(statements):
+        words.append(f"For {len(statements) - ruled} of them the policy has no rule.")
     if open_:
         counted = counted_words(len(open_), "question", "questions")
         words.append(f"{counted} on the set could not be answered.")
@@ -103,10 +109,14 @@ def set_answer(result: VetResult) -> tuple[str, ...]:
 
 
 def unchecked(result: VetResult) -> tuple[tuple[str, str], ...]:
-    """Return what was not checked and why: each check or code, and the reason."""
-    titles = {check.name: check.title for check in result.parts.checks}
+    """Return what was not checked: checks and codes, one line for each cause, and the cause."""
+    titles = {code: reason.title for code, (_, reason) in result.reasons.items()}
+    titles |= {check.name: check.title for check in result.parts.checks}
     why = {**result.parts.not_run, **dict.fromkeys(result.policy.off, "turned off by the policy")}
-    found = [(_begun(titles.get(name, name)), why[name]) for name in sorted(why)]
+    together: dict[str, list[str]] = {}
+    for name in sorted(why):
+        together.setdefault(why[name], []).append(titles.get(name, name))
+    found = [(_begun("; ".join(names)), cause) for cause, names in together.items()]
     for code, counted in result.counts.reasons.items():
         if code in result.policy.rules:
             continue

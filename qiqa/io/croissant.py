@@ -224,13 +224,14 @@ def _of_topics(result: VetResult, topics: Sequence[str], *, other: bool = False)
 
 def _counted(result: VetResult, topic: str) -> list[str]:
     """Return in how many series each reason of the checks of a topic was seen."""
-    missing = {*result.policy.off, *result.parts.not_run}
     made = []
     for check in result.parts.checks:
         clauses = clauses_of(check.name)
-        if clauses is None or clauses.topic != topic or check.name in missing:
+        if clauses is None or clauses.topic != topic:
             continue
         for reason in check.reasons:
+            if result.not_looked_for(reason.code):
+                continue
             found = result.counts.reasons.get(reason.code)
             seen = counted_words(0 if found is None else found.seen, "series", "series")
             made.append(f"{reason.title}: seen in {seen} of {result.counts.series}")

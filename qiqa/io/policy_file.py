@@ -194,6 +194,9 @@ class _Reader:
         if isinstance(limit, bool) or not isinstance(limit, int | float) or math.isnan(limit):
             message = f"{limit!r} is not a number" if "limit" in given else "missing"
             raise self.wrong(f"{above}.limit", message, "a value above it calls for the action")
+        if limit < 0:
+            message, hint = f"{limit!r} is below 0", "0 calls for the action whenever it is seen"
+            raise self.wrong(f"{above}.limit", message, hint)
         action = given.get("action")
         if action not in list(Action):
             message = f"{action!r} is no action" if "action" in given else "missing"

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from qiqa.core.canonical import storable
+from qiqa.core.errors import ReadError
 from qiqa.core.vet_result import NOT_STATED, OutputFile, VetResult
 from qiqa.core.vet_words import counted_words, headline, set_answer
 from qiqa.io.export import write_file
 
-__all__ = ["RO_CRATE", "ro_crate", "write_ro_crate"]
+__all__ = ["RO_CRATE", "read_hashes", "ro_crate", "write_ro_crate"]
 
 RO_CRATE = "ro-crate-metadata.json"
 _CONTEXT = "https://w3id.org/ro/crate/1.2/context"
@@ -36,6 +37,26 @@ def write_ro_crate(result: VetResult, files: Sequence[OutputFile], folder: Path)
     path = folder / RO_CRATE
     write_file(path, lambda file: file.write(f"{text}\n".encode()))
     return path
+
+
+def read_hashes(folder: Path) -> dict[str, str]:
+    """Return name and SHA-256 of each file as they were when the crate was written.
+
+    Raises
+    ------
+    ReadError
+        If the crate is missing or is none.
+    """
+    path = folder / RO_CRATE
+    hint = "give the folder that qiqa vet wrote"
+    try:
+        graph = json.loads(path.read_text(encoding="utf-8"))["@graph"]
+        return {one["@id"]: one["sha256"] for one in graph if one.get("@type") == "File"}
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise ReadError(message, where=str(path), hint=hint) from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ReadError(f"is no RO-Crate of qiqa: {error}", where=str(path), hint=hint) from error
 
 
 def ro_crate(result: VetResult, files: Sequence[OutputFile]) -> dict[str, Any]:
@@ -112,13 +133,14 @@ def _made(result: VetResult, files: Sequence[OutputFile]) -> list[dict[str, Any]
         f"{counted_words(number, 'series', 'series')} to be used after: {words}"
         for words, number in result.counts.corrections.items()
     ]
+    given = [f"{one.role} {one.name} (SHA-256 {one.sha256})" for one in provenance.files]
     return [
         {
             "@id": "#vetting",
             "@type": "CreateAction",
             "name": "vetting against a policy",
             "description": f"{result.counts.series} series from {inputs}, policy {policy.name} "
-            "; ".join([f"(SHA-256 {policy.sha256})", *corrections]),
+            + "; ".join([", ".join([f"(SHA-256 {policy.sha256})", *given]), *corrections]),
             "startTime": provenance.at.isoformat(),
             "endTime": provenance.judged_at.isoformat(),
             "agent": {"@id": "#owner"},

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from qiqa.core.errors import OutputError, ReadError
 from qiqa.core.vet_payload import StoredWords, restore_words, vet_payload
-from qiqa.core.vet_result import OutputFile, VetResult
+from qiqa.core.vet_result import GivenFile, OutputFile, VetResult
 from qiqa.io.croissant import CROISSANT
 from qiqa.io.export import reported, write_file
 from qiqa.io.vet_override import CHANGES, OVERRIDES
@@ -20,6 +20,7 @@ __all__ = [
     "POLICY",
     "VET_JSON",
     "described",
+    "given_file",
     "read_vet_json",
     "write_policy",
     "write_vet_json",
@@ -68,6 +69,23 @@ def described(folder: Path) -> tuple[OutputFile, ...]:
         )
         made.append(one)
     return tuple(made)
+
+
+def given_file(role: str, path: Path) -> GivenFile:
+    """Return name and SHA-256 of a file that was given.
+
+    Raises
+    ------
+    ReadError
+        If it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise ReadError(message, where=str(path)) from error
+    return GivenFile(role=role, name=path.name, sha256=sha256)
 
 
 def write_vet_json(result: VetResult, folder: Path) -> Path:

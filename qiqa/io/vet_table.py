@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -219,7 +220,12 @@ def _must_be_there(cells: Cells, named: Sequence[str], path: Path) -> None:
     for name in filter(None, named):
         if name not in cells.columns:
             shown = ", ".join(list(cells.columns)[:20])
-            raise UsageError(f"there is no column {name!r}; there are {shown}", where=str(path))
+            near = difflib.get_close_matches(name, list(cells.columns), n=1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else "name one of them: --column NAME=COLUMN"
+            )
+            message = f"there is no column {name!r}; there are {shown}"
+            raise UsageError(message, where=str(path), hint=hint)
 
 
 def _each_once(row: TextArray, path: Path) -> None:
@@ -297,7 +303,7 @@ def _keys(
             if kind
             else f"has none of the columns {', '.join(KEYS)}",
             where=str(path),
-            hint="name the column that tells which series a row is of",
+            hint="name the column that tells which series a row is of: --column patient_id=COLUMN",
         )
     words = texts_of(table[kind])
     if kind == "path":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from qiqa.core.vet_words import (
     unchecked,
 )
 from qiqa.core.vetting import Action, FileNote, PolicyRule, SetStatement
+from qiqa.report.data_card_glance import answers, main_reasons, worst_sites
 from qiqa.report.data_card_pictures import KINDS, actions_bar, montage
 from qiqa.report.data_card_set import claims, title_of
 from qiqa.report.files import write_whole
@@ -69,6 +69,7 @@ def render_card(result: VetResult) -> str:
     """Return the page as text; nothing in it is looked at or decided again."""
     kind = _overall(result)
     parts, counts = result.parts, result.counts
+    said = claims(result)
     return (
         environment()
         .get_template("data_card.html")
@@ -80,9 +81,12 @@ def render_card(result: VetResult) -> str:
             words=headline(result),
             answer=set_answer(result),
             bar=actions_bar(counts.actions, wide=True),
-            actions=[(a.value, KINDS[a], icon(KINDS[a]), counts.actions[a]) for a in Action],
+            actions=[(a.value, KINDS[a], icon(KINDS[a]), f"{counts.actions[a]:,}") for a in Action],
             facts=_facts(result),
-            claims=claims(result),
+            main_reasons=main_reasons(result),
+            worst_sites=worst_sites(result),
+            answers=answers(said, result),
+            claims=said,
             rules=_rules(result),
             groups=[_group(one) for one in _shown_groups(counts.groups)],
             groups_left=max(len(counts.groups) - MOST_GROUPS, 0),
@@ -119,14 +123,13 @@ def _overall(result: VetResult) -> str:
 
 def _facts(result: VetResult) -> list[tuple[str, str]]:
     counts, provenance = result.counts, result.parts.provenance
-    modalities = ", ".join(
-        f"{name or NOT_STATED} {number}" for name, number in counts.modalities.items()
-    )
+    most_first = sorted(counts.modalities.items(), key=lambda one: (-one[1], one[0]))
+    modalities = ", ".join(f"{name or NOT_STATED} {number:,}" for name, number in most_first)
     sites = {group.site for group in counts.groups if group.site}
     scanners = {group.scanner for group in counts.groups if group.scanner}
     return [
-        ("Series", str(counts.series)),
-        ("Patients", str(counts.patients or "not known")),
+        ("Series", f"{counts.series:,}"),
+        ("Patients", f"{counts.patients:,}" if counts.patients else "not known"),
         ("Sites", str(len(sites) or NOT_STATED)),
         ("Scanners", str(len(scanners) or NOT_STATED)),
         ("Modality", modalities or NOT_STATED),
@@ -152,7 +155,7 @@ def _rule(rule: PolicyRule, result: VetResult) -> dict[str, Any]:
         if one.code == rule.code
     ]
     above = counted.above if counted else sum(one.value > rule.limit for one in given)
-    off = known is not None and known[0].name in {*result.policy.off, *result.parts.not_run}
+    off = not above and result.not_looked_for(rule.code)
     untold = bool(given) and all(math.isnan(one.value) for one in given)
     kind = "not_evaluated" if off or untold else "pass"
     if above:
@@ -179,10 +182,10 @@ def _found(counted: ReasonCount | None, given: list[SetStatement], series: int) 
         said += [f"{len(given) - MOST_SAID} more"] if len(given) > MOST_SAID else []
         return "; ".join(said)
     if counted is None:
-        return f"0 of {series} series"
+        return f"0 of {series:,} series"
     below = counted.seen - counted.above
-    words = f"{counted.above} of {series} series"
-    return f"{words}, {below} not above the limit" if below else words
+    words = f"{counted.above:,} of {series:,} series"
+    return f"{words}, {below:,} not above the limit" if below else words
 
 
 def _shown_groups(groups: tuple[GroupCount, ...]) -> list[GroupCount]:
@@ -202,10 +205,10 @@ def _group(one: GroupCount) -> dict[str, Any]:
     return {
         "site": one.site or NOT_STATED,
         "scanner": one.scanner or NOT_STATED,
-        "series": one.series,
+        "series": f"{one.series:,}",
         "used": f"{100 * used / one.series:.0f} %",
         "bar": actions_bar(one.actions),
-        "numbers": [one.actions[action] for action in Action],
+        "numbers": [f"{one.actions[action]:,}" for action in Action],
     }
 
 
@@ -223,7 +226,7 @@ def _reason(one: ReasonCount, result: VetResult) -> dict[str, Any]:
     plain = not unit and not rule.limit
     kind = "recorded" if rule.action is Action.KEEP else KINDS[rule.action]
     limit = "" if plain else f" above {number_words(rule.limit, unit, 6)}"
-    alone = f"; nothing else speaks against {one.only} of them" if one.only else ""
+    alone = f"; nothing else speaks against {one.only:,} of them" if one.only else ""
     said = dict.fromkeys((s.evidence, s.site or NOT_STATED) for s in one.worst if s.evidence)
     return {
         "code": one.code,
@@ -293,14 +296,14 @@ def _feature(one: Any) -> dict[str, Any]:
 
 
 def _provenance(result: VetResult) -> list[tuple[str, str]]:
-    made = dataclasses.asdict(result.parts.provenance)
-    about = result.parts.about
+    made, about = result.parts.provenance, result.parts.about
     return [
-        ("Made by", f"qiqa {made['qiqa_version']}"),
-        ("Images read", f"{made['at']:%Y-%m-%d %H:%M:%S}"),
-        ("Decided", f"{made['judged_at']:%Y-%m-%d %H:%M:%S}"),
+        ("Made by", f"qiqa {made.qiqa_version}"),
+        ("Images read", f"{made.at:%Y-%m-%d %H:%M:%S}"),
+        ("Decided", f"{made.judged_at:%Y-%m-%d %H:%M:%S}"),
         ("Policy SHA-256", short_hash(result.policy.sha256) or NOT_STATED),
-        ("Fingerprint of the key", made["key_fingerprint"] or NOT_STATED),
+        *((f"{one.role.capitalize()} {one.name}", short_hash(one.sha256)) for one in made.files),
+        ("Fingerprint of the key", made.key_fingerprint or NOT_STATED),
         ("Creator", about.creator or NOT_STATED),
         ("License", about.license or NOT_STATED),
     ]

@@ -40,11 +40,11 @@ def actions_bar(actions: Mapping[Action, int], *, wide: bool = False) -> str:
             f'<rect class="b-{action.value}" x="{number(x)}" y="0" width="{number(size)}" '
             f'height="{number(height)}"/>'
         )
-        words = f"{actions[action]} {action.value}"
+        words = f"{actions[action]:,} {action.value}"
         if wide and size > 11 * len(words):
             parts.append(text((x + size / 2, 29), words, f"b-text t-{action.value}", "middle", 19))
         x += size
-    label = ", ".join(f"{actions[a]} {a.value}" for a in Action)
+    label = ", ".join(f"{actions[a]:,} {a.value}" for a in Action)
     return wrap((0, 0, width, height), "b-wide" if wide else "b-bar", label, "".join(parts))
 
 

@@ -13,6 +13,9 @@ from qiqa.report.svg import icon
 
 __all__ = ["claims", "title_of"]
 
+LEAST_LINES = 3
+MOST_LINES = 12
+"""Lines of a statement that are not folded: those above a limit, as far as they are read."""
 MOST_ROWS = 30
 """Rows of a table below a statement; more fill pages that nobody reads."""
 
@@ -47,16 +50,20 @@ def _block(check: str, code: str, found: list[SetStatement], result: VetResult) 
     answered = [one for one in found if not math.isnan(one.value)]
     yes = not unit and all(one.value == 1.0 for one in answered)
     answered.sort(key=lambda one: -one.value)
+    lines = [_line(one, unit, result, yes=yes) for one in answered]
+    # what is above a limit is called first: values are sorted
+    shown = min(max(len(called), LEAST_LINES), MOST_LINES)
     return {
         "kind": kind,
         "icon": icon(kind),
         "rank": 1 + rule.action.rank if called and rule is not None else 0,
         "ruled": rule is not None,
-        "check": known[0].title if known else check,
+        "name": check,
         "title": title_of(known, code),
         "meaning": sentence(known[1].meaning) if known else "",
         "limit": f"limit {number_words(rule.limit, unit, 6)}: {rule.action}" if rule else "no rule",
-        "lines": [_line(one, unit, result, yes=yes) for one in answered] + _open(found),
+        "lines": lines[:shown] + _open(found),
+        "folded": lines[shown:],
     }
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from qiqa.core.errors import ReadError, UsageError
-from qiqa.core.vet_result import SeriesKey, SeriesSeen, VetParts, VetResult, VetRow
+from qiqa.core.vet_result import NOT_STATED, SeriesKey, SeriesSeen, VetParts, VetResult, VetRow
 from qiqa.core.vetting import Action, Check, Override, PolicyChange, VetPolicy
 from qiqa.io.policy_file import parse_policy
-from qiqa.io.vet_files import POLICY, read_vet_json
+from qiqa.io.vet_files import POLICY, VET_JSON, read_vet_json
 from qiqa.io.vet_override import add_change, add_override, read_changes, read_overrides
 from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
 from qiqa.vetting.checking import settings_of
@@ -26,8 +27,11 @@ __all__ = [
     "decide_by_policy",
     "judge",
     "open_output",
+    "policy_again",
     "waiting",
 ]
+
+_AGAIN = "vetted again under another policy; no reason was given"
 
 Pictures = Callable[[Sequence[SeriesKey]], Mapping[SeriesKey, bytes]]
 """Series wanted -> thumbnails of those that have one."""
@@ -171,6 +175,38 @@ def open_output(folder: Path, checks: Sequence[Check]) -> StoredVet:
 def _with_changes(policy: VetPolicy, changes: Sequence[PolicyChange]) -> VetPolicy:
     added = [one for one in changes if one not in policy.changes]
     return dataclasses.replace(policy, changes=(*policy.changes, *added))
+
+
+def policy_again(
+    folder: Path, policy: VetPolicy, now: dt.datetime
+) -> tuple[VetPolicy, PolicyChange | None]:
+    """Return a policy with all changes since results were seen, and the one that is new.
+
+    Who vets again into the folder of results that were seen under another policy has changed the
+    policy, whatever way was taken. The new change is for `add_change` once the set is decided.
+
+    Parameters
+    ----------
+    folder
+        Where the outputs go; with or without an earlier output.
+    policy
+        The policy of this run.
+    now
+        Of the change.
+    """
+    change = None
+    before = folder / POLICY
+    if (folder / VET_JSON).exists() and before.exists():
+        sha256 = hashlib.sha256(before.read_bytes()).hexdigest()
+        stated = {one.before_sha256 for one in policy.changes}
+        if sha256 not in {policy.sha256, *stated}:
+            change = PolicyChange(
+                at=now.replace(microsecond=0), who=NOT_STATED, reason=_AGAIN, before_sha256=sha256
+            )
+    made = _with_changes(policy, read_changes(folder))
+    if change is not None:
+        made = dataclasses.replace(made, changes=(*made.changes, change))
+    return made, change
 
 
 def _at(parts: VetParts, when: dt.datetime) -> VetParts:

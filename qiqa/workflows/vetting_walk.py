@@ -11,8 +11,15 @@ from qiqa import __version__
 from qiqa.core.finding import Finding
 from qiqa.core.pseudonyms import PseudonymKey
 from qiqa.core.scanner_record import ScannerRecord
-from qiqa.core.vet_result import About, SeriesSeen, VetParts, VetProvenance, VetResult
-from qiqa.core.vetting import Override, SetAnswer, VetPolicy, VetTable
+from qiqa.core.vet_result import (
+    About,
+    GivenFile,
+    SeriesSeen,
+    VetParts,
+    VetProvenance,
+    VetResult,
+)
+from qiqa.core.vetting import FileNote, Needs, Override, SetAnswer, VetPolicy, VetTable
 from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import examine_set
 from qiqa.vetting.counting import summarize
@@ -42,6 +49,7 @@ class Given:
     output: Path | None = None
     """Folder of the outputs; what lies in it is not vetted."""
     inputs: tuple[str, ...] = ()
+    files: tuple[GivenFile, ...] = ()
     overrides: tuple[Override, ...] = ()
     """What persons decided before."""
 
@@ -74,7 +82,7 @@ def vet_images(
     answers = examine_set(table, given.policy)
     series = SeriesRows(work, table, by_row(answers))
     tell("deciding")
-    parts = _parts(series, table, answers, given, notes=tuple(work.notes()))
+    parts = _parts(series, table, answers, given, images=True, notes=tuple(work.notes()))
 
     def pictures(wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
         kept = {key: work.thumbnail(key[0]) for key in wanted}
@@ -102,11 +110,8 @@ def vet_table(table: VetTable, given: Given) -> tuple[VetResult, VetTable, tuple
         )
         for i in order
     ]
-    return (
-        judge(_parts(series, whole, answers, given), given.policy, given.overrides),
-        whole,
-        findings,
-    )
+    parts = _parts(series, whole, answers, given, images=False)
+    return judge(parts, given.policy, given.overrides), whole, findings
 
 
 def _completed(table: VetTable, given: Given) -> tuple[VetTable, tuple[Finding, ...]]:
@@ -123,7 +128,9 @@ def _parts(
     table: VetTable,
     answers: Mapping[str, SetAnswer],
     given: Given,
-    **more: object,
+    *,
+    images: bool,
+    notes: tuple[FileNote, ...] = (),
 ) -> VetParts:
     return VetParts(
         series=series,
@@ -133,23 +140,43 @@ def _parts(
             at=given.now,
             judged_at=given.now,
             inputs=given.inputs,
+            files=given.files,
             key_fingerprint=given.key.digest("fingerprint").hex()[:12],
         ),
         about=given.about,
         statements={name: answer.statements for name, answer in answers.items()},
-        not_run=dict.fromkeys(given.policy.off, "turned off by the policy"),
+        not_run=_not_run(table, given, images=images),
         features=summarize(table.features, table.values),
-        **more,  # type: ignore[arg-type]
+        notes=notes,
     )
 
 
-def _not_run(table: VetTable, given: Given) -> dict[str, str]:
-    """Return checks that could not be done, and why."""
-    made = dict.fromkeys(given.policy.off, "turned off by the policy")
+_NO_PIXELS = "there is a table only, no images were looked at"
+_NEEDS_WORDS: Mapping[str, tuple[str, ...]] = {
+    "split": (
+        "duplicate_across_splits",
+        "patient_in_several_splits",
+        "site_in_several_splits",
+        "study_in_several_splits",
+    ),
+    "label": ("duplicate_label_conflict", "label_conflict"),
+    "patient": ("duplicate_across_patients",),
+    "site": ("duplicate_across_sites",),
+}
+"""Column -> codes that nothing can be said by where no series has it: a 0 would be no finding."""
+
+
+def _not_run(table: VetTable, given: Given, *, images: bool) -> dict[str, str]:
+    """Return checks and codes that nothing can be said by, and why."""
+    made = {}
+    if not images:
+        made = {one.name: _NO_PIXELS for one in known_checks() if one.needs is not Needs.SET}
+        made["duplicates"] = _NO_PIXELS
+    for column, codes in _NEEDS_WORDS.items():
+        if (table.text(column) == "").all():
+            made |= dict.fromkeys(codes, f"no {column} is stated (--table with a column {column})")
     if given.records is None:
         made["phantom_lineage"] = "no history of phantoms was given (--history)"
-    if (table.text("split") == "").all():
-        made["leakage"] = "no split is stated (--table with a column split)"
     if not given.population:
         made["representativeness"] = "no population was given (--population)"
-    return made
+    return made | dict.fromkeys(given.policy.off, "turned off by the policy")

@@ -134,6 +134,20 @@ def test_one_process_at_a_time(work):
         pass
 
 
+def test_a_full_disk_is_named_and_loses_nothing(work):
+    work.put("kept", "yes")
+    (pages,) = work.db.execute("PRAGMA page_count").fetchone()
+    work.db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StoreError, match="working file cannot be written") as caught:
+        work.add_scanned("c", "d", 1, 1, [("1.2", b"x" * 10**6)], [])
+    assert "free some space" in str(caught.value)
+    assert work.get("kept") == "yes"
+    assert not work.is_scanned("c", "d", 1)
+    work.db.execute(f"PRAGMA max_page_count = {pages + 10**6}")
+    work.add_scanned("c", "d", 1, 1, [("1.2", b"x" * 10**6)], [])
+    assert work.is_scanned("c", "d", 1)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL")
 def test_nothing_is_half_written_after_a_kill(tmp_path):
     path = tmp_path / "work.sqlite"

@@ -128,6 +128,48 @@ def test_compare_says_what_moved_and_why(vet, output, first, tmp_path):
     assert sum(one["series"] for one in payload["moves"]) == 500
 
 
+def test_verify_says_that_an_output_holds_also_after_a_decision(vet, output, first):
+    series = json.loads((output / "vet.json").read_text(encoding="utf-8"))["counts"]["series"]
+    status, said, _ = vet("verify", output)
+    assert status == 0
+    assert "files are as they were written" in said
+    assert f"{series} decisions follow" in said
+    given = ("--action", "keep", "--who", "B. Lind", "--reason", "side marker")
+    vet("review", output, "--series", first.series_uid, *given)
+    assert vet("verify", output)[0] == 0
+
+
+def test_verify_names_what_was_changed_by_hand(vet, output, first):
+    path = output / "policy.toml"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"limit = 2\n", b"limit = 90\n"))
+    assert path.read_bytes() != before
+    status, said, _ = vet("verify", output)
+    assert status == 1
+    assert "not as it was written: policy.toml" in said
+    assert "decisions do not follow from what was seen and the policy, first 1.2.826" in said
+    path.write_bytes(before)
+    line = {"series_uid": first.series_uid, "action": "keep", "who": "X", "reason": "y"}
+    line["at"] = "2026-11-29T10:00:00"
+    (output / "overrides.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
+    status, said, _ = vet("verify", output)
+    assert status == 1
+    assert "overrides.jsonl" in said
+    said = " ".join(said.split())
+    assert "1 of 500 decisions do not follow from what was seen and the policy" in said
+    assert said.count(first.series_uid) == 1
+    (output / "manifest.csv").unlink()
+    assert "manifest.csv" in vet("verify", output)[1]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"@graph": [3]}', '{"@graph": [{"@type": "File"}]}'])
+def test_verify_refuses_what_is_no_crate(vet, output, text):
+    (output / "ro-crate-metadata.json").write_text(text, encoding="utf-8")
+    status, _, errors = vet("verify", output)
+    assert status == 1
+    assert "is no RO-Crate of qiqa" in errors
+
+
 def test_policy_prints_the_default_with_its_owner(vet, tmp_path):
     status, said, errors = vet("policy", "--owner", "J. Kask", "--purpose", "T1")
     assert (status, errors) == (0, "")

@@ -11,7 +11,8 @@ from html.parser import HTMLParser
 import pytest
 
 from qiqa.core.regulation import CAUTIONS
-from qiqa.core.vetting import Action, FileNote, Observation, SetStatement
+from qiqa.core.vetting import Action, FileNote, Needs, Observation, SetStatement
+from qiqa.io.policy_file import parse_policy
 from qiqa.report.data_card import MOST_GROUPS, render_card, write_card
 from qiqa.workflows.reviewing import judge
 
@@ -75,6 +76,62 @@ def test_statements_say_how_sure_and_what_could_not_be_answered(words):
     assert "sex could not be told no table states the sex" in words
 
 
+def test_the_first_screen_says_why_where_and_what_holds_of_the_set(vetted, page, words):
+    first = Words(page[: page.index('id="set"')]).words
+    called = [
+        one
+        for one in vetted.counts.reasons.values()
+        if one.above and vetted.policy.rules[one.code].action is not Action.KEEP
+    ]
+    most = max(called, key=lambda one: one.above)
+    assert f"as they are {most.above} {vetted.reasons[most.code][1].title}" in first
+    lost = {}
+    for group in vetted.counts.groups:
+        used = group.actions[Action.KEEP] + group.actions[Action.CORRECT]
+        before = lost.get(group.site, (0, 0))
+        lost[group.site] = (before[0] + used, before[1] + group.series)
+    worst = min(lost, key=lambda site: lost[site][0] / lost[site][1])
+    used, series = lost[worst]
+    assert f"least is used {worst} {100 * used / series:.0f} % of {series}" in first
+    assert "Scanner can be told from image quality 0.931 scanner" in first
+    assert "Labels not checked no table with labels was given" in first
+    assert words.index("Rule by rule") > len(first) - 100
+
+
+def test_long_lists_of_statements_are_folded_but_for_what_is_above_the_limit(parts, policy):
+    def stated(values):
+        given = tuple(
+            SetStatement(code="label_by_site", value=value, subject=f"pair {i:02d}")
+            for i, value in enumerate(values)
+        )
+        return render_card(
+            judge(dataclasses.replace(parts, statements={"confounding": given}), policy)
+        )
+
+    calm = stated([0.2] * 9)
+    assert "6 more; vet.json has all" in calm
+    loud = stated([0.2] * 4 + [0.9] * 5)
+    folded = loud[loud.index('<details class="more">') :].split("</details>")[0]
+    assert "4 more; vet.json has all" in loud
+    assert all(f"pair {i:02d}" in folded for i in range(4))
+    assert not any(f"pair {i:02d}" in folded for i in range(4, 9))
+
+
+def test_a_set_without_rules_for_the_whole_says_that_it_was_not_judged(parts, make):
+    own = [rule for rule in make.rules if rule[0] in codes_of_series(make)]
+    result = judge(parts, parse_policy(make.policy_text(own), make.checks, "p"))
+    page = Words(render_card(result)).words
+    assert "The policy has no rule for the set as a whole: judge its 4 statements yourself" in page
+    assert "above the policy's limit" not in page
+
+
+def codes_of_series(make):
+    """Return codes that are said of series, not of the set."""
+    return {
+        reason.code for one in make.checks if one.needs is not Needs.SET for reason in one.reasons
+    }
+
+
 def test_what_was_not_checked_is_said(vetted, words):
     seen = vetted.counts.reasons["ghosting"].seen
     assert "Labels : no table with labels was given" in words
@@ -108,7 +165,7 @@ def test_pictures_of_the_worst_are_in_the_page_and_text_in_pixels_is_not(vetted,
     assert page.count("withheld: may name a person") == sum(one.key in lettered for one in shown)
     assert lettered & {one.key for one in shown}
     assert not lettered & set(vetted.parts.thumbnails) & {one.key for one in shown}
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 
 def test_a_rule_that_could_not_be_told_is_no_pass(parts, policy):

@@ -48,6 +48,7 @@ BAD = {
     "limit": (("limit = 2\n", "limit = nan\n"), "nan is not a number", "rules.clipped.limit"),
     "limit word": (("limit = 2\n", 'limit = "2"\n'), "'2' is not a number", "above it calls"),
     "limit true": (("limit = 2\n", "limit = true\n"), "True is not a number", "rules.clipped"),
+    "limit below": (("limit = 2\n", "limit = -2\n"), "-2 is below 0", "rules.clipped.limit"),
     "no limit": (("limit = 2\n", ""), "missing", "rules.clipped.limit"),
     "action": (('action = "correct"', 'action = "corect"'), "'corect' is no action", "correct?"),
     "rule key": (("limit = 2\n", "limit = 2\nlimits = 3\n"), "no key 'limits'", "mean 'limit'"),

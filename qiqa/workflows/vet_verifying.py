@@ -1,0 +1,77 @@
+"""Whether an output still says what was written, and whether its decisions follow from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+from qiqa.core.vetting import Check
+from qiqa.io.ro_crate import read_hashes
+from qiqa.io.vet_files import described
+from qiqa.io.vet_parts import read_manifest
+from qiqa.workflows.reviewing import open_output
+
+__all__ = ["Verified", "verify_output"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was held against what is recorded."""
+
+    files: int
+    """Recorded with a SHA-256."""
+    changed: tuple[str, ...]
+    """Files that are not as they were written, or are gone."""
+    series: int
+    """Rows of the manifest and of what was seen, the larger of both."""
+    differing: tuple[str, ...]
+    """Series UID of each row that does not follow from what was seen, policy and persons."""
+    made_by: str
+    """Version of qiqa that looked at the images."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was found."""
+        return not (self.changed or self.differing)
+
+
+def verify_output(folder: Path, checks: Sequence[Check]) -> Verified:
+    """Hash every file anew, and decide every series anew; no image is read.
+
+    Parameters
+    ----------
+    folder
+        What `qiqa vet` wrote.
+    checks
+        All that there are.
+
+    Raises
+    ------
+    ReadError
+        If a file that is needed is missing or damaged.
+    DefinitionError
+        If the policy is no longer one.
+    """
+    recorded = read_hashes(folder)
+    found = {one.name: one.sha256 for one in described(folder)}
+    changed = {name for name, sha256 in recorded.items() if found.get(name) != sha256}
+    stored = open_output(folder, checks)
+    series, differing = 0, []
+    for written, row in itertools.zip_longest(read_manifest(folder), stored.judged().rows):
+        series += 1
+        if written is None or row is None:
+            differing.append(written["series_uid"] if written else row.series_uid)
+            continue
+        decided = row.decision.action.value, ";".join(row.decision.reasons)
+        same = (written["series_uid"], written["path"]) == row.key
+        if not same or (written["decision"], written["reasons"]) != decided:
+            differing.append(written["series_uid"])
+    return Verified(
+        files=len(recorded),
+        changed=tuple(sorted(changed | (found.keys() - recorded.keys()))),
+        series=series,
+        differing=tuple(differing),
+        made_by=stored.parts.provenance.qiqa_version,
+    )
