@@ -38,7 +38,7 @@ def test_it_agrees_with_moderated_variances_of_many_groups():
         usual = moderated_variances(spreads[:, j] ** 2, freedom_of(sizes))
         assert lent[0, j] == pytest.approx(usual.prior_degrees_of_freedom, rel=0.2)
         assert np.sqrt(usual.variance) == pytest.approx(made[:, j], rel=0.1)
-        assert np.log(made[:, j] ** 2 / usual.variance).mean() == pytest.approx(0.0, abs=0.01)
+        assert np.log(made[:, j] ** 2 / usual.variance).mean() == pytest.approx(0.0, abs=0.03)
 
 
 def test_few_groups_lend_less_and_one_nothing():
