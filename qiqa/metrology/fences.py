@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-__all__ = ["CHANCES", "Shape", "fences", "scale_noise", "shape_of"]
+__all__ = ["CHANCES", "Shape", "fences", "freedom_of", "scale_noise", "shape_of"]
 
 FloatArray = NDArray[np.float64]
 
@@ -81,10 +81,17 @@ def _spread(g: FloatArray, z: float) -> FloatArray:
     return np.where(small, 2 * z, 2 * np.sinh(g * z) / np.where(small, 1.0, g))
 
 
-def scale_noise(chance: float, values: FloatArray) -> FloatArray:
+def freedom_of(values: FloatArray) -> FloatArray:
+    """Return the degrees of freedom of a median absolute deviation of so many values."""
+    return np.maximum(_MAD_EFFICIENCY * (values - 1), 1.0)
+
+
+def scale_noise(
+    chance: float, values: FloatArray, borrowed: FloatArray | float = 0.0
+) -> FloatArray:
     """Return by how much a fence must be wider because middle and scale come from few values.
 
-    Student's t over the normal deviate, with 0.37 (n - 1) degrees of freedom.
+    Student's t over the normal deviate, with 0.37 (n - 1) degrees of freedom and those borrowed.
 
     Parameters
     ----------
@@ -92,9 +99,10 @@ def scale_noise(chance: float, values: FloatArray) -> FloatArray:
         That a value is beyond, on one side.
     values
         (...) effective number of values.
+    borrowed
+        (...) degrees of freedom that the scale has from other groups.
     """
-    freedom = np.maximum(_MAD_EFFICIENCY * (values - 1), 1.0)
-    t = np.asarray(special.stdtrit(freedom, 1 - chance))
+    t = np.asarray(special.stdtrit(freedom_of(values) + borrowed, 1 - chance))
     middle = np.sqrt(1 + np.pi / 2 / np.maximum(values, 1.0))
     return np.asarray(t * middle / special.ndtri(1 - chance))
 

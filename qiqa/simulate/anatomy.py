@@ -83,9 +83,11 @@ def _waves(p: FloatArray, rng: np.random.Generator, low_mm: float, high_mm: floa
     direction /= np.linalg.norm(direction, axis=1)[:, None]
     k = 2 * np.pi / rng.uniform(low_mm, high_mm, _WAVES)[:, None] * direction
     phase = rng.uniform(0, 2 * np.pi, _WAVES)
+    # single precision: ten times as fast, and a millionth of a wave is nothing to see
+    x, y, z = p.astype(np.float32)
     out = np.zeros(p.shape[1:])
-    for (a, b, c), start in zip(k, phase, strict=True):
-        out += np.cos(a * p[0] + b * p[1] + c * p[2] + start)
+    for (a, b, c), start in zip(k.astype(np.float32), phase.astype(np.float32), strict=True):
+        out += np.cos(a * x + b * y + c * z + start)
     return np.asarray(out * np.sqrt(2.0 / _WAVES))
 
 

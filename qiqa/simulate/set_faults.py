@@ -28,6 +28,9 @@ class PlantableFault:
     meaning: str
     codes: tuple[str, ...]
     """Reason codes, any of which is the right answer."""
+    also: tuple[str, ...] = ()
+    """Codes that are true of it as well, but do not name it: who says only these has not found it,
+    and is not wrong."""
 
 
 def _low_snr(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatArray:
@@ -112,14 +115,20 @@ def _clipped(image: FloatArray, dose: float, _: np.random.Generator) -> FloatArr
 
 
 def _burned_in(image: FloatArray, dose: float, rng: np.random.Generator) -> FloatArray:
-    """Letters in a corner, one to four lines, at the full range: 7 pixels high, else 14."""
+    """Letters in a corner, one to four lines, 7 pixels high (14 from a matrix of 192 on)."""
+    # at most a third of the image wide, as annotations are: what fills a small image is no text
     out = image.copy()
     top = 1.3 * float(image.max())
-    scale = 1 + image.shape[0] // 160 + (dose > 0.25)
-    for line in range(1 + int(3 * dose)):
-        for letter in range(6 + int(6 * dose)):
+    scale = 1 if image.shape[0] < 192 else 2
+    lines = 1 + int(3 * dose)
+    letters = max(3, min(6 + int(6 * dose), image.shape[0] // 3 // (6 * scale)))
+    right, below = rng.integers(2, size=2)
+    left = image.shape[0] - 2 - letters * 6 * scale if right else 2
+    first = image.shape[1] - 2 - lines * 9 * scale if below else 2
+    for line in range(lines):
+        for letter in range(letters):
             glyph = _GLYPHS[int(rng.integers(len(_GLYPHS)))]
-            i0, j0 = 2 + letter * 6 * scale, 2 + line * 9 * scale
+            i0, j0 = left + letter * 6 * scale, first + line * 9 * scale
             for row, bits in enumerate(glyph):
                 for column in range(5):
                     if bits >> (4 - column) & 1:
@@ -200,20 +209,29 @@ def _said(function: Callable[..., FloatArray]) -> str:
 
 FAULTS: tuple[PlantableFault, ...] = (
     PlantableFault("low_snr", "pixels", _said(_low_snr), ("low_snr", *_QUALITY)),
-    PlantableFault("ghosting", "pixels", _said(_ghosting), ("ghosting", *_QUALITY)),
+    # an N/2 ghost runs over the border and comes in on the other side
+    PlantableFault("ghosting", "pixels", _said(_ghosting), ("ghosting", *_QUALITY), ("wrap",)),
     PlantableFault("motion", "pixels", _said(_motion), ("motion", "ghosting", *_QUALITY)),
     PlantableFault("wrap", "pixels", _said(_wrap), ("wrap", *_QUALITY)),
     PlantableFault("spikes", "pixels", _said(_spikes), ("spikes", *_QUALITY)),
     PlantableFault("bias_field", "pixels", _said(_bias_field), _QUALITY),
     PlantableFault("dropout", "pixels", _said(_dropout), ("dropout_slices", *_QUALITY)),
-    PlantableFault("empty", "pixels", _said(_empty), ("empty_image", "constant_slices")),
+    # a constant is unlike all others; what another fault draws on it has few levels
+    PlantableFault(
+        "empty",
+        "pixels",
+        _said(_empty),
+        ("empty_image", "constant_slices"),
+        ("few_levels", *_QUALITY),
+    ),
     PlantableFault("clipped", "pixels", _said(_clipped), ("clipped", *_QUALITY)),
-    PlantableFault("burned_in", "pixels", _said(_burned_in), ("burned_in_text",)),
+    # letters are brighter than anything that others of the scanner have
+    PlantableFault("burned_in", "pixels", _said(_burned_in), ("burned_in_text",), _QUALITY),
     PlantableFault(
         "map_unit",
         "header",
         "ADC map in a unit that its header does not state",
-        ("map_unit_implausible", "map_unit_unknown", "slope_lost"),
+        ("map_unit_implausible", "map_unit_unknown"),
     ),
     PlantableFault(
         "attributes",
@@ -271,8 +289,29 @@ FAULTS: tuple[PlantableFault, ...] = (
     ),
     PlantableFault("copy_exact", "copy", "the same image under another identity", _COPY),
     PlantableFault("copy_flipped", "copy", "mirrored", _COPY),
-    PlantableFault("copy_resampled", "copy", "sampled at 0.6 to 0.9 of the matrix", _COPY),
-    PlantableFault("copy_cropped", "copy", "10 to 25 % of each side cut off", _COPY),
-    PlantableFault("copy_windowed", "copy", "values through another curve, 8 bits", _COPY),
+    # the matrix is another one (its protocol says so truly), and so are sharpness and filling
+    PlantableFault(
+        "copy_resampled",
+        "copy",
+        "sampled at 0.6 to 0.9 of the matrix",
+        _COPY,
+        ("protocol_departs", *_QUALITY),
+    ),
+    PlantableFault(
+        "copy_cropped",
+        "copy",
+        "10 to 25 % of each side cut off",
+        _COPY,
+        ("protocol_departs", *_QUALITY),
+    ),
+    # the window cuts off the upper half percent of all voxels, another curve is another contrast,
+    # and of a map only gray values are left
+    PlantableFault(
+        "copy_windowed",
+        "copy",
+        "values through another curve, 8 bits",
+        _COPY,
+        ("clipped", "slope_lost", *_QUALITY),
+    ),
 )
 """All that can be planted."""

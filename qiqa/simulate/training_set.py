@@ -160,7 +160,7 @@ def _spoiled(
             else:
                 faults.setdefault(int(number), []).append(planted)
     if spec.several > 0:
-        _second(faults, spec, rng)
+        _second(faults, clean, spec, rng)
     spoiled = [dataclasses.replace(s, faults=tuple(faults.get(s.number, ()))) for s in clean]
     # a copy is of the image as it was sent, faults of pixels and all
     return [*spoiled, *(_with_pixels(one, spoiled) for one in copies)]
@@ -168,14 +168,17 @@ def _spoiled(
 
 def _second(
     faults: dict[int, list[PlantedFault]],
+    clean: Sequence[PlannedSeries],
     spec: TrainingSetSpec,
     rng: np.random.Generator,
 ) -> None:
-    """Give some of the spoiled series another fault of the header."""
+    """Give some of the spoiled series another fault of the header that can be theirs."""
     more = [k for k in ("attributes", "identity", "spacing") if spec.faults.get(k, 0.0) > 0]
     for number in sorted(faults):
         if more and rng.random() < spec.several:
             kind = _pick(more, rng)
+            if kind in _NOT_IN_MAPS and clean[number].contrast == "adc":
+                continue
             if all(one.kind != kind for one in faults[number]):
                 faults[number].append(PlantedFault(kind=kind, dose=float(rng.choice(_DOSES))))
 

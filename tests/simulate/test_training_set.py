@@ -109,3 +109,11 @@ def test_wrong_use_is_refused(tmp_path):
     (tmp_path / "x" / "y").touch()
     with pytest.raises(OutputError, match="not empty"):
         make_training_set(SMALL, tmp_path / "x")
+
+
+def test_nothing_is_planted_that_a_map_cannot_have():
+    shares = {"attributes": 0.2, "protocol": 0.2, "burned_in": 0.2, "wrap": 0.5}
+    plan = plan_training_set(dataclasses.replace(SMALL, faults=shares, several=1.0))
+    maps = [fault.kind for s in plan.series if s.contrast == "adc" for fault in s.faults]
+    assert set(maps) == {"wrap"}
+    assert any(len(s.faults) > 1 for s in plan.series)

@@ -127,7 +127,8 @@ def _slots(levels: Sequence[float]) -> list[int]:
     if len(levels) < 3:
         return list(range(len(levels)))
     steps = np.diff(levels)
-    counts = np.rint(steps / np.median(steps))
+    # the lower median is a step that is there; the mean of a single and a double one is none
+    counts = np.rint(steps / np.sort(steps)[(steps.size - 1) // 2])
     spacing = float(steps.sum() / max(counts.sum(), 1.0))
     regular = bool(np.all(counts >= 1))
     if not regular or float(np.abs(steps - counts * spacing).max()) > _REGULAR * spacing:
@@ -162,8 +163,11 @@ def _volumes(
                 cells.setdefault((key, rank), {})[slot] = one
         if not used or count >= _SPARSE * len(cells) * len(places):
             break
+    # A few images at places that others have are sent twice (`slices_repeated`), and no volume of
+    # which most is missing. What an axis tells apart stays.
+    kept = [key for key in sorted(cells) if not key[1] or 2 * len(cells[key]) >= len(places)]
     last = slots[-1] + 1
-    return tuple(tuple(cells[key].get(k) for k in range(last)) for key in sorted(cells))
+    return tuple(tuple(cells[key].get(k) for k in range(last)) for key in kept)
 
 
 def _affine(

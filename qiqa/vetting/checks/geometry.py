@@ -244,8 +244,21 @@ def _volumes(group: list[Instance], number: NDArray[np.intp]) -> Iterable[Observ
         )
 
 
+def _usual_gap(gaps: FloatArray, stated: float) -> float:
+    """Return a distance that slices have: the stated one if a quarter have it, else the middle one.
+
+    Where many slices are missing most distances are double ones, and what lies between a single and
+    a double one is no distance of any two slices.
+    """
+    if stated > 0:
+        near = gaps[np.abs(gaps / stated - 1.0) <= 0.01]
+        if 4 * near.size >= gaps.size:
+            return float(np.median(near))
+    return float(np.sort(gaps)[(gaps.size - 1) // 2])
+
+
 def _gaps(gaps: FloatArray, facts: SeriesFacts) -> Iterable[Observation]:
-    usual = float(np.median(gaps))
+    usual = _usual_gap(gaps, facts.number("SpacingBetweenSlices"))
     steps = np.round(gaps / usual)
     lost = float((steps - 1.0)[steps > 1].sum())
     whole = np.abs(gaps - steps * usual) <= 0.1 * usual

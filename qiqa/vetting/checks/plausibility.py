@@ -113,6 +113,8 @@ CHECK = Check(
     ),
 )
 
+_APART = 0.2
+"""Of the way from the median to the largest value: an empty stretch below it is no clipping."""
 _FEWEST = 500
 """Voxels of the object that levels are counted in."""
 
@@ -184,7 +186,8 @@ def _clipped(
     """Compare voxels at the largest value with what one step near it holds.
 
     Where many voxels share the largest value although the steps below hold few each, the scale
-    ends there, be it the end of the stored type or 4095 in a wider one.
+    ends there, be it the end of the stored type or 4095 in a wider one. A limit cuts a distribution
+    that goes on below it: where nothing lies near the largest value, something was drawn.
     """
     features["clipped_percent"] = features["at_top_percent"] = math.nan
     inside = found.share * float(seen.finite.sum())
@@ -200,7 +203,8 @@ def _clipped(
     start = rest[int(0.99 * (rest.size - 1))] if rest.size else peak
     steps = max(1.0, round((peak - float(start)) / step))
     per_step = 0.01 * inside / steps
-    piled = tops > _number(settings, "pile") * max(per_step, 1.0)
+    apart = bool(rest.size) and peak - rest[-1] > _APART * (peak - values.inner(50))
+    piled = tops > _number(settings, "pile") * max(per_step, 1.0) and not apart
     features["clipped_percent"] = percent if piled else 0.0
     if piled and values.different > 2:
         ends = " the end of the stored type" if peak >= stack.stored_range[1] else ""
@@ -259,7 +263,7 @@ def _map(
 ) -> list[Observation]:
     """Hold the median over the object against the window of the quantity."""
     median = values.inner(50)
-    if not median > 0:
+    if not median > 0 or values.different < 2:  # one value all over is no map, and said elsewhere
         return []
     factor, source = stated_factor(quantity, stack.facts)
     fits = fitting_factors(quantity, median)

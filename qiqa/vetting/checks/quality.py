@@ -122,9 +122,10 @@ CHECK = Check(
             meaning="part of the border above which wrap is told [%]",
         ),
         Setting(
-            name="wrap_likeness",
+            name="wrap_continuity",
             default=0.8,
-            meaning="correlation of opposite borders, above which one continues the other",
+            meaning="correlation of opposite borders over that of neighboring lines, above which "
+            "one border continues the other",
         ),
         Setting(
             name="noise_percent",
@@ -139,20 +140,21 @@ CHECK = Check(
     ),
 )
 
+_UNSIGNED = ("snr_foreground", "wrap_row_percent", "wrap_column_percent")
+"""Features that magnitude images of MR and maps have."""
 _MAGNITUDES = (
-    "snr_foreground",
     "snr_background",
     "fber",
     "ghosting_percent",
     "motion_ratio",
-    "wrap_row_percent",
-    "wrap_column_percent",
     "spike_ratio",
     "spike_percent",
 )
 """Features that only a magnitude image of MR has."""
 _WRAP_STEP = 1.5
 """Step across opposite borders over that between neighbors, below which one continues the other."""
+_LEAST_LIKENESS = 0.5
+"""Correlation of opposite borders, below which nothing is said however alike neighbors are."""
 _LEAST_OVERFLOW_RANGE = 32000.0
 """Steps of the stored range: what has fewer (8 and 12 bits) reaches both ends by itself."""
 
@@ -165,12 +167,14 @@ def look(stack: Stack, settings: Settings) -> Examined:
     found = foreground(seen)
     values = levels.levels(seen)
     features = _features(stack, seen, found, values)
-    features |= dict.fromkeys(_MAGNITUDES, math.nan)
-    place = ""
-    if _is_magnitude(stack, values):
+    features |= dict.fromkeys((*_UNSIGNED, *_MAGNITUDES), math.nan)
+    place, unsigned = "", _is_unsigned(stack, values)
+    if unsigned:
+        features |= _of_unsigned(seen, found, features, settings)
+    if unsigned and quantity_of(stack.facts) is None:  # noise in air, ghosts: a map has others
         spike = spikes.strongest_spike(seen)
         place = "" if spike is None else _places(((spike.volume, spike.slice),))
-        features |= _of_magnitudes(stack, seen, found, features, settings)
+        features |= _of_magnitudes(stack, seen, found, settings)
         features |= _of_spike(spike, features["foreground_median"])
     lost = slices.dropouts(seen, _number(settings, "dropout_ratio"))
     features["dropout_percent"] = lost.percent
@@ -193,28 +197,32 @@ def _number(settings: Settings, name: str) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def _is_magnitude(stack: Stack, values: levels.Levels) -> bool:
-    """Say whether metrics of Rician magnitudes mean anything: no CT, no phase, no map."""
+def _is_unsigned(stack: Stack, values: levels.Levels) -> bool:
+    """Say whether zero means no signal: no CT, no phase."""
     negative = bool(values.all.size) and values.all[values.all.size // 100] < 0
-    return may_be_magnitude(stack.facts) and not negative and quantity_of(stack.facts) is None
+    return may_be_magnitude(stack.facts) and not negative
 
 
-def _of_magnitudes(
-    stack: Stack,
-    seen: Scan,
-    found: Foreground,
-    features: dict[str, float],
-    settings: Settings,
+def _of_unsigned(
+    seen: Scan, found: Foreground, features: dict[str, float], settings: Settings
 ) -> dict[str, float]:
-    """Return the metrics of `_MAGNITUDES`, save those of the spike."""
+    """Return the metrics of `_UNSIGNED`; a map made from folded or noisy images is so itself."""
     signal, noise = features["foreground_median"], features["noise_sd"]
     return {
         "snr_foreground": (signal if signal > 0 else math.nan) / noise,
+        "wrap_row_percent": _folded(wrap(seen, found, 0), settings),
+        "wrap_column_percent": _folded(wrap(seen, found, 1), settings),
+    }
+
+
+def _of_magnitudes(
+    stack: Stack, seen: Scan, found: Foreground, settings: Settings
+) -> dict[str, float]:
+    """Return the metrics of `_MAGNITUDES`, save those of the spike."""
+    return {
         "snr_background": air.snr_background(found),
         "fber": air.energy_ratio(found),
         **_along_phase(stack, seen, found, settings),
-        "wrap_row_percent": _folded(wrap(seen, found, 0), settings),
-        "wrap_column_percent": _folded(wrap(seen, found, 1), settings),
     }
 
 
@@ -279,7 +287,8 @@ def _folded(one: Wrap, settings: Settings) -> float:
     """Return the contact where the borders are alike, else 0; NaN where it cannot be told."""
     if math.isnan(one.contact):
         return math.nan
-    goes_on = one.likeness > _number(settings, "wrap_likeness") and one.step < _WRAP_STEP
+    least = max(_LEAST_LIKENESS, _number(settings, "wrap_continuity") * one.beside)
+    goes_on = one.likeness > least and one.step < _WRAP_STEP
     return one.contact if goes_on else 0.0
 
 

@@ -19,7 +19,13 @@ _OFF = 0.2
 _EVEN = 0.25
 """Half of the characters are no further from the middle height than this share of it."""
 _CELLS = 0.5
-"""Share of a line with pieces of the same columns above or below, from which on it is a grid."""
+"""Share of a line with pieces of its grid above or below, from which on it is one."""
+_SAME_AREA = 0.07
+"""Of two pieces of one shape, relative."""
+_SQUARE = 0.25
+"""Of the distance along a line: rows of a grid are as far apart as its columns."""
+_SOLID = 0.56
+"""Share of their boxes that the pieces of a line fill: two strokes of five fill half of it."""
 _PITCH = 3.5
 """Over the height: how far above or below is looked."""
 
@@ -46,7 +52,8 @@ def lines(found: Pieces, fewest: int) -> tuple[Line, ...]:
     A line stands on one base, characters follow one another within twice their height. Rows of
     equal pieces, as the inserts of a phantom or ticks of a scale, are no text: a third of the
     characters must differ in size from the most frequent one. Nor are the cells of a grid: most of
-    them have one of the same columns above or below.
+    them have one of the same columns above or below, as far away as
+    those beside, of like area, or solid.
     """
     order = np.argsort(found.left, kind="stable")
     open_lines: list[list[int]] = []
@@ -95,7 +102,9 @@ def _varied(found: Pieces, line: list[int]) -> bool:
     shapes = [(int(found.height[c]), int(found.width[c]), int(found.area[c])) for c in line]
     most = max(
         sum(
-            abs(a[0] - b[0]) <= 1 and abs(a[1] - b[1]) <= 1 and abs(a[2] - b[2]) <= 0.07 * a[2]
+            abs(a[0] - b[0]) <= 1
+            and abs(a[1] - b[1]) <= 1
+            and abs(a[2] - b[2]) <= _SAME_AREA * a[2]
             for b in shapes
         )
         for a in shapes
@@ -109,6 +118,13 @@ def _lattice(found: Pieces, line: list[int]) -> bool:
     size = found.height[line][:, None]
     beside = (apart > 0.5 * size) & (apart < _PITCH * size)
     same = (np.abs(left - found.left) <= 1) & (np.abs(right - found.right) <= 1)
+    # letters of one width stand below each other too, but lines are farther apart than letters,
+    # what stands below is seldom the same one, and letters are not solid
+    area, pitch = found.area[line][:, None], float(np.median(np.diff(found.left[line])))
+    like = np.abs(area - found.area) <= _SAME_AREA * area
+    like |= np.abs(apart - pitch) <= _SQUARE * pitch
+    like |= (area / size / (right - left)).mean() > _SOLID
+    same &= like
     return bool((same & beside).any(axis=1).mean() > _CELLS)
 
 

@@ -27,8 +27,10 @@ class Wrap:
     contact: float
     """Part of the border where both ends lie in the object [%]; NaN without a foreground."""
     likeness: float
-    """Correlation of the outermost voxels of both ends; near 1 where the image goes on across the
-    border as on a ring. NaN with too few."""
+    """Correlation of the outermost voxels of both ends; NaN with too few."""
+    beside: float
+    """Mean correlation of each end with its neighbor in the image: what `likeness` is where the
+    image goes on across the border as on a ring. Low in even tissue with noise. NaN as above."""
     step: float
     """Mean difference of both ends over that of each to its neighbor in the image: 1 on a ring.
     A symmetric object that is cut off has alike ends, but a larger step. NaN as above."""
@@ -48,7 +50,8 @@ def wrap(scan: Scan, found: Foreground, axis: int) -> Wrap:
     axis
         0 along a row (borders left and right), 1 down a column.
     """
-    nothing = Wrap(contact=float("nan"), likeness=float("nan"), step=float("nan"))
+    nan = float("nan")
+    nothing = Wrap(contact=nan, likeness=nan, beside=nan, step=nan)
     if not found.inside.any():
         return nothing
     inside = found.inside if axis == 0 else found.inside.swapaxes(1, 2)
@@ -61,13 +64,14 @@ def wrap(scan: Scan, found: Foreground, axis: int) -> Wrap:
     both &= np.minimum(slices[:, :, 0], slices[:, :, -1]) > level
     contact = 100 * float(both.mean())
     if int(both.sum()) < _FEWEST:
-        return Wrap(contact=contact, likeness=float("nan"), step=float("nan"))
+        return dataclasses.replace(nothing, contact=contact)
     first, second, near, last = (slices[:, :, at][both].astype(np.float64) for at in (0, 1, -2, -1))
     across = float(np.abs(first - last).mean())
     beside = float(np.abs(first - second).mean() + np.abs(last - near).mean()) / 2
     return Wrap(
         contact=contact,
         likeness=_correlation(first, last),
+        beside=(_correlation(first, second) + _correlation(last, near)) / 2,
         step=across / beside if beside > 0 else float("nan"),
     )
 

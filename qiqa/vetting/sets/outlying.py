@@ -15,6 +15,7 @@ from qiqa.kernels.segments import (
     squared_distances,
 )
 from qiqa.metrology.fences import CHANCES, fences, scale_noise, shape_of
+from qiqa.vetting.sets.borrowing import borrowed
 from qiqa.vetting.sets.coding import Groups
 
 __all__ = ["Judged", "judge", "judge_centers"]
@@ -54,8 +55,9 @@ def judge(
 ) -> Judged:
     """Hold each value against the others of its group.
 
-    Middle and scale are those of the group, the shape of the distribution that of the cohort. Half
-    of the false alarms is for single features, half for all together.
+    The middle is that of the group; so is the scale, drawn toward that of other groups of the
+    cohort where these are alike. The shape of the distribution is that of the cohort. Half of the
+    false alarms is for single features, half for all together.
 
     Parameters
     ----------
@@ -73,6 +75,8 @@ def judge(
     middle = _quantiles(values, groups, weights, (0.5,))[:, :, 0]
     spread = _NORMAL_MAD * segment_spreads(values, groups.order, groups.starts, weights, middle)
     spread[~(spread > _ROUNDING * np.abs(middle))] = np.nan
+    sizes = _effective(weights, groups)
+    spread, lent = borrowed(spread, middle, sizes, _cohort_of(groups, cohorts))
     deviations = np.empty_like(values)
     for j in range(p):
         deviations[j] = (values[j] - middle[groups.codes, j]) / spread[groups.codes, j]
@@ -80,12 +84,18 @@ def judge(
     effective = _effective(weights, cohorts)
     shape = shape_of(marks, effective[:, None])
     below, above = fences(shape, chance)
-    noise = scale_noise(chance, _effective(weights, groups))[groups.codes]
+    noise = scale_noise(chance, sizes[:, None], lent).astype(np.float32)
     ratios = _over(deviations, below, above, cohorts.codes)
-    ratios /= noise.astype(np.float32)
+    for j in range(p):
+        ratios[j] /= noise[groups.codes, j]
     scores = _over(deviations, -marks[:, :, 0] / _Z10, marks[:, :, 4] / _Z10, cohorts.codes)
     together = _together(scores, cohorts, effective, rate / 2, weights)
-    return Judged(ratios, together, middle, groups.codes, _effective(weights, groups))
+    return Judged(ratios, together, middle, groups.codes, sizes)
+
+
+def _cohort_of(groups: Groups, cohorts: Groups) -> IntArray:
+    """Return the cohort of each group."""
+    return cohorts.codes[groups.order[groups.starts[:-1]]]
 
 
 def judge_centers(centers: FloatArray, rate: float) -> FloatArray:

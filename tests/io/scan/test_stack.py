@@ -357,3 +357,19 @@ def test_a_large_stack_is_refused_before_it_is_allocated(make, save, scan, monke
     stack, seen = load_stack(facts, folder)
     assert stack is None
     assert "takes more than 100 bytes" in seen[0].evidence
+
+
+def test_a_slice_sent_twice_is_no_second_volume(make, save, stacked):
+    datasets = [make(2.5 * i, i, pixels=plane(i)) for i in range(8)]
+    datasets.append(make(7.5, 20, pixels=plane(3)))
+    stack, seen = stacked(save(datasets))
+    assert stack.signal.shape == (7, 5, 8, 1)
+    assert "stack_incomplete" not in seen
+    assert seen["several_stacks"].value == 1
+
+
+def test_holes_are_found_where_half_of_the_steps_are_double_ones(make, save, stacked):
+    datasets = [make(2.5 * i, i, pixels=plane(i)) for i in range(7) if i not in {2, 4}]
+    stack, seen = stacked(save(datasets))
+    assert seen["stack_incomplete"].value == 2
+    assert stack.signal.shape == (7, 5, 7, 1)

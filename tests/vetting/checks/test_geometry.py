@@ -121,3 +121,19 @@ def test_stated_spacing():
 def test_settings_come_from_the_policy(policy):
     changed = dataclasses.replace(policy, settings={"geometry": {"parallel_deg": 2.0}})
     assert settings_of(geometry.CHECK, changed)["parallel_deg"] == 2.0
+
+
+@pytest.mark.parametrize("gone", [(1, 3, 5), (1, 2, 5), (2, 4, 6)])
+def test_many_missing_slices_are_no_irregular_spacing(gone):
+    left = [one for k, one in enumerate(stack(8, step=5.5)) if k not in gone]
+    found = seen(left, SpacingBetweenSlices=(5.5,))
+    assert found["slices_missing"].value == 3
+    assert "spacing_irregular" not in found
+
+
+def test_a_slice_halfway_between_two_is_irregular():
+    images = stack(8, step=5.0)
+    off = dataclasses.replace(images[3], position_mm=(-100.0, -100.0, 17.5))
+    found = seen([*images[:3], off, *images[4:]], SpacingBetweenSlices=(5.0,))
+    assert found["spacing_irregular"].value == pytest.approx(50.0)
+    assert "slices_missing" not in found

@@ -135,3 +135,15 @@ def test_a_grid_that_is_cut_off_at_the_top_is_no_text(images, look, seed, percen
     signal = images.clean("grid", seed, noise=15, shape=(192, 192, 3))
     clipped = np.minimum(signal, np.percentile(signal[signal > 300], 100 - percent))
     assert codes(look(clipped)) == set()
+
+
+@pytest.mark.parametrize("lines", [2, 3, 4])
+def test_lines_of_letters_of_one_width_are_no_grid(look, lines):
+    from qiqa.simulate.set_faults import spoil
+
+    rng = np.random.default_rng(21)
+    clean = rng.normal(200.0, 5.0, (192, 192, 3))
+    dose = (lines - 1) / 3
+    drawn = [look(spoil(clean, (("burned_in", dose),), np.random.default_rng(n))) for n in range(8)]
+    assert sum("burned_in_text" in codes(one) for one in drawn) >= 5
+    assert codes(look(clean)) == set()

@@ -196,3 +196,17 @@ def test_a_ct_without_air(look):
     seen = look(head, **CT)
     assert codes(seen) == {}
     assert np.isnan(seen.features["air_hu"])
+
+
+def test_what_was_drawn_at_the_largest_value_is_not_clipped(images, look):
+    signal = images.clean("head", 11)
+    top = float(signal.max())
+    signal[40:60, 40:60, :] = 1.3 * top  # a label in the object
+    assert "clipped" not in codes(look(signal))
+    limit = float(np.percentile(signal[signal > 0.3 * top], 90))
+    assert "clipped" in codes(look(np.minimum(signal, limit)))
+
+
+def test_one_value_all_over_is_no_map_without_its_slope(look):
+    constant = np.full((64, 64, 6), 100.0)
+    assert "slope_lost" not in codes(look(constant, ImageType=ADC))

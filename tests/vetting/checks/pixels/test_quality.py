@@ -98,7 +98,10 @@ def test_what_is_no_magnitude_has_no_metrics_of_one(images, look, header):
     hu = np.where(body, 40, -1000) + rng.normal(0, 25, body.shape)
     seen = look(hu if "Modality" in header else hu + 1100, **header)
     assert codes(seen) == {}
-    for name in ("snr_foreground", "ghosting_percent", "wrap_row_percent", "spike_ratio"):
+    is_map = "ADC" in header.get("ImageType", "")  # noise and folding of a map are its own
+    for name in ("snr_foreground", "wrap_row_percent"):
+        assert np.isnan(seen.features[name]) != is_map
+    for name in ("snr_background", "ghosting_percent", "spike_ratio"):
         assert np.isnan(seen.features[name])
     assert np.isfinite(seen.features["noise_sd"])
 
@@ -252,3 +255,30 @@ def test_the_same_answer_whatever_the_layout(images):
     settings = images.settings(quality.CHECK)
     first, second = quality.look(fortran, settings), quality.look(c_order, settings)
     assert repr(first) == repr(second)
+
+
+@pytest.mark.parametrize(("contrast", "found"), [("t1w", 5), ("t2w", 5), ("adc", 5)])
+def test_folding_is_told_in_even_tissue_and_in_maps(look, contrast, found):
+    from qiqa.core.training_set import PlantedFault
+    from qiqa.simulate.training_set import TrainingSetSpec, image_of, plan_training_set
+
+    plan = plan_training_set(TrainingSetSpec(sites=3, people_a_site=2, matrix=96, slices=5, seed=8))
+    header = {"ImageType": "DERIVED\\PRIMARY\\DIFFUSION\\ADC"} if contrast == "adc" else {}
+    told, clean = 0, 0
+    for one in (s for s in plan.series if s.contrast == contrast):
+        fold = dataclasses.replace(one, faults=(PlantedFault(kind="wrap", dose=0.7),))
+        told += "wrap" in codes(look(image_of(plan, fold), **header))
+        cut = image_of(plan, one)[:, 25:-25]  # cut off on both sides, nothing folded in
+        clean += "wrap" in codes(look(cut, **header))
+    assert told >= found
+    assert clean == 0
+
+
+def test_a_noisy_map_is_told(images, look):
+    rng = np.random.default_rng(44)
+    i, j, _ = images.axes((96, 96, 6))
+    body = (np.hypot(i / 0.7, j / 0.8) < 1) * 900.0
+    header = {"ImageType": "DERIVED\\PRIMARY\\DIFFUSION\\ADC"}
+    for sd, told in ((100.0, False), (450.0, True)):
+        noisy = np.abs(body + rng.normal(0, sd, body.shape) * (body > 0))
+        assert ("low_snr" in codes(look(noisy, **header))) == told
