@@ -140,7 +140,7 @@ def test_a_full_disk_is_named_and_loses_nothing(work):
     work.db.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="working file cannot be written") as caught:
         work.add_scanned("c", "d", 1, 1, [("1.2", b"x" * 10**6)], [])
-    assert "free some space" in str(caught.value)
+    assert "make room" in str(caught.value)
     assert work.get("kept") == "yes"
     assert not work.is_scanned("c", "d", 1)
     work.db.execute(f"PRAGMA max_page_count = {pages + 10**6}")
