@@ -194,7 +194,8 @@ def test_every_output_tells_of_the_correction(corrected):
     (words,) = {row["correction"] for row in rows if row["correction"]}
     content = json.loads((output / "vet.json").read_text(encoding="utf-8"))
     assert content["counts"]["corrections"] == [{"correction": words, "series": 3}]
-    assert "trial.json" in content["provenance"]["inputs"]
+    given = {one["role"]: one["name"] for one in content["provenance"]["files"]}
+    assert given["calibration"] == "trial.json"
     crate = json.loads((output / "ro-crate-metadata.json").read_text(encoding="utf-8"))
     action = next(one for one in crate["@graph"] if one["@id"] == "#vetting")
     assert f"3 series to be used after: {words}" in action["description"]
