@@ -18,6 +18,9 @@ Rows = list[dict[str, Any]]
 Pair = tuple[int, int]
 
 SEVERITIES = (0.0, 0.5, 1.0)
+IMAGES = {"1, magnitudes": False, "1, maps": True}
+"""Severity 1 in magnitude images and in ADC maps, of which less can be looked at."""
+_SEVERE = len(SEVERITIES) + len(IMAGES)
 NAMED_BY = {fault.kind: set(fault.codes) for fault in FAULTS}
 TRUE_OF = {fault.kind: {*fault.codes, *fault.also} for fault in FAULTS}
 ACCUSED = (
@@ -28,6 +31,10 @@ ACCUSED = (
 ABOUT = (
     "The default policy, set down before. Severities 0 (hardly there), 0.5 and 1 (gross). In "
     "brackets the exact 95 % interval [%]."
+)
+FOUND = (
+    "All shares together; severity 1 also by kind of image, since in maps ghosts, motion and spikes "
+    "are not looked for:"
 )
 BY_SHARE = (
     "By the share of the series that have each fault, and by whether a series has one fault or "
@@ -50,6 +57,7 @@ def recall(
     dose: float | None = None,
     share: float | None = None,
     alone: bool | None = None,
+    maps: bool | None = None,
     codes: set[str] | None = None,
 ) -> Pair:
     """Return how many series with a fault were found, of how many; a copy and its source are one.
@@ -60,9 +68,9 @@ def recall(
         One a series.
     kind
         The fault.
-    dose, share, alone
-        Of this severity, in sets of this share, with no other fault beside it (or with others);
-        None: of all.
+    dose, share, alone, maps
+        Of this severity, in sets of this share, with no other fault beside it (or with others), in
+        ADC maps (or in magnitude images); None: of all.
     codes
         Found by one of these; None: by all that name the fault.
     """
@@ -75,6 +83,8 @@ def recall(
         if dose is not None and row["faults"][kind] != dose:
             continue
         if alone is not None and alone != (len(row["faults"]) == 1):
+            continue
+        if maps is not None and maps != (row["contrast"] == "adc"):
             continue
         source = by_uid.get((row["set"], row["copy_of"]))
         planted += 1
@@ -134,17 +144,18 @@ def _found(rows: Rows) -> tuple[list[list[str]], list[list[str]], dict[str, Any]
     for fault in FAULTS:
         cases: dict[str, Pair] = {
             **{f"severity {s:g}": recall(rows, fault.kind, dose=s) for s in SEVERITIES},
+            **{name: recall(rows, fault.kind, dose=1.0, maps=m) for name, m in IMAGES.items()},
             **{f"{100 * s:g} %": recall(rows, fault.kind, share=s) for s in shares},
             "alone": recall(rows, fault.kind, alone=True),
             "with others": recall(rows, fault.kind, alone=False),
         }
         counts[fault.kind] = cases
         cells = [counted(pair) for pair in cases.values()]
-        severity.append([f"`{fault.kind}`", fault.meaning.rstrip("."), *cells[:3]])
-        company.append([f"`{fault.kind}`", *cells[3:]])
+        severity.append([f"`{fault.kind}`", fault.meaning.rstrip("."), *cells[:_SEVERE]])
+        company.append([f"`{fault.kind}`", *cells[_SEVERE:]])
     for where in ("pixels", "header", "file", "copy", ""):
         kinds = [f.kind for f in FAULTS if where in ("", f.where)]
-        names = list(counts[kinds[0]])[3:]
+        names = list(counts[kinds[0]])[_SEVERE:]
         cells = [counted(_summed(counts[k][name] for k in kinds)) for name in names]
         company.append([f"all of {where}" if where else "all", *cells])
     return severity, company, counts
@@ -208,9 +219,9 @@ def page(rows: Rows, about: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
         "",
         "## What is found",
         "",
-        "All shares together:",
+        FOUND,
         "",
-        *table(["fault", "what it is", *severities], by_severity),
+        *table(["fault", "what it is", *severities, *IMAGES], by_severity),
         "",
         BY_SHARE,
         "",

@@ -120,6 +120,7 @@ def vetted(one: MadeUp, processes: int) -> Rows:
             "set": one.name,
             "share": one.share,
             "uid": series.series_uid,
+            "contrast": series.contrast,
             "faults": {fault.kind: fault.dose for fault in series.faults},
             "copied": copied.get(series.number, []),
             "copy_of": "" if series.copy_of is None else plan.series[series.copy_of].series_uid,

@@ -18,6 +18,8 @@ _DIM = 0.2
 """Of the brightest slice: darker slices, at the ends of the object, are left out."""
 _FEW_VOLUMES = 4
 """From this many volumes on a slice is compared with the same slice of the others."""
+_FEWEST = 3
+"""Slices of a volume, for one of them to lie between others."""
 _LONGEST = 3
 """Slices side by side that may be lost; a longer dark stretch is anatomy."""
 _MOST = 0.4
@@ -110,12 +112,11 @@ def dropouts(scan: Scan, ratio: float) -> Dropouts:
         A slice below it is lost.
     """
     n, k = scan.mean.shape
-    mean = np.where(scan.finite > 0, scan.mean, 0.0)
     if k < 3 or (n >= _FEW_VOLUMES and k < 4):
         return Dropouts(measured=0, lost=(), deepest=_NAN)
     if n >= _FEW_VOLUMES:
-        return _against_volumes(scan, mean, ratio)
-    return _gaps(mean, np.where(scan.finite > 0, scan.most, 0.0), ratio)
+        return _against_volumes(scan, np.where(scan.finite > 0, scan.mean, 0.0), ratio)
+    return _gaps(scan, ratio)
 
 
 def _against_volumes(scan: Scan, mean: FloatArray, ratio: float) -> Dropouts:
@@ -139,7 +140,7 @@ def _against_volumes(scan: Scan, mean: FloatArray, ratio: float) -> Dropouts:
     )
 
 
-def _gaps(mean: FloatArray, most: FloatArray, ratio: float) -> Dropouts:
+def _gaps(scan: Scan, ratio: float) -> Dropouts:
     """Find short dark stretches between bright slices, volume by volume.
 
     Anatomy darkens step by step and at the ends; a slice far darker than the slices on both sides
@@ -147,28 +148,39 @@ def _gaps(mean: FloatArray, most: FloatArray, ratio: float) -> Dropouts:
     brightest voxel must be darker as well: an insert that fills a slice, or an object that is
     missing there, leaves some of it as bright as ever. The darker one of the two sides counts; both
     are above a fifth of the brightest slice. Where more than two slices of five are dark (every
-    second one, for instance), nothing is told.
+    second one, for instance), nothing is told. A slice that is not there is nobody's neighbor.
     """
-    k = mean.shape[1]
     lost: list[tuple[int, int]] = []
     deepest = _NAN
     measured = 0
-    for volume, (levels, tops) in enumerate(zip(mean, most, strict=True)):
-        bright = levels > _DIM * levels.max()
-        dark: set[int] = set()
-        if levels.max() > 0:
-            measured += k - 2
-        for length in range(1, min(_LONGEST, k - 2) + 1):
-            for first in range(1, k - length):
-                last = first + length
-                if not (bright[first - 1] and bright[last]):
-                    continue
-                share = max(
-                    one[first:last].max() / min(one[first - 1], one[last]) for one in (levels, tops)
-                )
-                deepest = float(np.fmin(deepest, share))
-                if share < ratio**length:
-                    dark.update(range(first, last))
-        if len(dark) <= _MOST * k:
-            lost += [(volume, one) for one in sorted(dark)]
+    for volume, finite in enumerate(scan.finite):
+        there = np.flatnonzero(finite > 0)
+        levels, tops = scan.mean[volume, there], scan.most[volume, there]
+        if there.size < _FEWEST or not levels.max() > 0:
+            continue
+        measured += there.size - 2
+        dark, least = _dark(levels, tops, ratio)
+        deepest = float(np.fmin(deepest, least))
+        if len(dark) <= _MOST * there.size:
+            lost += [(volume, int(there[one])) for one in sorted(dark)]
     return Dropouts(measured=measured, lost=tuple(lost), deepest=deepest)
+
+
+def _dark(levels: FloatArray, tops: FloatArray, ratio: float) -> tuple[set[int], float]:
+    """Return the slices of one volume that lost signal, and the least share of any stretch."""
+    k = levels.size
+    bright = levels > _DIM * levels.max()
+    dark: set[int] = set()
+    least = _NAN
+    for length in range(1, min(_LONGEST, k - 2) + 1):
+        for first in range(1, k - length):
+            last = first + length
+            if not (bright[first - 1] and bright[last]):
+                continue
+            share = max(
+                one[first:last].max() / min(one[first - 1], one[last]) for one in (levels, tops)
+            )
+            least = float(np.fmin(least, share))
+            if share < ratio**length:
+                dark.update(range(first, last))
+    return dark, least

@@ -303,6 +303,15 @@ def test_dark_slices_that_are_no_loss(images, parts):
         assert slices.dropouts(parts(signal)[0], 0.6).lost == ()
 
 
+def test_a_missing_slice_lost_no_signal(images, parts):
+    """It is not there: other checks say so. One beside it that is dark is still seen."""
+    signal = images.clean("head", 28)
+    signal[:, :, 5] = np.nan
+    assert slices.dropouts(parts(signal)[0], 0.6).lost == ()
+    signal[:, :, 6] *= 0.15
+    assert slices.dropouts(parts(signal)[0], 0.6).lost == ((0, 6),)
+
+
 @pytest.mark.parametrize("kept", [0.1, 0.4])
 def test_dropouts_of_single_volumes(images, parts, kept):
     rng = np.random.default_rng(17)
