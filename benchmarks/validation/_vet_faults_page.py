@@ -33,8 +33,8 @@ ABOUT = (
     "brackets the exact 95 % interval [%]."
 )
 FOUND = (
-    "All shares together; severity 1 also by kind of image, since in maps ghosts, motion and spikes "
-    "are not looked for:"
+    "All shares together; severity 1 also by kind of image, since in maps ghosts, motion and "
+    "spikes are not looked for:"
 )
 BY_SHARE = (
     "By the share of the series that have each fault, and by whether a series has one fault or "
