@@ -158,6 +158,10 @@ def test_verify_names_what_was_changed_by_hand(vet, output, first):
     said = " ".join(said.split())
     assert "1 of 500 decisions do not follow from what was seen and the policy" in said
     assert said.count(first.series_uid) == 1
+    told = json.loads(vet("verify", output, "--json", "-")[1])
+    assert told["schema"] == "qiqa.vet_verification/1"
+    assert (told["holds"], told["differing"]) == (False, [first.series_uid])
+    assert "overrides.jsonl" in told["changed"]
     (output / "manifest.csv").unlink()
     assert "manifest.csv" in vet("verify", output)[1]
 
