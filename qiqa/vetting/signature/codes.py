@@ -18,7 +18,6 @@ from qiqa.vetting.signature.planes import Box, Plane, ranks
 
 __all__ = ["BITS", "MIRRORS", "ORDERS", "PAIRS", "code", "transposed"]
 
-FloatArray = NDArray[np.float64]
 Words = NDArray[np.uint64]
 
 HIGHEST = 10
