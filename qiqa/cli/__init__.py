@@ -19,12 +19,13 @@ def main() -> None:
     for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     try:
-        from qiqa.cli.interruption import prepare_for_interruption
+        from qiqa.cli.interruption import ignore_interruptions, prepare_for_interruption
 
         prepare_for_interruption()
         from qiqa.cli.app import run
 
         code = run()
+        ignore_interruptions()
     except KeyboardInterrupt:  # before `run` could take care of it
         code = 130
     sys.exit(code)

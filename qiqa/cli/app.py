@@ -14,6 +14,7 @@ from qiqa import __version__
 from qiqa.cli import status
 from qiqa.cli.arguments import Parser, glued
 from qiqa.cli.console import complain, prepare_streams, say
+from qiqa.cli.interruption import was_interrupted
 from qiqa.core.errors import QiqaError, UsageError
 
 __all__ = ["COMMANDS", "run"]
@@ -59,22 +60,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _dispatch(given)
     except SystemExit as stop:  # the parser ends so, after --help and on wrong usage
         return stop.code if isinstance(stop.code, int) else status.PASS
-    except QiqaError as error:
-        complain(error)
-        return status.USAGE if isinstance(error, UsageError) else status.FAILED
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last boundary
+        return _failed(error)
+
+
+def _failed(error: BaseException) -> int:
+    """Say what ended a command, in full where nobody foresaw it, and return its status."""
+    if isinstance(error, KeyboardInterrupt) or was_interrupted():
         say("interrupted; nothing half done was kept", to_error=True)
         return status.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - the last boundary: shown in full, never swallowed
-        import traceback
+    if isinstance(error, QiqaError):
+        complain(error)
+        return status.USAGE if isinstance(error, UsageError) else status.FAILED
+    import traceback
 
-        say("".join(traceback.format_exception(error)), to_error=True)
-        say(
-            f"qiqa: internal error: {type(error).__name__}: {error}\n"
-            "  To do: this is a fault of qiqa; please report the lines above",
-            to_error=True,
-        )
-        return status.FAILED
+    say("".join(traceback.format_exception(error)), to_error=True)
+    say(
+        f"qiqa: internal error: {type(error).__name__}: {error}\n"
+        "  To do: this is a fault of qiqa; please report the lines above",
+        to_error=True,
+    )
+    return status.FAILED
 
 
 def _dispatch(given: list[str]) -> int:

@@ -8,11 +8,23 @@ import sys
 import threading
 from types import FrameType
 
-__all__ = ["prepare_for_interruption"]
+__all__ = ["ignore_interruptions", "prepare_for_interruption", "was_interrupted"]
 
 _DROPS_IT = "_numba_unpickle"
 """Function that numba calls when it hands an array back: what is raised inside of it is dropped. A
 signal that came while compiled code ran is seen here first."""
+
+_asked_to_stop: list[int] = []
+"""Signals of interruption that came, of this process."""
+
+
+def was_interrupted() -> bool:
+    """Return whether Ctrl-C was pressed: a failure after it may only be its echo.
+
+    A compiler that is interrupted while it is called back goes on without its result and fails
+    for want of it, and a module written in C says ImportError whatever met it while it was loaded.
+    """
+    return bool(_asked_to_stop)
 
 
 def prepare_for_interruption() -> None:
@@ -26,12 +38,10 @@ def prepare_for_interruption() -> None:
     """
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         return
-    interrupted = False
     usual = sys.unraisablehook
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        nonlocal interrupted
-        interrupted = True
+        _asked_to_stop.append(number)
         if frame is not None and frame.f_code.co_name == _DROPS_IT:
             _interrupt_again()
             return
@@ -40,11 +50,16 @@ def prepare_for_interruption() -> None:
     def unraisable(failure: sys.UnraisableHookArgs) -> None:
         if issubclass(failure.exc_type, KeyboardInterrupt):
             _interrupt_again()  # raised here it would only be dropped once more
-        elif not interrupted:
+        elif not was_interrupted():
             usual(failure)
 
     signal.signal(signal.SIGINT, interrupt)
     sys.unraisablehook = unraisable
+
+
+def ignore_interruptions() -> None:
+    """Let what is still on its way not disturb the end, when all is said."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _interrupt_again() -> None:

@@ -96,3 +96,26 @@ def test_an_interruption_where_numba_hands_an_array_back_is_not_lost():
     from numba.core import serialize
 
     assert callable(serialize._numba_unpickle)  # its name is what is looked for
+
+
+ECHO = """
+import os, signal, sys, time
+from qiqa.cli import app, main
+def dispatch(given):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+    except BaseException:
+        pass  # dropped, as by a compiler that is called back
+    raise RuntimeError("no compiled object yet")
+app._dispatch = dispatch
+main()
+"""
+
+
+def test_a_failure_that_an_interruption_left_behind_is_an_interruption():
+    done = subprocess.run(
+        [sys.executable, "-c", ECHO], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130
+    assert done.stderr == "interrupted; nothing half done was kept\n"
