@@ -71,7 +71,7 @@ def run(images: Path, output: Path, processes: int) -> dict[str, float]:
         result, table, _ = vet_images(images, work, what, executor, told)
         found["judge_s"] = clock()
         write_parts(result.parts, output)
-        keys = list(zip(table.series_uid.tolist(), table.path.tolist(), strict=True))
+        keys = zip(table.series_uid, table.path, strict=True)
         write_features(keys, table.features, table.values, output)
         write_decisions(result, output, text)
         found["write_s"] = clock()

@@ -16,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 
 from qiqa.core.vetting import VetTable
+from qiqa.core.words import Texts, Words
 from qiqa.vetting.checks import confounding, leakage, outliers, protocol, representativeness
 
 CHECKS = (protocol, outliers, confounding, leakage, representativeness)
@@ -27,7 +28,7 @@ def made(n: int, features: int) -> VetTable:
     site = rng.integers(0, 50, n)
     scanner = site * 4 + rng.integers(0, 4, n)
     patient = rng.integers(0, n // 3 + 1, n)
-    names = _words(np.arange(n), "1.2.840.{:09d}")
+    names = Texts(f"1.2.840.{i:09d}" for i in range(n))
     return VetTable(
         path=names,
         series_uid=names,
@@ -55,8 +56,8 @@ def made(n: int, features: int) -> VetTable:
     )
 
 
-def _words(numbers: np.ndarray, pattern: str) -> np.ndarray:
-    return np.array([pattern.format(i) for i in numbers.tolist()], dtype=np.str_)
+def _words(numbers: np.ndarray, pattern: str) -> Words:
+    return Words.of(pattern.format(i) for i in numbers.tolist())
 
 
 def main() -> None:

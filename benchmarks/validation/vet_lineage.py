@@ -46,6 +46,7 @@ from qiqa.core.pseudonyms import PseudonymKey, participant_pseudonym, pseudonym,
 from qiqa.core.scanner_record import ScannerRecord
 from qiqa.core.trial import Readings
 from qiqa.core.vetting import Action, Decision, VetTable
+from qiqa.core.words import Words
 from qiqa.harmonize.phantom.calibrated import Use, apply
 from qiqa.harmonize.phantom.calibrating import calibrate
 from qiqa.harmonize.scanners.preparing import prepare
@@ -186,11 +187,11 @@ def a_set(records: dict[str, ScannerRecord], *, hidden: bool) -> VetTable:
     moved = [day - dt.timedelta(days=shift_days(w, KEY)) if w else day
              for w, (_, day) in zip(who, rows, strict=True)]  # fmt: skip
     names = [pseudonym(s, KEY) if hidden else s for s, _ in rows]
-    uids = np.array([f"{i:05d}" for i in range(len(rows))])
+    uids = [f"{i:05d}" for i in range(len(rows))]
     made = VetTable(
         path=uids, series_uid=uids,
-        texts={"scanner": np.array(names), "modality": np.array(["MR"] * len(rows)),
-               "pseudonym": np.array(who)},
+        texts={"scanner": Words.of(names), "modality": Words.of(["MR"] * len(rows)),
+               "pseudonym": Words.of(who)},
         numbers={}, date=np.array(moved, dtype="datetime64[D]"), features=(),
         values=np.empty((len(rows), 0), dtype=np.float32), records=records,
     )  # fmt: skip

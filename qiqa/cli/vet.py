@@ -181,7 +181,7 @@ def command(options: Options) -> int:
             add_change(options.output, change)
             say(_CHANGED, to_error=True)
         write_parts(result.parts, options.output)
-        keys = list(zip(table.series_uid.tolist(), table.path.tolist(), strict=True))
+        keys = zip(table.series_uid, table.path, strict=True)
         write_features(keys, table.features, table.values, options.output)
         write_decisions(result, options.output, text)
     tell_findings(findings, to_error=True)

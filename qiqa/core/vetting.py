@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.finding import Severity
 from qiqa.core.scanner_record import ScannerRecord
+from qiqa.core.words import Words
 
 __all__ = [
     "MANIFEST_SCHEMA",
@@ -45,7 +46,6 @@ MANIFEST_SCHEMA = "qiqa.manifest/1"
 POLICY_SCHEMA = "qiqa.vet_policy/1"
 
 FloatArray = NDArray[np.float64]
-TextArray = NDArray[np.str_]
 Value = str | float
 Settings = Mapping[str, float | str | tuple[str, ...]]
 """Name of a setting of a check -> its value."""
@@ -271,10 +271,10 @@ class SeriesSummary:
 class VetTable:
     """All series of a set, n of them, in the order of their series UID, then path."""
 
-    path: TextArray
-    series_uid: TextArray
-    texts: Mapping[str, TextArray]
-    """Name -> (n,); "" unknown. `patient` (hash), `site`, `scanner`, `manufacturer`, `model`,
+    path: Sequence[str]
+    series_uid: Sequence[str]
+    texts: Mapping[str, Words]
+    """Name -> (n,). `patient` (hash), `site`, `scanner`, `manufacturer`, `model`,
     `software`, `modality`, `protocol`; where a table states them also `label`, `split`, `sex`, and
     any other column of words; `study` (UID), where it is known."""
     numbers: Mapping[str, FloatArray]
@@ -295,10 +295,10 @@ class VetTable:
     def __len__(self) -> int:
         return len(self.series_uid)
 
-    def text(self, name: str) -> TextArray:
+    def text(self, name: str) -> Words:
         """Return a column of words; all unknown where there is no such column."""
         known = self.texts.get(name)
-        return np.full(len(self), "", dtype=np.str_) if known is None else known
+        return Words.unknown(len(self)) if known is None else known
 
     def number(self, name: str) -> FloatArray:
         """Return a column of numbers; all unknown where there is no such column."""

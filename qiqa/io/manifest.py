@@ -42,8 +42,8 @@ MANIFEST_COLUMNS: Mapping[str, str] = {
     "evidence": "what was found, for each reason, and a person's decision where there is one",
 }
 """Name -> what it holds."""
-_BLOCK = 65536
-"""Rows of a row group: 20 MB of texts at most, and few enough groups to be read quickly."""
+_CELLS = 1 << 18
+"""Of a row group: 20 MB of texts at most, and few enough groups to be read quickly."""
 
 
 def manifest_row(row: VetRow) -> dict[str, str]:
@@ -170,10 +170,17 @@ def parquet_blocks(rows: Iterable[Mapping[str, Any]], schema: Any, path: Path) -
     pa, parquet = arrow(path)
 
     def write(file: BinaryIO) -> None:
+        most = max(_CELLS // len(schema.names), 1)
         with parquet.ParquetWriter(file, schema, compression="zstd") as writer:
             remaining = iter(rows)
-            while block := list(itertools.islice(remaining, _BLOCK)):
-                columns = {name: [storable(row[name]) for row in block] for name in schema.names}
+            while True:
+                columns: dict[str, list[Any]] = {name: [] for name in schema.names}
+                # row by row into columns: a block of dicts would be several times as large
+                for row in itertools.islice(remaining, most):
+                    for name, column in columns.items():
+                        column.append(storable(row[name]))
+                if not columns[schema.names[0]]:
+                    break
                 writer.write_table(pa.table(columns, schema=schema))
 
     write_file(path, write)

@@ -148,7 +148,7 @@ def _records(path: Path, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def write_features(
-    keys: Sequence[SeriesKey], names: Sequence[str], values: NDArray[np.float32], folder: Path
+    keys: Iterable[SeriesKey], names: Sequence[str], values: NDArray[np.float32], folder: Path
 ) -> Path:
     """Write measured image quality, one row a series.
 

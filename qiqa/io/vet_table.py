@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.finding import Finding, Severity
 from qiqa.core.vetting import VetTable
+from qiqa.core.words import Texts, Words
 from qiqa.io._table_cells import moment_of, numbers_of, text_of, texts_of
 from qiqa.io._table_file import Cells, cells_of_file
 
@@ -20,7 +22,6 @@ __all__ = ["KEYS", "WORDS", "SetRoles", "join_metadata", "read_set"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-TextArray = NDArray[np.str_]
 
 WORDS = (
     "patient", "study", "site", "scanner", "manufacturer", "model", "software", "modality",
@@ -92,22 +93,23 @@ def read_set(path: Path, roles: SetRoles) -> tuple[VetTable, tuple[Finding, ...]
                 hint="leave the cell empty where nothing is known",
             )
         if wrong and len(wrong) >= np.isfinite(column).sum():
-            texts[name] = np.array(texts_of(cells.columns[name]), dtype=np.str_)
+            texts[name] = Words.of(texts_of(cells.columns[name]))
         elif np.isfinite(column).any():
             names.append(name)
             values.append(column)
             findings += _slips(name, wrong, path)
     lines = cells.lines or range(1, cells.rows + 1)
-    row = (np.array(texts_of(cells.columns[roles.row]), dtype=np.str_) if roles.row
-           else np.array([f"row {i:09d}" for i in lines], dtype=np.str_))  # fmt: skip
+    row = (list(texts_of(cells.columns[roles.row])) if roles.row
+           else [f"row {i:09d}" for i in lines])  # fmt: skip
     _each_once(row, path)
     n = cells.rows
     block = np.column_stack(values).astype(np.float32) if values else np.zeros((n, 0), np.float32)
-    order = np.argsort(row, kind="stable")
+    order = np.array(sorted(range(n), key=row.__getitem__), dtype=np.intp)
+    uids = Texts(row[i] for i in order)
     made = VetTable(
-        path=row[order],
-        series_uid=row[order],
-        texts={name: column[order] for name, column in texts.items()},
+        path=uids,
+        series_uid=uids,
+        texts={name: column.take(order) for name, column in texts.items()},
         numbers={name: column[order] for name, column in numbers.items()},
         date=(np.full(n, "NaT", dtype="datetime64[D]") if date is None else date)[order],
         features=tuple(names),
@@ -157,11 +159,10 @@ def join_metadata(
     table |= {n: c for n, c in cells.columns.items() if n and n not in used and n not in table}
     findings = _too_long(cells, path)
     kind, keys = _keys(table, key, hash_patient, path)
-    own = {"series_uid": observed.series_uid, "path": observed.path}.get(
-        kind, observed.text("patient")
-    )
+    keys_of: dict[str, Iterable[str]] = {"series_uid": observed.series_uid, "path": observed.path}
+    own = list(keys_of.get(kind) or observed.text("patient"))
     _patients(table, kind, hash_patient, path, findings)
-    place = _matched(own.tolist(), _first_rows(keys, table, path, findings), keys, path, findings)
+    place = _matched(own, _first_rows(keys, table, path, findings), keys, path, findings)
     texts, numbers, date = _typed(
         {name: cell for name, cell in table.items() if name not in KEYS},
         cells.comma,
@@ -172,10 +173,11 @@ def join_metadata(
     all_texts, all_numbers = dict(observed.texts), dict(observed.numbers)
     for name, words in texts.items():
         before = observed.text(name)
-        stated = np.full(len(observed), "", dtype=np.result_type(words.dtype, before.dtype))
-        stated[rows] = words[lines]
+        codes = np.full(len(observed), -1, dtype=np.intp)
+        codes[rows] = words.codes[lines]
+        stated = Words(words.names, codes)
         findings += _contradicted(name, before, stated, path)
-        all_texts[name] = np.where(stated == "", before, stated)
+        all_texts[name] = stated.over(before)
     for name, numeric in numbers.items():
         given = observed.number(name).copy()
         known = np.isfinite(numeric[lines])
@@ -228,12 +230,13 @@ def _must_be_there(cells: Cells, named: Sequence[str], path: Path) -> None:
             raise UsageError(message, where=str(path), hint=hint)
 
 
-def _each_once(row: TextArray, path: Path) -> None:
-    names, counts = np.unique(row, return_counts=True)
-    if row.size and (names[0] == "" or counts.max() > 1):
-        worst = names[0] if names[0] == "" else names[int(counts.argmax())]
+def _each_once(row: Sequence[str], path: Path) -> None:
+    counts = collections.Counter(row)
+    most = max(counts.values(), default=0)
+    if "" in counts or most > 1:
+        worst = "" if "" in counts else min(name for name, n in counts.items() if n == most)
         raise ReadError(
-            f"{counts.max()} rows have the name {str(worst)!r}" if worst else "a row has no name",
+            f"{most} rows have the name {worst!r}" if worst else "a row has no name",
             where=str(path),
             hint="a set has one row a series: name another column, or none",
         )
@@ -241,9 +244,9 @@ def _each_once(row: TextArray, path: Path) -> None:
 
 def _typed(
     table: Mapping[str, Sequence[object]], comma: bool, path: Path, findings: list[Finding]
-) -> tuple[dict[str, TextArray], dict[str, FloatArray], NDArray[np.datetime64] | None]:
+) -> tuple[dict[str, Words], dict[str, FloatArray], NDArray[np.datetime64] | None]:
     """Return columns of words, columns of numbers, and the days."""
-    texts: dict[str, TextArray] = {}
+    texts: dict[str, Words] = {}
     numbers: dict[str, FloatArray] = {}
     date: NDArray[np.datetime64] | None = None
     for name, column in table.items():
@@ -258,7 +261,7 @@ def _typed(
             findings += _slips(name, wrong, path)
         else:
             words = texts_of(column)
-            texts[name] = np.array(["" if w.lower() in _NOTHING else w for w in words], np.str_)
+            texts[name] = Words.of("" if w.lower() in _NOTHING else w for w in words)
     return texts, numbers, date
 
 
@@ -364,8 +367,9 @@ def _matched(
     return place
 
 
-def _contradicted(name: str, before: TextArray, stated: TextArray, path: Path) -> list[Finding]:
-    count = int(np.count_nonzero((before != "") & (stated != "") & (before != stated)))
+def _contradicted(name: str, before: Words, stated: Words, path: Path) -> list[Finding]:
+    # both ways over the same names: they differ where both are known and not the same
+    count = int(np.count_nonzero(stated.over(before).codes != before.over(stated).codes))
     if not count:
         return []
     return [_found(

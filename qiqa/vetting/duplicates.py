@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.vetting import TextArray, VetTable
+from qiqa.core.vetting import VetTable
+from qiqa.core.words import Words
 from qiqa.vetting.signature.layout import unpack
 from qiqa.vetting.signature.search import Near, exact_groups, near_pairs
 
@@ -113,7 +114,7 @@ def _other_contrast(table: VetTable, first: Rows, second: Rows) -> NDArray[np.bo
     return found
 
 
-def crossing(found: Copies, column: TextArray, *, earlier: bool = False) -> dict[int, Partner]:
+def crossing(found: Copies, column: Words, *, earlier: bool = False) -> dict[int, Partner]:
     """Return row -> a copy of it that has another value in a column.
 
     Where there are several, one with equal pixels is taken before a near one, the most similar near
@@ -124,23 +125,24 @@ def crossing(found: Copies, column: TextArray, *, earlier: bool = False) -> dict
     found
         The copies.
     column
-        (n,) "" unknown.
+        (n,)
     earlier
         Only copies in rows before it: without the rows returned, nothing crosses any more.
     """
     near = neighbors(found.near)
     groups = sorted({*found.members, *near})
-    firsts = {group: _first_of_two_values(found.rows(group), column) for group in groups}
+    values = column.codes
+    firsts = {group: _first_of_two_values(found.rows(group), values) for group in groups}
     crossed: dict[int, Partner] = {}
     for group in groups:
         at = [(group, 100.0), *near.get(group, [])]
         for row in found.rows(group).tolist():
-            value = str(column[row])
-            if not value:
+            value = values[row]
+            if value < 0:
                 continue
             for other, similarity in at:
                 others = [
-                    r for r in firsts[other] if column[r] != value and not (earlier and r > row)
+                    r for r in firsts[other] if values[r] != value and not (earlier and r > row)
                 ]
                 if others:
                     crossed[row] = Partner(others[0], similarity, other == group)
@@ -148,11 +150,11 @@ def crossing(found: Copies, column: TextArray, *, earlier: bool = False) -> dict
     return crossed
 
 
-def _first_of_two_values(rows: Rows, column: TextArray) -> list[int]:
+def _first_of_two_values(rows: Rows, values: Rows) -> list[int]:
     """Return the first row of each of the first two known values: one differs from any third."""
     found: list[int] = []
     for row in rows.tolist():
-        if column[row] and all(column[row] != column[r] for r in found):
+        if values[row] >= 0 and all(values[row] != values[r] for r in found):
             found.append(row)
         if len(found) == 2:
             break

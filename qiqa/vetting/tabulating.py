@@ -5,18 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
+from array import array
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qiqa.core.vetting import (
     Examined,
     Observation,
     SeriesFacts,
     SeriesSummary,
-    TextArray,
     VetTable,
 )
+from qiqa.core.words import Texts, WordsSoFar
 
 __all__ = ["summarize", "tabulate"]
 
@@ -53,6 +55,8 @@ _NUMBERS = {
     "columns": "Columns",
 }
 _COUNTS = {"echo_count": "EchoTime", "b_count": "DiffusionBValue"}
+_EPOCH = dt.date(1970, 1, 1).toordinal()
+_NAT = int(np.datetime64("NaT").astype(np.int64))
 _DATES = ("AcquisitionDate", "SeriesDate", "StudyDate", "ContentDate")
 
 
@@ -138,66 +142,75 @@ class _Columns:
 
     def __init__(self) -> None:
         self.count = 0
-        self.paths: list[str] = []
-        self.uids: list[str] = []
-        self.dates: list[str] = []
-        self.texts: dict[str, tuple[dict[str, int], list[int]]] = {}
-        self.numbers: dict[str, list[float]] = {}
-        self.features: dict[str, list[float]] = {}
-        self.signatures: list[bytes] = []
+        self.paths = Texts()
+        self.uids = Texts()
+        self.days = array("q")
+        self.texts: dict[str, WordsSoFar] = {}
+        self.numbers: dict[str, array[float]] = {}
+        self.features: dict[str, array[float]] = {}
+        self.signatures = _Signatures()
 
     def add(self, one: SeriesSummary) -> None:
         """Add a row."""
         self.paths.append(one.path)
         self.uids.append(one.series_uid)
-        self.dates.append(one.date)
+        self.days.append(dt.date.fromisoformat(one.date).toordinal() - _EPOCH if one.date else _NAT)
         self.signatures.append(one.examined.signature)
         for name, text in one.texts.items():
-            known, codes = self.texts.setdefault(name, ({"": 0}, []))
-            codes.extend([0] * (self.count - len(codes)))
-            # one copy of each word: a million rows have few
-            codes.append(known.setdefault(text, len(known)))
-        self._numbers(self.numbers, one.numbers)
-        self._numbers(self.features, one.examined.features)
+            self.texts.setdefault(name, WordsSoFar()).put(self.count, text)
+        self._numbers(self.numbers, one.numbers, "d")
+        self._numbers(self.features, one.examined.features, "f")
         self.count += 1
 
-    def _numbers(self, columns: dict[str, list[float]], values: Mapping[str, float]) -> None:
+    def _numbers(
+        self, columns: dict[str, array[float]], values: Mapping[str, float], kind: str
+    ) -> None:
         for name, value in values.items():
-            column = columns.setdefault(name, [])
+            column = columns.setdefault(name, array(kind))
             column.extend([math.nan] * (self.count - len(column)))
             column.append(value)
 
     def table(self) -> VetTable:
         """Return all rows."""
         n = self.count
-        for _, codes in self.texts.values():
-            codes.extend([0] * (n - len(codes)))
+        for texts in self.texts.values():
+            texts.fill(n)
         for columns in (self.numbers, self.features):
             for column in columns.values():
                 column.extend([math.nan] * (n - len(column)))
         names = tuple(sorted(self.features))
-        values = np.full((n, len(names)), np.nan, dtype=np.float32)
+        values = np.empty((n, len(names)), dtype=np.float32)
         for j, name in enumerate(names):
-            values[:, j] = self.features[name]
+            values[:, j] = self.features.pop(name)
         return VetTable(
-            path=np.array(self.paths, dtype=np.str_),
-            series_uid=np.array(self.uids, dtype=np.str_),
-            texts={name: _words(*pair) for name, pair in sorted(self.texts.items())},
-            numbers={k: np.array(v, dtype=np.float64) for k, v in sorted(self.numbers.items())},
-            date=np.array([day or "NaT" for day in self.dates], dtype="datetime64[D]"),
+            path=self.paths,
+            series_uid=self.uids,
+            texts={name: self.texts.pop(name).words() for name in sorted(self.texts)},
+            numbers={k: np.array(v) for k, v in sorted(self.numbers.items())},
+            date=np.array(self.days, dtype=np.int64).view("datetime64[D]"),
             features=names,
             values=values,
-            signatures=_signatures(self.signatures),
+            signatures=self.signatures.whole(),
         )
 
 
-def _words(known: Mapping[str, int], codes: list[int]) -> TextArray:
-    return np.array(list(known), dtype=np.str_)[np.array(codes, dtype=np.intp)]
+class _Signatures:
+    """Signatures of one length; none is zeros. The first that is there says how long all are."""
 
+    def __init__(self) -> None:
+        self.length = self.empty = 0
+        self.bytes = bytearray()
 
-def _signatures(signatures: list[bytes]) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]] | None:
-    length = max((len(one) for one in signatures), default=0)
-    if length == 0:
-        return None
-    whole = b"".join(one.ljust(length, b"\0") for one in signatures)
-    return np.frombuffer(whole, dtype=np.uint8).reshape(len(signatures), length)
+    def append(self, one: bytes) -> None:
+        """Add that of a row."""
+        if one and not self.length:
+            self.length = len(one)
+            self.bytes.extend(bytes(self.empty * self.length))
+        self.empty += not self.length
+        self.bytes.extend(one[: self.length].ljust(self.length, b"\0"))
+
+    def whole(self) -> NDArray[np.uint8] | None:
+        """Return (n, bytes), or None where there is none at all."""
+        if not self.length:
+            return None
+        return np.frombuffer(self.bytes, dtype=np.uint8).reshape(-1, self.length)

@@ -294,9 +294,10 @@ def true_days(table: VetTable, key: PseudonymKey | None) -> tuple[VetTable, tupl
     texts = {name: column for name, column in table.texts.items() if name != "pseudonym"}
     if key is None:
         return dataclasses.replace(table, texts=texts), ()
-    names, which = np.unique(table.text("pseudonym"), return_inverse=True)
-    days = np.array([shift_days(str(name), key) if name else 0 for name in names], dtype=np.int64)
-    moved = days[which].astype("timedelta64[D]") if len(table) else table.date - table.date
+    column = table.text("pseudonym")
+    # who has no pseudonym, -1, is the last
+    days = np.array([*(shift_days(name, key) for name in column.names), 0], dtype=np.int64)
+    moved = days[column.codes].astype("timedelta64[D]")
     found = () if days.any() else (_NOTHING_MOVED,)
     return dataclasses.replace(table, texts=texts, date=table.date + moved), found
 

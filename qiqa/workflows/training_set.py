@@ -245,10 +245,10 @@ class SeriesRows:
             yield SeriesSeen(
                 path=one.path,
                 series_uid=one.series_uid,
-                patient_hash=str(texts["patient"][row]),
-                site=str(texts["site"][row]),
-                scanner=str(texts["scanner"][row]),
-                modality=str(texts["modality"][row]),
+                patient_hash=texts["patient"][row],
+                site=texts["site"][row],
+                scanner=texts["scanner"][row],
+                modality=texts["modality"][row],
                 observations=(*one.examined.observations, *self.of_set.get(row, ())),
             )
 

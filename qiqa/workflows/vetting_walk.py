@@ -100,12 +100,12 @@ def vet_table(table: VetTable, given: Given) -> tuple[VetResult, VetTable, tuple
     texts = {name: whole.text(name) for name in ("patient", "site", "scanner", "modality")}
     series = [
         SeriesSeen(
-            path=str(whole.path[i]),
-            series_uid=str(whole.series_uid[i]),
-            patient_hash=str(texts["patient"][i]),
-            site=str(texts["site"][i]),
-            scanner=str(texts["scanner"][i]),
-            modality=str(texts["modality"][i]),
+            path=whole.path[i],
+            series_uid=whole.series_uid[i],
+            patient_hash=texts["patient"][i],
+            site=texts["site"][i],
+            scanner=texts["scanner"][i],
+            modality=texts["modality"][i],
             observations=tuple(of_set.get(i, ())),
         )
         for i in order
@@ -173,7 +173,7 @@ def _not_run(table: VetTable, given: Given, *, images: bool) -> dict[str, str]:
         made = {one.name: _NO_PIXELS for one in known_checks() if one.needs is not Needs.SET}
         made["duplicates"] = _NO_PIXELS
     for column, codes in _NEEDS_WORDS.items():
-        if (table.text(column) == "").all():
+        if not table.text(column).known.any():
             made |= dict.fromkeys(codes, f"no {column} is stated (--table with a column {column})")
     if given.records is None:
         made["phantom_lineage"] = "no history of phantoms was given (--history)"

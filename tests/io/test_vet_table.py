@@ -9,6 +9,7 @@ import pytest
 
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.vetting import VetTable
+from qiqa.core.words import Words
 from qiqa.io.vet_table import SetRoles, join_metadata, read_set
 
 
@@ -24,11 +25,11 @@ def write(tmp_path):
 
 @pytest.fixture
 def scanned():
-    names = np.array(["1.2", "1.3", "1.4"])
+    names = ["1.2", "1.3", "1.4"]
     return VetTable(
-        path=np.array(["a/one", "a/two", "b"]),
+        path=["a/one", "a/two", "b"],
         series_uid=names,
-        texts={"patient": np.array(["h1", "h1", "h2"]), "site": np.array(["X", "X", ""])},
+        texts={"patient": Words.of(["h1", "h1", "h2"]), "site": Words.of(["X", "X", ""])},
         numbers={"age": np.array([50.0, np.nan, np.nan])},
         date=np.full(3, "NaT", dtype="datetime64[D]"),
         features=(),
@@ -45,10 +46,10 @@ def test_a_table_alone_is_a_set(write):
         "id\tcenter\tage\tcnr\tefc\tnote\nb\t1\t30\t2.5\t0.5\tx\na\t2\t\t3.5\t\ty\n", "t.tsv"
     )
     found, findings = read_set(path, SetRoles(row="id", columns={"site": "center"}))
-    assert found.series_uid.tolist() == ["a", "b"]
+    assert list(found.series_uid) == ["a", "b"]
     assert found.features == ("cnr", "efc")
-    assert found.texts["site"].tolist() == ["2", "1"]  # words, though all are numbers
-    assert found.texts["note"].tolist() == ["y", "x"]
+    assert list(found.texts["site"]) == ["2", "1"]  # words, though all are numbers
+    assert list(found.texts["note"]) == ["y", "x"]
     assert np.array_equal(found.numbers["age"], [np.nan, 30.0], equal_nan=True)
     assert np.array_equal(found.values, np.array([[3.5, np.nan], [2.5, 0.5]], np.float32),
                           equal_nan=True)  # fmt: skip
@@ -84,8 +85,8 @@ def test_columns_are_joined_by_each_key(write, scanned, key, cells):
                  f"{cells[1]},well,test,,\n")  # fmt: skip
     found, findings = join_metadata(scanned, path)
     second = "ill" if key == "patient_hash" else ""
-    assert found.texts["label"].tolist() == ["ill", second, "well"]
-    assert found.texts["site"].tolist() == ["X", "X", ""]
+    assert list(found.texts["label"]) == ["ill", second, "well"]
+    assert list(found.texts["site"]) == ["X", "X", ""]
     assert found.numbers["age"][0] == 51.0
     assert str(found.date[0]) == "2024-02-03"
     assert np.isnat(found.date[2])
@@ -97,7 +98,7 @@ def test_patient_ids_need_the_key_of_the_scan(write, scanned):
     with pytest.raises(UsageError, match="without the key"):
         join_metadata(scanned, path)
     found, _ = join_metadata(scanned, path, hash_patient={"Jane": "h1", "Joe": "h2"}.__getitem__)
-    assert found.texts["label"].tolist() == ["ill", "ill", "well"]
+    assert list(found.texts["label"]) == ["ill", "ill", "well"]
     assert "patient_id" not in found.texts
 
 
@@ -106,14 +107,14 @@ def test_unmatched_contradicting_and_conflicting_rows_are_findings(write, scanne
     found, findings = join_metadata(scanned, path)
     assert codes(findings) == {"row_without_series", "series_without_row", "conflicting_rows",
                                "table_differs_from_headers"}  # fmt: skip
-    assert found.texts["label"].tolist() == ["a", "", ""]  # neither c nor d
-    assert found.texts["site"].tolist() == ["Y", "X", ""]
+    assert list(found.texts["label"]) == ["a", "", ""]  # neither c nor d
+    assert list(found.texts["site"]) == ["Y", "X", ""]
 
 
 def test_names_of_columns_may_differ_and_a_table_without_key_is_refused(write, scanned):
     path = write("uid,dx\n1.2,ill\n")
     found, _ = join_metadata(scanned, path, columns={"series_uid": "uid", "label": "dx"})
-    assert found.texts["label"].tolist() == ["ill", "", ""]
+    assert list(found.texts["label"]) == ["ill", "", ""]
     with pytest.raises(UsageError, match="none of the columns series_uid, path"):
         join_metadata(scanned, path)
     with pytest.raises(UsageError, match="no column 'path'"):
@@ -122,23 +123,23 @@ def test_names_of_columns_may_differ_and_a_table_without_key_is_refused(write, s
 
 def test_a_table_without_rows_of_the_set_changes_nothing(write, scanned):
     found, findings = join_metadata(scanned, write("series_uid,label\n7,x\n"))
-    assert found.texts["label"].tolist() == ["", "", ""]
+    assert list(found.texts["label"]) == ["", "", ""]
     assert codes(findings) == {"row_without_series", "series_without_row"}
     assert dataclasses.replace(found, texts=scanned.texts).numbers == scanned.numbers
 
 
 def test_ids_of_patients_go_no_farther(write, scanned):
     alone, _ = read_set(write("site,patient,cnr\nx,Jane,1\ny,,2\nz,Anna,3\nx,Jane,4\n"), SetRoles())
-    assert alone.texts["patient"].tolist() == ["person 2", "", "person 1", "person 2"]
+    assert list(alone.texts["patient"]) == ["person 2", "", "person 1", "person 2"]
     for name in ("patient_id", "patient"):
         path = write(f"series_uid,{name}\n1.2,Jane\n1.3,\n1.4,Joe\n")
         found, findings = join_metadata(scanned, path)
-        assert found.texts["patient"].tolist() == ["h1", "h1", "h2"]
+        assert list(found.texts["patient"]) == ["h1", "h1", "h2"]
         assert codes(findings) == {"patients_not_used"}
         hashed, _ = join_metadata(scanned, path, hash_patient=lambda word: f"<{word}>")
-        assert hashed.texts["patient"].tolist() == ["<Jane>", "h1", "<Joe>"]
+        assert list(hashed.texts["patient"]) == ["<Jane>", "h1", "<Joe>"]
     found, _ = join_metadata(scanned, write("series_uid,patient_hash\n1.3,h9\n"))
-    assert found.texts["patient"].tolist() == ["h1", "h9", "h2"]
+    assert list(found.texts["patient"]) == ["h1", "h9", "h2"]
 
 
 def test_cells_of_parquet_that_are_empty_twice_do_not_conflict(scanned, tmp_path):
@@ -148,5 +149,5 @@ def test_cells_of_parquet_that_are_empty_twice_do_not_conflict(scanned, tmp_path
     columns = {"series_uid": ["1.2", "1.2"], "dose": [float("nan")] * 2, "label": ["a", "a"]}
     parquet.write_table(pa.table(columns), path)
     found, findings = join_metadata(scanned, path)
-    assert found.texts["label"].tolist() == ["a", "", ""]
+    assert list(found.texts["label"]) == ["a", "", ""]
     assert codes(findings) == {"series_without_row"}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from qiqa.core.vetting import Action, PolicyRule, VetPolicy, VetTable
+from qiqa.core.words import Words
 
 
 def rule(code: str, action: Action, limit: float = 0.0) -> PolicyRule:
@@ -38,12 +39,12 @@ def series():
     """Return `series(n, texts=..., numbers=..., values=..., ...)`: a table of n series."""
 
     def make(n, *, texts=None, numbers=None, values=None, dates=None, population=None):
-        names = np.array([f"s{i:07d}" for i in range(n)], dtype=np.str_)
+        names = [f"s{i:07d}" for i in range(n)]
         block = np.zeros((n, 0)) if values is None else np.asarray(values)
         return VetTable(
             path=names,
             series_uid=names,
-            texts={k: np.asarray(v, dtype=np.str_) for k, v in (texts or {}).items()},
+            texts={k: Words.of(map(str, v)) for k, v in (texts or {}).items()},
             numbers={k: np.asarray(v, dtype=float) for k, v in (numbers or {}).items()},
             date=np.full(n, "NaT", "datetime64[D]") if dates is None else dates,
             features=tuple(f"f{j}" for j in range(block.shape[1])),

@@ -13,6 +13,7 @@ from qiqa.core.drift import Alarm, AlarmDecision, AlarmState, DriftFinding, Kind
 from qiqa.core.pseudonyms import PseudonymKey, participant_pseudonym, pseudonym, shift
 from qiqa.core.scanner_record import ScannerRecord
 from qiqa.core.vetting import VetTable
+from qiqa.core.words import Words
 from qiqa.io.history_table import read_history_table
 from qiqa.simulate.history import simulate_series
 from qiqa.simulate.history_metrics import USUAL
@@ -190,8 +191,8 @@ def test_what_later_exams_do_not_confirm_is_no_trouble():
 
 
 def table_of(texts, date):
-    names = np.array([str(i) for i in range(len(date))])
-    columns = {name: np.array(column) for name, column in texts.items()}
+    names = [str(i) for i in range(len(date))]
+    columns = {name: Words.of(column) for name, column in texts.items()}
     return VetTable(
         path=names, series_uid=names, texts=columns, numbers={}, date=date, features=(),
         values=np.zeros((len(date), 0), np.float32),

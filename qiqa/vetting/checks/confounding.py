@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +105,7 @@ def look(observed: Table, settings: Settings) -> SetAnswer:
     tested: list[_Pair] = []
     more: list[SetStatement] = []
     for place in words(settings, "places"):
-        if not (observed.text(place) != "").any():
+        if not observed.text(place).known.any():
             continue
         for name, code in (*((n, "label_by_site") for n in labels),
                            *((n, "covariate_by_site") for n in others)):  # fmt: skip
@@ -168,7 +168,7 @@ def _sorted_by(values: FloatArray, codes: IntArray, count: int) -> tuple[FloatAr
 
 
 def _ranges(
-    values: FloatArray, codes: IntArray, names: tuple[str, ...], place: str
+    values: FloatArray, codes: IntArray, names: Sequence[str], place: str
 ) -> tuple[tuple[str, ...], ...]:
     ordered, starts = _sorted_by(values, codes, len(names))
     rows = [
@@ -222,11 +222,11 @@ def _alone(people: People, name: str, place: str, least: float) -> Iterator[SetS
             code="label_at_one_site",
             value=float(single.size),
             subject=f"{name} by {place}",
-            evidence=named([labels.names[k] for k in single]),
+            evidence=named([labels.names[k] for k in single.tolist()]),
             rows=table(
                 (name, place, "persons"),
                 [(labels.names[k], sites.names[i], str(counts[i, k]))
-                 for k, i in zip(single, where, strict=True)],
+                 for k, i in zip(single.tolist(), where.tolist(), strict=True)],
             ),
         )  # fmt: skip
     only = np.flatnonzero(((counts > 0).sum(axis=1) == 1) & (counts.sum(axis=1) >= least))
@@ -236,10 +236,10 @@ def _alone(people: People, name: str, place: str, least: float) -> Iterator[SetS
             code="site_with_one_label",
             value=float(only.size),
             subject=f"{name} by {place}",
-            evidence=named([sites.names[i] for i in only]),
+            evidence=named([sites.names[i] for i in only.tolist()]),
             rows=table(
                 (place, name, "persons"),
                 [(sites.names[i], labels.names[k], str(counts[i, k]))
-                 for i, k in zip(only, which, strict=True)],
+                 for i, k in zip(only.tolist(), which.tolist(), strict=True)],
             ),
         )  # fmt: skip

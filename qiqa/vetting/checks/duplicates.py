@@ -169,13 +169,14 @@ def _said(table: VetTable, code: str, partner: Partner) -> Observation:
 def _repeated_uids(table: VetTable) -> list[tuple[int, Observation]]:
     """Return series whose SOP Instance UIDs, hashed together, are those of an earlier one."""
     column = table.text("instance_uids")
-    first: dict[str, int] = {}
+    rows = np.arange(len(column))
+    first = np.full(len(column.names) + 1, len(column))
+    np.minimum.at(first, column.codes, rows)
     answer = []
-    for row in np.flatnonzero(column != "").tolist():
-        at = first.setdefault(str(column[row]), row)
-        if at != row:
-            evidence = f"all SOP Instance UIDs are those of series {table.series_uid[at]}"
-            answer.append((row, Observation(code="repeated_instance_uid", evidence=evidence)))
+    for row in np.flatnonzero(column.known & (first[column.codes] < rows)).tolist():
+        at = int(first[column.codes[row]])
+        evidence = f"all SOP Instance UIDs are those of series {table.series_uid[at]}"
+        answer.append((row, Observation(code="repeated_instance_uid", evidence=evidence)))
     return answer
 
 

@@ -20,7 +20,7 @@ from qiqa.core.vetting import (
     Settings,
     VetTable,
 )
-from qiqa.vetting.sets.coding import Coded, coded
+from qiqa.core.words import Words
 from qiqa.vetting.sets.wording import named, table, words
 
 __all__ = ["CHECK", "look"]
@@ -105,8 +105,8 @@ CHECK = Check(
 class _Shared:
     """Which units (patients, ...) have several values, and how many."""
 
-    unit: Coded
-    value: Coded
+    unit: Words
+    value: Words
     pairs: IntArray
     """(m, 2) unit and value that occur together."""
     several: IntArray
@@ -124,25 +124,25 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
     """Say what is in several splits; where patient or split is unknown, say that."""
     if len(observed) == 0:
         return SetAnswer()
-    split = coded(observed.text("split"))
+    split = observed.text("split")
     observations: list[tuple[int, Observation]] = []
     statements = [_unknown(observed, split)]
     if split.names:
         for column, code in _LEAKS:
             if column == "site" and settings["site_disjoint"] != "yes":
                 continue
-            shared = _shared(coded(observed.text(column)), split)
+            shared = _shared(observed.text(column), split)
             if shared.unit.names:
                 observations += _leaks(shared, code, column)
                 statements.append(_table(shared, column))
     for name in words(settings, "labels"):
-        shared = _shared(coded(observed.text("patient")), coded(observed.text(name)))
+        shared = _shared(observed.text("patient"), observed.text(name))
         observations += _conflicts(shared, name)
     observations.sort(key=lambda one: (one[0], one[1].code))
     return SetAnswer(observations=tuple(observations), statements=tuple(statements))
 
 
-def _shared(unit: Coded, value: Coded) -> _Shared:
+def _shared(unit: Words, value: Words) -> _Shared:
     known = (unit.codes >= 0) & (value.codes >= 0)
     width = max(len(value.names), 1)
     joint = np.unique(unit.codes[known] * width + value.codes[known])
@@ -210,8 +210,8 @@ def _table(shared: _Shared, column: str) -> SetStatement:
     )
 
 
-def _unknown(observed: VetTable, split: Coded) -> SetStatement:
-    patient = observed.text("patient") != ""
+def _unknown(observed: VetTable, split: Words) -> SetStatement:
+    patient = observed.text("patient").known
     n = len(observed)
     if not split.names:
         return SetStatement(

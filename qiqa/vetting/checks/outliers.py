@@ -20,7 +20,8 @@ from qiqa.core.vetting import (
     Settings,
     VetTable,
 )
-from qiqa.vetting.sets.coding import Coded, Groups, coded, grouped, scanners
+from qiqa.core.words import Words
+from qiqa.vetting.sets.coding import Groups, grouped, scanners
 from qiqa.vetting.sets.outlying import Judged, judge, judge_centers
 from qiqa.vetting.sets.wording import number, short, table, words
 
@@ -115,10 +116,10 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
     if n == 0 or p == 0:
         return SetAnswer(statements=(_not_judged(np.zeros(n, dtype=bool), "there are no features"),)
                          if n else ())  # fmt: skip
-    values = np.ascontiguousarray(observed.values.T, dtype=np.float32).copy()
+    values = np.array(observed.values.T, dtype=np.float32, order="C")
     values[~np.isfinite(values)] = np.nan
     least, rate = max(number(settings, "least"), 5.0), number(settings, "rate")
-    alike = [coded(observed.text(name)).codes for name in words(settings, "alike")]
+    alike = [observed.text(name).codes for name in words(settings, "alike")]
     scanner = scanners(observed)
     cohorts = grouped(alike, n)
     groups = grouped([cohorts.codes, scanner.codes], n)
@@ -206,7 +207,7 @@ def _judged(part: Judged | None, n: int) -> BoolArray:
 
 def _observations(
     observed: VetTable, part: Judged | None, wanted: BoolArray, kind: int, groups: Groups,
-    scanner: Coded,
+    scanner: Words,
 ) -> Iterator[tuple[int, Observation]]:  # fmt: skip
     if part is None:
         return
@@ -239,7 +240,7 @@ def _observations(
 
 
 def _off_scanners(
-    observed: VetTable, within: Judged | None, groups: Groups, cohorts: Groups, scanner: Coded,
+    observed: VetTable, within: Judged | None, groups: Groups, cohorts: Groups, scanner: Words,
     settings: Settings,
 ) -> tuple[list[tuple[int, Observation]], list[SetStatement]]:  # fmt: skip
     """Compare the medians of scanners that have the same protocol."""

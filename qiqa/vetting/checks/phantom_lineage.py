@@ -107,7 +107,7 @@ def look(table: VetTable, settings: Settings) -> SetAnswer:
     found: dict[tuple[str, dt.date | None], list[Observation]] = {}
     for row in np.flatnonzero(asked).tolist():
         known = None if np.isnat(table.date[row]) else table.date[row].astype(dt.date)
-        name = str(scanner[row])
+        name = scanner[row]
         # series of one scanner and day are of one answer
         if (name, known) not in found:
             found[name, known] = _of_series(table.records.get(name), known, days)
@@ -121,11 +121,13 @@ def _statements(
     table: VetTable, asked: np.ndarray[tuple[int], np.dtype[np.bool_]], known: int
 ) -> tuple[SetStatement, ...]:
     assert table.records is not None  # noqa: S101 - the caller looked
-    names, counts = np.unique(table.text("scanner")[asked], return_counts=True)
+    shown_ones = table.text("scanner").take(asked)
+    counts = [*shown_ones.counts.tolist(), int(np.count_nonzero(~shown_ones.known))]
+    names = [(n, c) for n, c in zip((*shown_ones.names, ""), counts, strict=True) if c]
     phantoms: list[tuple[str, ...]] = []
     biases: list[tuple[str, ...]] = []
     untold = without = 0
-    for name, count in zip(names.tolist(), counts.tolist(), strict=True):
+    for name, count in names:
         record = table.records.get(name)
         exams = len(record.exams) if record else 0
         troubles = len(record.troubles) if record else math.nan
@@ -153,9 +155,8 @@ def _statements(
 def _modalities(table: VetTable, settings: Settings) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     wanted = settings["modalities"]
     names = wanted if isinstance(wanted, tuple) else (str(wanted),)
-    modality = table.text("modality")
     # a NIfTI file that states no modality is asked like the others
-    return np.isin(modality, [*names, ""])
+    return table.text("modality").is_one_of((*names, ""))
 
 
 def _of_series(record: ScannerRecord | None, day: dt.date | None, days: float) -> list[Observation]:

@@ -21,8 +21,9 @@ from qiqa.core.vetting import (
     Settings,
     VetTable,
 )
+from qiqa.core.words import Words
 from qiqa.metrology.predictability import FEWEST_GROUPS, predictability
-from qiqa.vetting.sets.coding import Coded, coded, persons
+from qiqa.vetting.sets.coding import persons
 from qiqa.vetting.sets.wording import named, number, table, words
 
 __all__ = ["CHECK", "look"]
@@ -85,7 +86,7 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
     found: list[SetStatement] = []
     done: list[tuple[IntArray, str]] = []
     for place in words(settings, "places"):
-        column = coded(observed.text(place))
+        column = observed.text(place)
         same = next((name for codes, name in done if np.array_equal(codes, column.codes)), "")
         if not column.names or used.size == 0:
             why = "no features" if column.names else "not stated"
@@ -99,7 +100,7 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
 
 
 def _told(
-    observed: VetTable, values: NDArray[np.float32], used: IntArray, place: str, column: Coded,
+    observed: VetTable, values: NDArray[np.float32], used: IntArray, place: str, column: Words,
     whose: IntArray, settings: Settings,
 ) -> Iterator[SetStatement]:  # fmt: skip
     rng = np.random.default_rng(_SEED)
@@ -128,7 +129,7 @@ def _told(
 
 
 def _drawn(
-    column: Coded, whose: IntArray, most: int, places: int, rng: np.random.Generator
+    column: Words, whose: IntArray, most: int, places: int, rng: np.random.Generator
 ) -> tuple[IntArray, int, int]:
     """Draw whole persons, one of each place in turn, until there are enough series.
 

@@ -21,7 +21,8 @@ from qiqa.core.vetting import (
     Settings,
     VetTable,
 )
-from qiqa.vetting.sets.coding import Coded, Groups, coded, grouped, scanners
+from qiqa.core.words import Words
+from qiqa.vetting.sets.coding import Groups, grouped, scanners
 from qiqa.vetting.sets.usual import Usual, usual_number, usual_word
 from qiqa.vetting.sets.wording import named, number, short, table, words
 
@@ -118,7 +119,7 @@ class _Parameter:
     name: str
     tolerance: float
     """[%]; NaN for words."""
-    column: Coded | None
+    column: Words | None
     usual: Usual
     settled: BoolArray
     """(groups,) whether there is a usual value."""
@@ -137,7 +138,7 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
     n = len(observed)
     if n == 0:
         return SetAnswer()
-    protocol = grouped([coded(observed.text(a)).codes for a in words(settings, "alike")], n)
+    protocol = grouped([observed.text(a).codes for a in words(settings, "alike")], n)
     scanner = scanners(observed)
     groups = grouped([protocol.codes, scanner.codes], n)
     parameters = list(_parameters(observed, groups, settings))
@@ -166,13 +167,13 @@ def _parameters(observed: VetTable, groups: Groups, settings: Settings) -> Itera
                 name, tolerance, None, usual_number(values, groups, tolerance), least, share
             )
     for name in words(settings, "settings"):
-        column = coded(observed.text(name))
+        column = observed.text(name)
         if column.names:
             yield _noun(name, math.nan, column, usual_word(column, groups), least, share)
 
 
 def _noun(
-    name: str, tolerance: float, column: Coded | None, usual: Usual, least: float, share: float
+    name: str, tolerance: float, column: Words | None, usual: Usual, least: float, share: float
 ) -> _Parameter:
     large = usual.stated >= least
     agree = usual.agreeing >= share * usual.stated
@@ -209,13 +210,13 @@ def _own(observed: VetTable, parameter: _Parameter, row: int) -> str:
 
 def _label(observed: VetTable, group: int, groups: Groups, settings: Settings) -> str:
     row = groups.first(group)
-    parts = [str(observed.text(name)[row]) for name in words(settings, "alike")]
+    parts = [observed.text(name)[row] for name in words(settings, "alike")]
     return ", ".join(part for part in parts if part) or "all series"
 
 
 def _between(
     observed: VetTable, parameters: Sequence[_Parameter], groups: Groups, protocol: Groups,
-    scanner: Coded, settings: Settings,
+    scanner: Words, settings: Settings,
 ) -> Iterator[SetStatement]:  # fmt: skip
     """Yield each parameter of each protocol that scanners do not have in common."""
     firsts = groups.order[groups.starts[:-1]]
@@ -225,7 +226,7 @@ def _between(
         by_protocol = grouped([of_protocol], of_protocol.size)
         weights = np.where(usable, one.usual.value, np.nan)
         common = (usual_number(weights, by_protocol, one.tolerance) if one.column is None else
-                  usual_word(Coded(one.column.names, np.where(usable, np.nan_to_num(
+                  usual_word(Words(one.column.names, np.where(usable, np.nan_to_num(
                       one.usual.value), -1).astype(np.intp)), by_protocol))  # fmt: skip
         other = usable & (common.departure > 1)
         for p in np.unique(by_protocol.codes[other]).tolist():
@@ -242,7 +243,7 @@ def _between(
                 f"{one.show(float(common.value[p]))}: {named(names)}",
                 rows=table(
                     ("scanner", "site", "series", "usual value", "have it"),
-                    [(scanner.names[of_scanner[m]], str(observed.text("site")[firsts[m]]),
+                    [(scanner.names[of_scanner[m]], observed.text("site")[firsts[m]],
                       str(one.usual.stated[m]), one.show(one.usual.value[m]),
                       str(one.usual.agreeing[m])) for m in first],
                 ),
@@ -250,7 +251,7 @@ def _between(
 
 
 def _without_usual(
-    observed: VetTable, parameters: Sequence[_Parameter], groups: Groups, scanner: Coded,
+    observed: VetTable, parameters: Sequence[_Parameter], groups: Groups, scanner: Words,
     settings: Settings,
 ) -> Iterator[SetStatement]:  # fmt: skip
     for one in parameters:
@@ -272,9 +273,9 @@ def _without_usual(
         )
 
 
-def _software(observed: VetTable, scanner: Coded) -> Iterator[SetStatement]:
+def _software(observed: VetTable, scanner: Words) -> Iterator[SetStatement]:
     """Yield one statement on scanners with several versions, with the days of each."""
-    software = coded(observed.text("software"))
+    software = observed.text("software")
     known = np.flatnonzero((software.codes >= 0) & (scanner.codes >= 0))
     both = grouped([scanner.codes[known], software.codes[known]], known.size)
     firsts = known[both.order[both.starts[:-1]]] if known.size else known
@@ -289,12 +290,12 @@ def _software(observed: VetTable, scanner: Coded) -> Iterator[SetStatement]:
         days = np.sort(days[~np.isnat(days)])
         span = f"{days[0]} to {days[-1]}" if days.size else "not known"
         row = int(members[0])
-        rows.append((scanner.names[scanner.codes[row]], software.names[software.codes[row]],
+        rows.append((scanner[row], software[row],
                      str(members.size), span))  # fmt: skip
     yield SetStatement(
         code="several_software_versions",
         value=float(several.size),
-        evidence=f"{several.size} scanners: {named([scanner.names[i] for i in several])}",
+        evidence=f"{several.size} scanners: {named([scanner.names[i] for i in several.tolist()])}",
         rows=table(("scanner", "software", "series", "days"), rows),
     )
 

@@ -20,9 +20,9 @@ from qiqa.core.vetting import (
     Settings,
     VetTable,
 )
+from qiqa.core.words import Words
 from qiqa.metrology.divergence import Divergence, against_population, two_samples
 from qiqa.vetting.sets.bins import as_bins, fifths, in_bins
-from qiqa.vetting.sets.coding import Coded, coded
 from qiqa.vetting.sets.counting import People, counts_of_persons
 from qiqa.vetting.sets.wording import named, number, short, table, words
 
@@ -168,7 +168,7 @@ def _lost(unknown: int) -> str:
     return f"; {unknown} without a value are left out" if unknown else ""
 
 
-def _column(people: People, column: str, names: tuple[str, ...]) -> tuple[Coded, int, int]:
+def _column(people: People, column: str, names: tuple[str, ...]) -> tuple[Words, int, int]:
     """Return the categories of persons, how many persons there are, and how many lack one."""
     bins = as_bins(names)
     if column in people.observed.numbers and bins:
@@ -177,7 +177,7 @@ def _column(people: People, column: str, names: tuple[str, ...]) -> tuple[Coded,
     elif column in people.observed.numbers:
         everyone = people.categories(())
         own = people.observed.number(column)[everyone.rows]
-        values = coded(np.array([short(v) if math.isfinite(v) else "" for v in own], dtype=np.str_))
+        values = Words.of(short(v) if math.isfinite(v) else "" for v in own)
     else:
         everyone = people.categories(())
         values = people.categories((column,)).columns[0]
@@ -185,7 +185,7 @@ def _column(people: People, column: str, names: tuple[str, ...]) -> tuple[Coded,
     return values, len(everyone.rows), max(len(everyone.rows) - known, 0)
 
 
-def _parted(people: People, between: str, column: str) -> tuple[Coded, Coded, int]:
+def _parted(people: People, between: str, column: str) -> tuple[Words, Words, int]:
     everyone = people.categories((between,))
     if column in people.observed.numbers:
         values = fifths(people.observed.number(column)[everyone.rows])

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.vetting.sets.coding import Coded
+from qiqa.core.words import Words
 from qiqa.vetting.sets.wording import short
 
 __all__ = ["Bin", "as_bins", "fifths", "in_bins"]
@@ -49,7 +49,7 @@ def as_bins(names: Iterable[str]) -> tuple[Bin, ...]:
     return tuple(sorted(made, key=lambda one: (one.low, one.high)))
 
 
-def in_bins(values: FloatArray, bins: tuple[Bin, ...]) -> Coded:
+def in_bins(values: FloatArray, bins: tuple[Bin, ...]) -> Words:
     """Return the bin of each number (n,); unknown for NaN and for what lies in none.
 
     A number belongs to the last bin that begins at or below it. `18-29` followed by `30-39` means
@@ -69,21 +69,21 @@ def in_bins(values: FloatArray, bins: tuple[Bin, ...]) -> Coded:
     known = np.isfinite(values) & (place >= 0)
     place = np.where(known, place, 0)
     inside = known & (values < end[place])
-    return Coded(tuple(one.name for one in bins), np.where(inside, place, -1).astype(np.intp))
+    return Words(tuple(one.name for one in bins), np.where(inside, place, -1).astype(np.intp))
 
 
-def fifths(values: FloatArray) -> Coded:
+def fifths(values: FloatArray) -> Words:
     """Return the fifth of all known numbers that each one lies in."""
     known = np.isfinite(values)
     if not known.any():
-        return Coded((), np.full(values.size, -1, dtype=np.intp))
+        return Words((), np.full(values.size, -1, dtype=np.intp))
     edges = np.unique(
         np.quantile(values[known], [0.2, 0.4, 0.6, 0.8], method="closest_observation")
     )
     place = np.where(known, np.searchsorted(edges, values, side="right"), -1).astype(np.intp)
     ends = [-math.inf, *edges.tolist(), math.inf]
     names = [_named(a, b) for a, b in itertools.pairwise(ends)]
-    return Coded(tuple(names), place)
+    return Words(tuple(names), place)
 
 
 def _named(low: float, high: float) -> str:

@@ -1,4 +1,4 @@
-"""Columns of words as numbers, and rows that share several words as groups."""
+"""Rows that share several words as groups."""
 
 from __future__ import annotations
 
@@ -9,25 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.vetting import VetTable
+from qiqa.core.words import Words
 
-__all__ = ["Coded", "Groups", "coded", "grouped", "persons", "scanners"]
+__all__ = ["Groups", "grouped", "persons", "scanners"]
 
 IntArray = NDArray[np.intp]
-TextArray = NDArray[np.str_]
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class Coded:
-    """A column of words: each row's place in the sorted names."""
-
-    names: tuple[str, ...]
-    codes: IntArray
-    """(n,) -1 where the word is not known."""
-
-    @property
-    def counts(self) -> IntArray:
-        """Rows of each name."""
-        return np.bincount(self.codes[self.codes >= 0], minlength=len(self.names))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -49,21 +35,6 @@ class Groups:
     def first(self, group: int) -> int:
         """Return the first row of a group, for its words."""
         return int(self.order[self.starts[group]])
-
-
-def coded(texts: TextArray) -> Coded:
-    """Return words as numbers; only the different words are sorted.
-
-    Parameters
-    ----------
-    texts
-        (n,) words; "" is not known.
-    """
-    words = texts.tolist()
-    names = sorted(set(words) - {""})
-    place = {name: i for i, name in enumerate(names)}
-    place[""] = -1
-    return Coded(tuple(names), np.fromiter(map(place.__getitem__, words), np.intp, len(words)))
 
 
 def grouped(columns: Sequence[IntArray], n: int) -> Groups:
@@ -88,14 +59,13 @@ def grouped(columns: Sequence[IntArray], n: int) -> Groups:
 
 def persons(table: VetTable) -> IntArray:
     """Return (n,) a number for each patient; a series of an unknown patient is one of its own."""
-    made = coded(table.text("patient"))
+    made = table.text("patient")
     unknown = made.codes < 0
     codes = made.codes.copy()
     codes[unknown] = len(made.names) + np.arange(np.count_nonzero(unknown))
     return codes
 
 
-def scanners(table: VetTable) -> Coded:
+def scanners(table: VetTable) -> Words:
     """Return the scanner of each series, or its site where no scanner is known."""
-    scanner, site = table.text("scanner"), table.text("site")
-    return coded(np.where(scanner == "", site, scanner))
+    return table.text("scanner").over(table.text("site"))

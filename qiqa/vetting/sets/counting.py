@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.vetting import VetTable
-from qiqa.vetting.sets.coding import Coded, coded, persons
+from qiqa.core.words import Words
+from qiqa.vetting.sets.coding import persons
 
 __all__ = ["Categories", "People", "counts_of_persons"]
 
@@ -21,13 +22,13 @@ _LARGEST = 2**62
 class Categories:
     """Columns of words side by side, one row for each person and combination of them."""
 
-    columns: tuple[Coded, ...]
+    columns: tuple[Words, ...]
     rows: IntArray
     """(m,) row of the table that stands for each."""
 
 
 class People:
-    """The persons of a set; each column is looked at once, however often it is asked for.
+    """The persons of a set.
 
     Parameters
     ----------
@@ -38,13 +39,6 @@ class People:
     def __init__(self, observed: VetTable) -> None:
         self.observed = observed
         self._persons = persons(observed)
-        self._coded: dict[str, Coded] = {}
-
-    def column(self, name: str) -> Coded:
-        """Return a column of words as numbers, one a series."""
-        if name not in self._coded:
-            self._coded[name] = coded(self.observed.text(name))
-        return self._coded[name]
 
     def categories(self, names: tuple[str, ...], numbers: str = "") -> Categories:
         """Return words counted once a person, however many series there are of them.
@@ -59,7 +53,7 @@ class People:
         numbers
             A column of numbers that has to be known; of a person's several the first counts.
         """
-        columns = tuple(self.column(name) for name in names)
+        columns = tuple(self.observed.text(name) for name in names)
         known = np.ones(len(self.observed), dtype=bool)
         for column in columns:
             known &= column.codes >= 0
@@ -76,15 +70,15 @@ class People:
             joint = joint * width + column.codes[rows]
             reach *= width
         first = np.unique(joint, return_index=True)[1]
-        return Categories(tuple(Coded(c.names, c.codes[rows[first]]) for c in columns), rows[first])
+        return Categories(tuple(c.take(rows[first]) for c in columns), rows[first])
 
-    def numbers(self, name: str, by: str) -> tuple[FloatArray, Coded]:
+    def numbers(self, name: str, by: str) -> tuple[FloatArray, Words]:
         """Return a number of each person at each place, and the place."""
         found = self.categories((by,), numbers=name)
         return self.observed.number(name)[found.rows], found.columns[0]
 
 
-def counts_of_persons(first: Coded, second: Coded) -> IntArray:
+def counts_of_persons(first: Words, second: Words) -> IntArray:
     """Return (r, c) how often each pair of names occurs; rows where one is unknown do not count."""
     r, c = len(first.names), len(second.names)
     known = (first.codes >= 0) & (second.codes >= 0)

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.vetting.sets.coding import Coded, Groups
+from qiqa.core.words import Words
+from qiqa.vetting.sets.coding import Groups
 
 __all__ = ["Usual", "difference", "usual_number", "usual_word"]
 
@@ -58,7 +59,7 @@ def usual_number(values: FloatArray, groups: Groups, tolerance: float) -> Usual:
     return _noun(usual, stated, departure, groups)
 
 
-def usual_word(column: Coded, groups: Groups) -> Usual:
+def usual_word(column: Words, groups: Groups) -> Usual:
     """Return the most common word of each group; of several the first in their order."""
     known = column.codes >= 0
     width = max(len(column.names), 1)

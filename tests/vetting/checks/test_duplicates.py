@@ -9,6 +9,7 @@ import pytest
 
 from qiqa.core.finding import Severity
 from qiqa.core.vetting import SeriesFacts, Stack, VetTable
+from qiqa.core.words import Words
 from qiqa.vetting.checks import duplicates, signature
 from qiqa.vetting.signature.layout import PLANES, VIEWS, pack
 
@@ -35,9 +36,9 @@ def _table(signatures, numbers=None, **texts):
     size = max((len(one) for one in signatures), default=0)
     rows = [np.frombuffer(one.ljust(size, b"\0"), dtype=np.uint8) for one in signatures]
     return VetTable(
-        path=np.array([f"s{i}" for i in range(n)], dtype=np.str_),
-        series_uid=np.array([f"1.2.{i}" for i in range(n)], dtype=np.str_),
-        texts={name: np.array(values, dtype=np.str_) for name, values in texts.items()},
+        path=[f"s{i}" for i in range(n)],
+        series_uid=[f"1.2.{i}" for i in range(n)],
+        texts={name: Words.of(values) for name, values in texts.items()},
         numbers={k: np.array(v, dtype=np.float64) for k, v in (numbers or {}).items()},
         date=np.full(n, np.datetime64("NaT"), dtype="datetime64[D]"),
         features=(),

@@ -10,6 +10,7 @@ import pytest
 
 from qiqa.core.scanner_record import ScannerCorrection, ScannerRecord, ScannerTrouble
 from qiqa.core.vetting import Action, VetTable
+from qiqa.core.words import Words
 from qiqa.io.policy_file import default_policy_text, parse_policy
 from qiqa.vetting.checks import phantom_lineage
 from qiqa.vetting.deciding import decide
@@ -22,9 +23,9 @@ JUNE = dt.date(2025, 6, 10)
 def table(days, scanner="SIM 01", records=None, modality="MR"):
     n = len(days)
     return VetTable(
-        path=np.array([f"p{i}" for i in range(n)]),
-        series_uid=np.array([str(i) for i in range(n)]),
-        texts={"scanner": np.array([scanner] * n), "modality": np.array([modality] * n)},
+        path=[f"p{i}" for i in range(n)],
+        series_uid=[str(i) for i in range(n)],
+        texts={"scanner": Words.of([scanner] * n), "modality": Words.of([modality] * n)},
         numbers={},
         date=np.array(days, dtype="datetime64[D]"),
         features=(),
