@@ -21,6 +21,8 @@ _NEAR_DEGC = 1.0
 """How far from a tabulated temperature the table's slope may carry where the next one is far."""
 _WIDEST_DEGC = 5.0
 """Widest step between tabulated temperatures over which a straight line is drawn."""
+_ROUNDING_DEGC = 1e-9
+"""20.1 - 15.1 is not quite 5 in binary."""
 _SLOPE_IN_DOUBT = 0.1
 """Relative standard uncertainty of a slope that is carried beyond the table's steps."""
 _TRUSTED = ("certified", "secondary")
@@ -226,7 +228,7 @@ class Certificate:
         near = min((n, n + 1), key=lambda i: abs(degc - t[i]))
         away = degc - t[near]
         inside = t[0] <= degc <= t[-1]
-        if inside and t[n + 1] - t[n] <= _WIDEST_DEGC:
+        if inside and t[n + 1] - t[n] <= _WIDEST_DEGC + _ROUNDING_DEGC:
             return value, slope, 0.0
         if not inside or abs(away) > _NEAR_DEGC:
             raise self._outside(degc)

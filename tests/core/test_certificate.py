@@ -73,6 +73,18 @@ def test_at_a_tabulated_temperature_it_is_the_table(table):
         assert found.reference.value == pytest.approx(table.value[0][n], rel=1e-9)
 
 
+def test_a_step_of_five_degrees_is_one_wherever_it_begins():
+    assert 20.1 - 15.1 > 5
+    table = dataclasses.replace(
+        PLAIN,
+        temperature_degc=(15.1, 20.1),
+        value=((100.0, 110.0), (10.0, 11.0)),
+        uncertainty=((3.0, 3.0), (0.3, 0.3)),
+    )
+    found = table.at("a", LABELS, 17.6).reference
+    assert found.value == pytest.approx(105.0, rel=1e-12)
+
+
 @settings(deadline=None)
 @given(tables(rising=True), st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_a_rising_table_stays_rising(table, one, other):
