@@ -45,7 +45,8 @@ from qiqa.core.drift import TimeSeries
 from qiqa.core.pseudonyms import PseudonymKey, participant_pseudonym, pseudonym, shift_days
 from qiqa.core.scanner_record import ScannerRecord
 from qiqa.core.trial import Readings
-from qiqa.core.vetting import Action, Decision, VetTable
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import Action, Decision
 from qiqa.core.words import Words
 from qiqa.harmonize.phantom.calibrated import Use, apply
 from qiqa.harmonize.phantom.calibrating import calibrate

@@ -30,7 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from _evidence import cell, stamp, table, write
 
-from qiqa.core.vetting import SetAnswer, SetStatement, VetTable
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import SetAnswer, SetStatement
 from qiqa.io.vet_table import SetRoles, read_set
 from qiqa.vetting.checks import leakage, outliers, predictability, representativeness
 

@@ -19,7 +19,7 @@ from qiqa.core.vetting import VET_SCHEMA, Action
 if TYPE_CHECKING:
     from qiqa.core.finding import Finding
     from qiqa.core.vet_result import VetResult
-    from qiqa.core.vetting import VetTable
+    from qiqa.core.vet_table import VetTable
     from qiqa.workflows.executing import Executor
     from qiqa.workflows.vetting_walk import Given
 
@@ -249,6 +249,8 @@ def _tell(result: VetResult, options: Options) -> int:
     counts = result.counts
     said = ", ".join(f"{counts.actions[action]:,} {action.value}" for action in Action)
     say(f"{counts.series:,} series: {said}", style="bold", to_error=to_error)
+    if labels := counts.modalities.get("SEG"):
+        say(f"  {labels:>9,}  hold labels, no images (modality SEG)", to_error=to_error)
     called = [
         one
         for code, one in counts.reasons.items()

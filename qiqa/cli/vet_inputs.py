@@ -13,7 +13,8 @@ from qiqa.core.errors import UsageError
 from qiqa.core.finding import Finding
 from qiqa.core.pseudonyms import PseudonymKey
 from qiqa.core.scanner_record import ScannerRecord
-from qiqa.core.vetting import Check, VetPolicy, VetTable
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import Check, VetPolicy
 
 if TYPE_CHECKING:
     from qiqa.cli.vet import Options

@@ -5,14 +5,12 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.finding import Severity
-from qiqa.core.scanner_record import ScannerRecord
-from qiqa.core.words import Words
 
 __all__ = [
     "MANIFEST_SCHEMA",
@@ -38,7 +36,6 @@ __all__ = [
     "Settings",
     "Stack",
     "VetPolicy",
-    "VetTable",
 ]
 
 VET_SCHEMA = "qiqa.vet/1"
@@ -72,6 +69,8 @@ class Needs(enum.StrEnum):
     """The bytes of one header; done while scanning."""
     HEADER = "header"
     """What the headers of one series say."""
+    KIND = "kind"
+    """One stack of images, before all others: what it sees is no image and not asked of as one."""
     PIXELS = "pixels"
     """One stack of images."""
     SET = "set"
@@ -247,6 +246,8 @@ class Examined:
     """For finding duplicates, see `qiqa.vetting.signature`; empty where there is none."""
     thumbnail: bytes = b""
     """Gray values of the middle slice, 96 x 96, for a person; empty where there is none."""
+    modality: str = ""
+    """As DICOM names it, where pixels tell another one than headers; else empty."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,45 +266,6 @@ class SeriesSummary:
     """Bytes of all files."""
     examined: Examined
     """Observations of files, headers and pixels together."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class VetTable:
-    """All series of a set, n of them, in the order of their series UID, then path."""
-
-    path: Sequence[str]
-    series_uid: Sequence[str]
-    texts: Mapping[str, Words]
-    """Name -> (n,). `patient` (hash), `site`, `scanner`, `manufacturer`, `model`,
-    `software`, `modality`, `protocol`; where a table states them also `label`, `split`, `sex`, and
-    any other column of words; `study` (UID), where it is known."""
-    numbers: Mapping[str, FloatArray]
-    """Name -> (n,); NaN unknown: `field_t`, `tr_ms`, `te_ms`, `age`, ..."""
-    date: NDArray[np.datetime64]
-    """(n,) day of acquisition; NaT unknown."""
-    features: tuple[str, ...]
-    values: NDArray[np.float32]
-    """(n, p) image quality; NaN where it could not be measured."""
-    signatures: NDArray[np.uint8] | None = None
-    """(n, bytes); all zero where there is none."""
-    records: Mapping[str, ScannerRecord] | None = None
-    """Scanner -> what its phantom says; None: no history was given."""
-    population: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
-    """Whom the set is to stand for: column -> value, or bin of numbers -> share; shares of a
-    column add up to 1. Empty where none is stated."""
-
-    def __len__(self) -> int:
-        return len(self.series_uid)
-
-    def text(self, name: str) -> Words:
-        """Return a column of words; all unknown where there is no such column."""
-        known = self.texts.get(name)
-        return Words.unknown(len(self)) if known is None else known
-
-    def number(self, name: str) -> FloatArray:
-        """Return a column of numbers; all unknown where there is no such column."""
-        known = self.numbers.get(name)
-        return np.full(len(self), np.nan) if known is None else known
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,13 @@ import re
 from collections.abc import Mapping
 from pathlib import PurePath
 
-__all__ = ["BidsName", "bids_name", "stem_of"]
+__all__ = ["BidsName", "bids_modality", "bids_name", "stem_of"]
 
 _SUFFIXES = (".nii.gz", ".nii")
 _PAIR = re.compile(r"(?P<key>[a-z]+)-(?P<value>[0-9A-Za-z+]+)\Z")
+
+_MODALITIES = {"anat": "MR", "dwi": "MR", "fmap": "MR", "func": "MR", "perf": "MR", "pet": "PT"}
+"""Folder of a type of data -> modality as DICOM names it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -45,3 +48,17 @@ def bids_name(path: str) -> BidsName | None:
     if next(iter(entities)) != "sub" or len(entities) != len(found):
         return None
     return BidsName(entities, suffix)
+
+
+def bids_modality(path: str) -> str | None:
+    """Return the modality that the folder of a BIDS name tells, or None.
+
+    >>> bids_modality("sub-1/anat/sub-1_T1w.nii.gz"), bids_modality("anat/T1.nii.gz")
+    ('MR', None)
+    """
+    named = bids_name(path)
+    if named is None:
+        return None
+    if named.suffix.lower() == "ct":
+        return "CT"
+    return _MODALITIES.get(PurePath(path.replace("\\", "/")).parent.name)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import ReadError
 from qiqa.core.series import Encoding, FrameSource, SeriesHeader
-from qiqa.io.bids import BidsName, bids_name, stem_of
+from qiqa.io.bids import BidsName, bids_modality, bids_name, stem_of
 from qiqa.io.dialects import Scale
 from qiqa.io.sidecar import Sidecar, read_sidecar
 from qiqa.io.sources import Archives, Blob, blob_at, gunzip
@@ -156,7 +156,7 @@ def nifti_header(blob: Blob, archives: Archives) -> SeriesHeader:
         series_uid=f"nifti:{fingerprint.hexdigest()[:32]}",
         study_uid=sidecar.study_uid,
         description=sidecar.description or PurePath(blob.member or blob.path).name,
-        modality=sidecar.modality,
+        modality=sidecar.modality or bids_modality(blob.member or blob.path),
         scanner=sidecar.scanner,
         acquisition=sidecar.acquisition(
             (shape[0], shape[1]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.finding import Finding, Severity
-from qiqa.core.vetting import VetTable
+from qiqa.core.vet_table import VetTable
 from qiqa.core.words import Texts, Words
 from qiqa.io._table_cells import moment_of, numbers_of, text_of, texts_of
 from qiqa.io._table_file import Cells, cells_of_file

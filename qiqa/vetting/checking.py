@@ -7,6 +7,7 @@ from types import ModuleType
 
 from qiqa.core.finding import Severity
 from qiqa.core.registry import Registry
+from qiqa.core.vet_table import VetTable
 from qiqa.core.vetting import (
     Check,
     Examined,
@@ -18,7 +19,6 @@ from qiqa.core.vetting import (
     Settings,
     Stack,
     VetPolicy,
-    VetTable,
 )
 
 __all__ = [
@@ -75,7 +75,11 @@ def examine_headers(facts: SeriesFacts, policy: VetPolicy) -> tuple[Observation,
 
 
 def examine_pixels(stack: Stack, policy: VetPolicy) -> Examined:
-    """Return what all checks of pixels see of one series."""
+    """Return what all checks of pixels see of one series; of what is no image, only that."""
+    for module, settings in _wanted(Needs.KIND, policy):
+        kind: Examined = module.look(stack, settings)
+        if kind.observations:
+            return kind
     seen = [module.look(stack, settings) for module, settings in _wanted(Needs.PIXELS, policy)]
     return _together(seen)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.vetting import VetTable
+from qiqa.core.vet_table import VetTable
 from qiqa.core.words import Words
 from qiqa.vetting.signature.layout import unpack
 from qiqa.vetting.signature.search import Near, exact_groups, near_pairs
@@ -20,6 +21,13 @@ TIMES = ("te_ms", "tr_ms", "ti_ms")
 OTHER_TIME = 0.2
 """Share by which a time differs in another contrast. Copies keep their header's times, or have
 none; repeats of a protocol differ by a few percent, as repetition times do that follow a pulse."""
+_CONTRAST = re.compile(
+    r"(?P<exam>.+)_(?P<contrast>[0-9]{4}|"
+    r"t1|t1w|t1c|t1ce|t1gd|t1n|t1post|t2|t2w|t2f|t2star|t2starw|flair|pd|pdw|dwi|adc|swi|bold|tof|"
+    r"angio|inplanet1|inplanet2|unit1)\.nii(\.gz)?",
+    re.IGNORECASE,
+)
+"""Names of BIDS, of nnU-Net (channels of four digits) and of public sets of brains."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,13 +113,33 @@ def _only(near: Near, kept: NDArray[np.bool_]) -> Near:
 
 def _other_contrast(table: VetTable, first: Rows, second: Rows) -> NDArray[np.bool_]:
     """Whether a time that sets the contrast is stated for both and differs; (m,)."""
-    found = np.zeros(len(first), dtype=np.bool_)
+    found = _named_apart(table, first, second)
     for name in TIMES:
         if name in table.numbers:
             a, b = table.numbers[name][first], table.numbers[name][second]
             # NaN, not stated: neither greater nor less
             found |= np.abs(a - b) > OTHER_TIME * np.maximum(np.abs(a), np.abs(b))
     return found
+
+
+def _named_apart(table: VetTable, first: Rows, second: Rows) -> NDArray[np.bool_]:
+    """Whether two files are named as contrasts of one exam: `a_t1.nii.gz` and `a_flair.nii.gz`."""
+    found = np.zeros(len(first), dtype=np.bool_)
+    for m, (a, b) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
+        one, other = _exam_and_contrast(table.path[a]), _exam_and_contrast(table.path[b])
+        found[m] = one is not None and other is not None and one[0] == other[0] and one != other
+    return found
+
+
+def _exam_and_contrast(path: str) -> tuple[str, str] | None:
+    named = _CONTRAST.fullmatch(path)
+    if named is None:
+        return None
+    exam, contrast = named["exam"], named["contrast"].lower()
+    # a case that is numbered itself: `case_012_0001`, not `image_0001`
+    if contrast.isdigit() and not any(c.isdigit() for c in exam.rpartition("/")[2]):
+        return None
+    return exam, contrast
 
 
 def crossing(found: Copies, column: Words, *, earlier: bool = False) -> dict[int, Partner]:

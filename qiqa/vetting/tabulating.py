@@ -11,13 +11,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.vetting import (
-    Examined,
-    Observation,
-    SeriesFacts,
-    SeriesSummary,
-    VetTable,
-)
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import Examined, Observation, SeriesFacts, SeriesSummary
 from qiqa.core.words import Texts, WordsSoFar
 
 __all__ = ["summarize", "tabulate"]
@@ -76,6 +71,7 @@ def summarize(facts: SeriesFacts, seen: Examined, before: tuple[Observation, ...
     texts |= {"patient": facts.patient_hash, "site": facts.site, "scanner": facts.scanner}
     texts["study"] = facts.study_uid
     texts["instance_uids"] = _instances(facts)
+    texts["modality"] = seen.modality or texts["modality"]
     numbers = {name: facts.number(keyword) for name, keyword in _NUMBERS.items()}
     numbers |= _counted(facts)
     observations = sorted({*before, *seen.observations}, key=lambda o: (o.code, o.where, o.value))

@@ -15,7 +15,7 @@ from qiqa.core.finding import Finding, Severity
 from qiqa.core.pseudonyms import PseudonymKey, pseudonym, serial_pseudonym, shift_days
 from qiqa.core.scanner_record import ScannerRecord, ScannerTrouble
 from qiqa.core.trial import common_name
-from qiqa.core.vetting import VetTable
+from qiqa.core.vet_table import VetTable
 from qiqa.workflows.lineage_bias import BiasState
 from qiqa.workflows.lineage_corrections import corrections_of
 from qiqa.workflows.lineage_repairs import LEFT, Repair, repair_of, shown_by

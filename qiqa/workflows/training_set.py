@@ -16,7 +16,8 @@ from qiqa import __version__
 from qiqa.core.canonical import digest, storable
 from qiqa.core.vet_record import note_to
 from qiqa.core.vet_result import SeriesSeen
-from qiqa.core.vetting import FileNote, Observation, SetAnswer, VetPolicy, VetTable
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import FileNote, Observation, SetAnswer, VetPolicy
 from qiqa.io.scan import SEES
 from qiqa.io.scan.listing import Chunk, list_files, member_name
 from qiqa.store.vet_work import VetWork

@@ -19,7 +19,8 @@ from qiqa.core.vet_result import (
     VetProvenance,
     VetResult,
 )
-from qiqa.core.vetting import FileNote, Needs, Override, SetAnswer, VetPolicy, VetTable
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import FileNote, Needs, Override, SetAnswer, VetPolicy
 from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import examine_set
 from qiqa.vetting.counting import summarize

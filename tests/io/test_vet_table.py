@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qiqa.core.errors import ReadError, UsageError
-from qiqa.core.vetting import VetTable
+from qiqa.core.vet_table import VetTable
 from qiqa.core.words import Words
 from qiqa.io.vet_table import SetRoles, join_metadata, read_set
 

@@ -7,7 +7,8 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from qiqa.core.vetting import Action, PolicyRule, VetPolicy, VetTable
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import Action, PolicyRule, VetPolicy
 from qiqa.core.words import Words
 
 

@@ -12,7 +12,7 @@ import pytest
 from qiqa.core.drift import Alarm, AlarmDecision, AlarmState, DriftFinding, Kind, ServiceEvent
 from qiqa.core.pseudonyms import PseudonymKey, participant_pseudonym, pseudonym, shift
 from qiqa.core.scanner_record import ScannerRecord
-from qiqa.core.vetting import VetTable
+from qiqa.core.vet_table import VetTable
 from qiqa.core.words import Words
 from qiqa.io.history_table import read_history_table
 from qiqa.simulate.history import simulate_series

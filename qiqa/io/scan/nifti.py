@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import PurePath
 
 from qiqa.core.errors import ReadError
 from qiqa.core.pseudonyms import PseudonymKey
@@ -70,7 +71,7 @@ def nifti_facts(
         patient_hash=who,
         site=header.scanner.site or "",
         scanner=header.scanner.identity or "",
-        attributes=_attributes(header),
+        attributes=_attributes(name, header),
         instances=(_instance(name, blob.size, header),),
         observations=together(seen_of_person),
     )
@@ -137,7 +138,7 @@ def _axis(header: SeriesHeader) -> tuple[float, ...]:
     return (*(float("nan") if value is None else value for value in found), float("nan"))
 
 
-def _attributes(header: SeriesHeader) -> dict[str, tuple[Value, ...]]:
+def _attributes(name: str, header: SeriesHeader) -> dict[str, tuple[Value, ...]]:
     scanner, a = header.scanner, header.acquisition
     single: dict[str, Value | None] = {
         "Modality": header.modality,
@@ -167,6 +168,9 @@ def _attributes(header: SeriesHeader) -> dict[str, tuple[Value, ...]]:
     found: dict[str, tuple[Value, ...]] = {
         keyword: (value,) for keyword, value in single.items() if value is not None
     }
+    # BIDS keeps what was computed in a folder of this name; DICOM has a word for it
+    if header.derived or "derivatives" in PurePath(name).parts[:-1]:
+        found["ImageType"] = ("DERIVED",)
     if header.encoding.name == "b_value":
         found["DiffusionBValue"] = kept({float(value) for value in header.encoding.values})
     return {k: v for k, v in sorted(found.items()) if not _unknown(v[0])}

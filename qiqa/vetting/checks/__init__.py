@@ -3,7 +3,7 @@
 What `look` takes depends on `CHECK.needs`:
 
 - header: `look(facts: SeriesFacts, settings: Settings) -> Iterable[Observation]`
-- pixels: `look(stack: Stack, settings: Settings) -> Examined`
+- kind, pixels: `look(stack: Stack, settings: Settings) -> Examined`
 - set: `look(table: VetTable, settings: Settings) -> SetAnswer`
 
 None raises for what is wrong with the data: it is said as an observation.

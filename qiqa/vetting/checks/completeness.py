@@ -22,6 +22,13 @@ CHECK = Check(
             "be checked, and a model cannot be told. The value is their number.",
         ),
         Reason(
+            code="no_acquisition",
+            severity=Severity.INFO,
+            title="format states no acquisition",
+            meaning="A NIfTI file without a sidecar: neither modality nor scanner nor settings can "
+            "be stated in it. Protocol, scanner and their days are not judged.",
+        ),
+        Reason(
             code="missing_scanner",
             severity=Severity.WARNING,
             title="scanner unknown",
@@ -67,6 +74,8 @@ CHECK = Check(
     ),
 )
 
+_OF_THE_FILE = frozenset(("Modality", "Rows", "Columns", "SliceThickness"))
+"""What any file of images states, by its grid or its name."""
 _DATES = ("AcquisitionDate", "SeriesDate", "StudyDate", "ContentDate")
 
 
@@ -79,7 +88,9 @@ def look(facts: SeriesFacts, settings: Settings) -> Iterable[Observation]:
     if more in settings and not derived:
         wanted += _words(settings[more])
     missing = [keyword for keyword in wanted if not facts.attributes.get(keyword)]
-    if missing:
+    if facts.series_uid.startswith("nifti:") and not set(wanted) - _OF_THE_FILE - set(missing):
+        yield Observation(code="no_acquisition", evidence="a NIfTI file without a sidecar")
+    elif missing:
         yield Observation(
             code="missing_attribute",
             value=float(len(missing)),

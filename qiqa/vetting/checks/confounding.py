@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.finding import Severity
+from qiqa.core.vet_table import VetTable as Table
 from qiqa.core.vetting import Check, Needs, Reason, SetAnswer, SetStatement, Setting, Settings
-from qiqa.core.vetting import VetTable as Table
 from qiqa.metrology.association import cramer_v, rank_association
 from qiqa.metrology.multiplicity import holm
 from qiqa.vetting.sets.counting import People, counts_of_persons

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
 
 from qiqa.core.finding import Severity
+from qiqa.core.vet_table import VetTable
 from qiqa.core.vetting import (
     Check,
     Needs,
@@ -16,7 +18,6 @@ from qiqa.core.vetting import (
     SetStatement,
     Setting,
     Settings,
-    VetTable,
 )
 from qiqa.vetting.duplicates import Copies, Partner, copies, crossing, neighbors
 
@@ -127,10 +128,23 @@ _ALL_BUT_ONE = (
 def look(table: VetTable, settings: Settings) -> SetAnswer:
     """Return every copy but the one that stays, and what crosses a border.
 
-    The one that stays is the first in the order of the table (series UID, then path): the check
-    does not know which one has the fewest other faults.
+    The one that stays is the first in the order of the table (series UID, then path), originals
+    before what was derived: the check does not know which one has the fewest other faults.
     """
     least = float(str(settings["least_similarity"]))
+    kinds = table.text("image_type")
+    derived = np.array([*("DERIVED" in name.upper() for name in kinds.names), False])
+    last = derived[kinds.codes]
+    if not last.any():
+        return _look(table, least)
+    order = np.argsort(last, kind="stable")
+    made = _look(table.take(order), least)
+    seen = sorted(((int(order[row]), one) for row, one in made.observations),
+                  key=lambda one: (one[0], one[1].code))  # fmt: skip
+    return dataclasses.replace(made, observations=tuple(seen))
+
+
+def _look(table: VetTable, least: float) -> SetAnswer:
     found = copies(table, least)
     seen = dict(_plain(found))
     answer = [(row, _said(table, *said)) for row, said in seen.items()]

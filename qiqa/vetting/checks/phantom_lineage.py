@@ -9,6 +9,7 @@ import numpy as np
 
 from qiqa.core.finding import Severity
 from qiqa.core.scanner_record import ScannerCorrection, ScannerRecord, ScannerTrouble
+from qiqa.core.vet_table import VetTable
 from qiqa.core.vetting import (
     Check,
     Needs,
@@ -18,7 +19,6 @@ from qiqa.core.vetting import (
     SetStatement,
     Setting,
     Settings,
-    VetTable,
 )
 
 __all__ = ["CHECK", "look"]

@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 from qiqa.core.diagnosis import Predictability
 from qiqa.core.errors import UsageError
 from qiqa.core.finding import Severity
-from qiqa.core.vetting import (
-    Check,
-    Needs,
-    Reason,
-    SetAnswer,
-    SetStatement,
-    Setting,
-    Settings,
-    VetTable,
-)
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import Check, Needs, Reason, SetAnswer, SetStatement, Setting, Settings
 from qiqa.core.words import Words
 from qiqa.metrology.predictability import FEWEST_GROUPS, predictability
 from qiqa.vetting.sets.coding import persons

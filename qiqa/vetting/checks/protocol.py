@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.finding import Severity
+from qiqa.core.vet_table import VetTable
 from qiqa.core.vetting import (
     Check,
     Needs,
@@ -19,7 +20,6 @@ from qiqa.core.vetting import (
     SetStatement,
     Setting,
     Settings,
-    VetTable,
 )
 from qiqa.core.words import Words
 from qiqa.vetting.sets.coding import Groups, grouped, scanners

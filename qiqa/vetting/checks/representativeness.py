@@ -10,16 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.finding import Severity
-from qiqa.core.vetting import (
-    Check,
-    Needs,
-    Reason,
-    SetAnswer,
-    SetStatement,
-    Setting,
-    Settings,
-    VetTable,
-)
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import Check, Needs, Reason, SetAnswer, SetStatement, Setting, Settings
 from qiqa.core.words import Words
 from qiqa.metrology.divergence import Divergence, against_population, two_samples
 from qiqa.vetting.sets.bins import as_bins, fifths, in_bins

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.vetting import VetTable
+from qiqa.core.vet_table import VetTable
 from qiqa.core.words import Words
 
 __all__ = ["Groups", "grouped", "persons", "scanners"]

@@ -63,3 +63,18 @@ def test_nobody_nowhere_never():
 def test_empty_header():
     found = seen(SeriesFacts(path="a", series_uid="1"))
     assert found["missing_attribute"].value == 4
+
+
+def test_a_nifti_file_without_a_sidecar_is_not_asked_what_it_cannot_state():
+    """Modality and grid stand in its name and header."""
+    grid = {k: MR.attributes[k] for k in ("Modality", "Rows", "Columns", "SliceThickness")}
+    alone = dataclasses.replace(MR, series_uid="nifti:a.nii", attributes=grid)
+    found = seen(alone)
+    assert "no_acquisition" in found
+    assert "missing_attribute" not in found
+    # a sidecar states something, and so has to state what the purpose needs
+    beside = dataclasses.replace(alone, attributes={**grid, "EchoTime": (20.0,)})
+    assert "RepetitionTime" in seen(beside)["missing_attribute"].evidence
+    assert "no_acquisition" not in seen(beside)
+    # DICOM that was stripped is no NIfTI
+    assert "missing_attribute" in seen(dataclasses.replace(alone, series_uid="1.2"))

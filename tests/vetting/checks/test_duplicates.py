@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from qiqa.core.finding import Severity
-from qiqa.core.vetting import SeriesFacts, Stack, VetTable
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import SeriesFacts, Stack
 from qiqa.core.words import Words
 from qiqa.vetting.checks import duplicates, signature
 from qiqa.vetting.signature.layout import PLANES, VIEWS, pack
@@ -31,12 +32,12 @@ def _packed(views, digest):
     return pack(digest.to_bytes(16, "little"), pairs[:PLANES], pairs[PLANES:])
 
 
-def _table(signatures, numbers=None, **texts):
+def _table(signatures, numbers=None, paths=None, **texts):
     n = len(signatures)
     size = max((len(one) for one in signatures), default=0)
     rows = [np.frombuffer(one.ljust(size, b"\0"), dtype=np.uint8) for one in signatures]
     return VetTable(
-        path=[f"s{i}" for i in range(n)],
+        path=paths or [f"s{i}" for i in range(n)],
         series_uid=[f"1.2.{i}" for i in range(n)],
         texts={name: Words.of(values) for name, values in texts.items()},
         numbers={k: np.array(v, dtype=np.float64) for k, v in (numbers or {}).items()},
@@ -232,3 +233,38 @@ def test_the_signature_check_signs_or_says_why_not():
         assert [o.code for o in found.observations] == ["no_signature"]
     for step in (np.nan, np.inf, 0.0, -3.0):
         assert len(signature.look(_stack(noise, step), {}).signature) == 248
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "apart"),
+    [
+        ("p/BraTS20_001_t1.nii.gz", "p/BraTS20_001_t1ce.nii.gz", True),
+        ("p/BraTS20_001_t1.nii.gz", "p/BraTS20_002_t1ce.nii.gz", False),
+        ("sub-1/anat/sub-1_T1w.nii.gz", "sub-1/anat/sub-1_FLAIR.nii", True),
+        ("sub-1/anat/sub-1_T1w.nii.gz", "sub-2/anat/sub-2_FLAIR.nii.gz", False),
+        ("imagesTr/case_012_0000.nii.gz", "imagesTr/case_012_0001.nii.gz", True),
+        ("imagesTr/case_012_0000.nii.gz", "imagesTr/case_013_0001.nii.gz", False),
+        ("imagesTr/image_0001.nii.gz", "imagesTr/image_0002.nii.gz", False),  # two persons
+        ("a_t1.nii.gz", "a_t1.nii", False),
+        ("case_1_orig.nii.gz", "case_1_n4.nii.gz", False),
+    ],
+)
+def test_files_that_are_named_as_contrasts_of_one_exam(first, second, apart):
+    one = _image(5)
+    signatures = [_packed(one, 1), _packed(_near(one, 4), 2)]
+    answer = duplicates.look(_table(signatures, paths=[first, second]), SETTINGS)
+    expected = "same_object_other_contrast" if apart else "duplicate_near"
+    assert {o.code for _, o in answer.observations} == {expected}
+
+
+def test_of_an_original_and_what_was_made_from_it_the_original_stays(copies):
+    kinds = ["DERIVED\\SECONDARY", "", "", "ORIGINAL\\PRIMARY", "", ""]
+    answer = duplicates.look(_table(copies, image_type=kinds), SETTINGS)
+    assert _seen(answer) == {
+        (0, "duplicate_exact", 100.0),
+        (3, "duplicate_exact", 100.0),
+        (4, "duplicate_near", NEAR),
+    }
+    evidence = {row: o.evidence for row, o in answer.observations}
+    assert all("series 1.2.1:" in said for said in evidence.values())
+    assert [row for row, _ in answer.observations] == [0, 3, 4]

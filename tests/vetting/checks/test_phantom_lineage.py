@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from qiqa.core.scanner_record import ScannerCorrection, ScannerRecord, ScannerTrouble
-from qiqa.core.vetting import Action, VetTable
+from qiqa.core.vet_table import VetTable
+from qiqa.core.vetting import Action
 from qiqa.core.words import Words
 from qiqa.io.policy_file import default_policy_text, parse_policy
 from qiqa.vetting.checks import phantom_lineage

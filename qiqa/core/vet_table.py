@@ -1,0 +1,69 @@
+"""All series of a set, column by column: what checks of the whole set see."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qiqa.core.scanner_record import ScannerRecord
+from qiqa.core.words import Texts, Words
+
+__all__ = ["VetTable"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class VetTable:
+    """All series of a set, n of them, in the order of their series UID, then path."""
+
+    path: Sequence[str]
+    series_uid: Sequence[str]
+    texts: Mapping[str, Words]
+    """Name -> (n,). `patient` (hash), `site`, `scanner`, `manufacturer`, `model`,
+    `software`, `modality`, `protocol`; where a table states them also `label`, `split`, `sex`, and
+    any other column of words; `study` (UID), where it is known."""
+    numbers: Mapping[str, FloatArray]
+    """Name -> (n,); NaN unknown: `field_t`, `tr_ms`, `te_ms`, `age`, ..."""
+    date: NDArray[np.datetime64]
+    """(n,) day of acquisition; NaT unknown."""
+    features: tuple[str, ...]
+    values: NDArray[np.float32]
+    """(n, p) image quality; NaN where it could not be measured."""
+    signatures: NDArray[np.uint8] | None = None
+    """(n, bytes); all zero where there is none."""
+    records: Mapping[str, ScannerRecord] | None = None
+    """Scanner -> what its phantom says; None: no history was given."""
+    population: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Whom the set is to stand for: column -> value, or bin of numbers -> share; shares of a
+    column add up to 1. Empty where none is stated."""
+
+    def __len__(self) -> int:
+        return len(self.series_uid)
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Return some rows, in another order."""
+        return dataclasses.replace(
+            self,
+            path=Texts(self.path[i] for i in rows.tolist()),
+            series_uid=Texts(self.series_uid[i] for i in rows.tolist()),
+            texts={name: column.take(rows) for name, column in self.texts.items()},
+            numbers={name: column[rows] for name, column in self.numbers.items()},
+            date=self.date[rows],
+            values=self.values[rows],
+            signatures=None if self.signatures is None else self.signatures[rows],
+        )
+
+    def text(self, name: str) -> Words:
+        """Return a column of words; all unknown where there is no such column."""
+        known = self.texts.get(name)
+        return Words.unknown(len(self)) if known is None else known
+
+    def number(self, name: str) -> FloatArray:
+        """Return a column of numbers; all unknown where there is no such column."""
+        known = self.numbers.get(name)
+        return np.full(len(self), np.nan) if known is None else known
