@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["DICOMDIR", "IMAGES", "other_file", "other_kind"]
+__all__ = ["DICOMDIR", "IMAGES", "NO_SECTIONS", "other_file", "other_kind"]
 
 DICOMDIR = "1.2.840.10008.1.3.10"
 _STORAGE = "1.2.840.10008.5.1.4.1.1"
+_PROJECTION, _ULTRASOUND, _PHOTOGRAPH = "projection image", "ultrasound", "photograph"
+NO_SECTIONS = (_PROJECTION, _ULTRASOUND, _PHOTOGRAPH)
+"""Kinds of images that have no place in space by nature."""
 _KINDS = {
     DICOMDIR: "DICOMDIR",
     f"{_STORAGE}.66": "raw data",
@@ -15,6 +18,9 @@ _KINDS = {
     f"{_STORAGE}.66.6": "fiber tracts",
     f"{_STORAGE}.67": "real-world value map",
     f"{_STORAGE}.4.2": "MR spectroscopy",
+    f"{_STORAGE}.1": _PROJECTION,
+    f"{_STORAGE}.3": _ULTRASOUND,
+    f"{_STORAGE}.6": _ULTRASOUND,
     f"{_STORAGE}.7": "secondary capture",
     f"{_STORAGE}.88.59": "key object selection",
     f"{_STORAGE}.481.2": "RT dose",
@@ -24,6 +30,11 @@ _KINDS = {
     "1.3.12.2.1107.5.9.1": "private data of Siemens",
 }
 _KIND_STEMS = {
+    f"{_STORAGE}.1.": _PROJECTION,
+    f"{_STORAGE}.12.": _PROJECTION,
+    f"{_STORAGE}.3.": _ULTRASOUND,
+    f"{_STORAGE}.6.": _ULTRASOUND,
+    f"{_STORAGE}.77.": _PHOTOGRAPH,
     f"{_STORAGE}.7.": "secondary capture",
     f"{_STORAGE}.11.": "presentation state",
     f"{_STORAGE}.66.": "registration",

@@ -12,8 +12,10 @@ from qiqa.io.scan.record import Record
 from qiqa.io.scan.values import Decoder
 from qiqa.io.tags import TAGS
 
-__all__ = ["CHECK", "CODES", "ends_in_time", "kind_of", "needed_bytes"]
+__all__ = ["CHECK", "CODES", "NO_SECTION", "ends_in_time", "kind_of", "needed_bytes"]
 
+NO_SECTION = "no_section"
+"""Code of what has no place in space by nature."""
 CHECK = Check(
     name="readable",
     needs=Needs.FILE,
@@ -44,8 +46,15 @@ CHECK = Check(
             code="not_an_image",
             severity=Severity.WARNING,
             title="no image to be measured",
-            meaning="Secondary captures, color images and images without a place: screenshots and "
-            "reports as pictures. The value is how many files.",
+            meaning="Secondary captures, color images and sections without a place: screenshots "
+            "and reports as pictures. The value is how many files.",
+        ),
+        Reason(
+            code=NO_SECTION,
+            severity=Severity.WARNING,
+            title="radiograph, ultrasound or photograph",
+            meaning="Images that are no sections and have no place in space: files, headers and "
+            "identity were looked at, pixels were not. The value is how many files.",
         ),
         Reason(
             code="localizer",

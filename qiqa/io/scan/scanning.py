@@ -15,7 +15,7 @@ from qiqa.core.pseudonyms import PseudonymKey
 from qiqa.core.vetting import FileNote, Instance, Observation, SeriesFacts
 from qiqa.io.dicomfile import NotDicom
 from qiqa.io.elements import Syntax
-from qiqa.io.kinds import other_file
+from qiqa.io.kinds import NO_SECTIONS, other_file
 from qiqa.io.nifti import is_nifti
 from qiqa.io.scan.careful import careful_record
 from qiqa.io.scan.gathering import Gathered, Identities, add_file, facts_of
@@ -24,7 +24,7 @@ from qiqa.io.scan.images import Form, Images
 from qiqa.io.scan.listing import Chunk, member_name
 from qiqa.io.scan.nifti import nifti_facts
 from qiqa.io.scan.quick import FIRST_READ, Quick, quick_record, quick_rest
-from qiqa.io.scan.readable import ends_in_time
+from qiqa.io.scan.readable import NO_SECTION, ends_in_time
 from qiqa.io.scan.record import Record
 from qiqa.io.scan.values import Decoder
 from qiqa.io.sources import Archives, Blob
@@ -33,7 +33,7 @@ from qiqa.io.tags import TAGS
 __all__ = ["ScanResult", "scan_chunk"]
 
 _SERIES = TAGS["SeriesInstanceUID"][0]
-_PICTURES = ("secondary capture", "color image", "image without position")
+_PICTURES = ("secondary capture", "color image", "image without position", *NO_SECTIONS)
 """Kinds that are kept as series: a set may hold nothing else of an exam."""
 
 
@@ -237,7 +237,8 @@ def _seen(record: Record, form: Form, file: IO[bytes] | None) -> Iterator[Observ
         yield Observation(code=code, evidence=why)
         return
     if form.kind is not None:
-        yield Observation(code="not_an_image", evidence=form.kind)
+        code = NO_SECTION if form.kind in NO_SECTIONS else "not_an_image"
+        yield Observation(code=code, evidence=form.kind)
     if form.localizer:
         yield Observation(code="localizer", evidence="Image Type says LOCALIZER")
     if record.pixels is None:

@@ -21,6 +21,7 @@ from qiqa.io.loading import load
 from qiqa.io.reading import read
 from qiqa.io.scan.arranging import Grid, arrange
 from qiqa.io.scan.listing import member_name, split_member
+from qiqa.io.scan.readable import NO_SECTION
 from qiqa.io.sources import Archives, blob_at
 from qiqa.io.tags import TAGS
 
@@ -84,6 +85,8 @@ def load_stack(
     root
         The folder that was scanned.
     """
+    if any(one.code == NO_SECTION for one in facts.observations):
+        return None, ()
     images = [one for one in facts.instances if one.rows > 0 and one.columns > 0]
     packed = [one for one in images if one.pixel_offset < 0 and _has_pixels(one, facts)]
     try:

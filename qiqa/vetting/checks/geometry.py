@@ -130,7 +130,8 @@ def look(facts: SeriesFacts, settings: Settings) -> Iterable[Observation]:
     # the frames of a multi-frame object are laid out by itself and judged when they are loaded
     single = [one for one in once if one.frames == 1]
     placed = [one for one in single if one.position_mm and one.orientation]
-    if len(placed) < len(single):
+    sections = not any(one.code == "no_section" for one in facts.observations)
+    if sections and len(placed) < len(single):
         lost = len(single) - len(placed)
         yield Observation(
             code="no_position", value=float(lost), evidence=f"{lost} of {len(single)} images"

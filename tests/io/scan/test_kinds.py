@@ -7,6 +7,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 
+from qiqa.io.scan.stack import load_stack
+from qiqa.vetting.checks import geometry
+
 DICOMDIR = "1.2.840.10008.1.3.10"
 STORAGE = "1.2.840.10008.5.1.4.1.1"
 
@@ -122,3 +125,32 @@ def test_a_name_makes_no_image_something_else(make, tmp_path, scan):
     (tmp_path / "x.json").write_bytes(written(make(), enforce_file_format=True))
     series, notes = scan(tmp_path)
     assert (list(series), notes) == (["1.2.3"], [])
+
+
+@pytest.mark.parametrize(
+    ("storage", "kind"),
+    [
+        (f"{STORAGE}.1", "projection image"),  # computed radiography
+        (f"{STORAGE}.1.1", "projection image"),  # digital, for presentation
+        (f"{STORAGE}.1.2.1", "projection image"),  # mammography, for processing
+        (f"{STORAGE}.12.1", "projection image"),  # angiography
+        (f"{STORAGE}.6.1", "ultrasound"),
+        (f"{STORAGE}.3.1", "ultrasound"),
+        (f"{STORAGE}.77.1.4", "photograph"),
+    ],
+)
+def test_images_that_are_no_sections(make, tmp_path, scan, codes, storage, kind):
+    """They lack a place by nature: nobody is told that it is missing."""
+    ds = make(SOPClassUID=storage)
+    del ds.ImagePositionPatient, ds.ImageOrientationPatient
+    (tmp_path / "x").write_bytes(written(ds, enforce_file_format=True))
+    series, notes = scan(tmp_path)
+    (facts,) = series.values()
+    assert not notes
+    assert [(o.code, o.evidence) for o in facts.observations if o.code == "no_section"] == [
+        ("no_section", kind)
+    ]
+    assert "not_an_image" not in codes(facts)
+    settings = {one.name: one.default for one in geometry.CHECK.settings}
+    assert not [o for o in geometry.look(facts, settings) if o.code == "no_position"]
+    assert load_stack(facts, tmp_path) == (None, ())
