@@ -249,8 +249,8 @@ def _tell(result: VetResult, options: Options) -> int:
     counts = result.counts
     said = ", ".join(f"{counts.actions[action]:,} {action.value}" for action in Action)
     say(f"{counts.series:,} series: {said}", style="bold", to_error=to_error)
-    if labels := counts.modalities.get("SEG"):
-        say(f"  {labels:>9,}  hold labels, no images (modality SEG)", to_error=to_error)
+    if counts.labels:
+        say(f"  {counts.labels:>9,}  of those kept hold labels, no images", to_error=to_error)
     called = [
         one
         for code, one in counts.reasons.items()

@@ -45,6 +45,7 @@ def vet_payload(result: VetResult) -> dict[str, Any]:
             "actions": dict(counts.actions),
             "modalities": dict(counts.modalities),
             "groups": counts.groups,
+            "labels": counts.labels,
             "overridden": counts.overridden,
             "corrections": [
                 {"correction": words, "series": number}

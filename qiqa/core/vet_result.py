@@ -181,6 +181,8 @@ class VetCounts:
     """Sorted by site, then scanner."""
     reasons: Mapping[str, ReasonCount]
     """Code -> count, for every code that was seen."""
+    labels: int = 0
+    """Series that hold labels of images and are kept as such: no images."""
     overridden: int = 0
     corrections: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """What has to be done before series are used -> series whose decision is `correct`."""

@@ -70,16 +70,21 @@ def statement_words(result: VetResult, statement: SetStatement) -> str:
 
 
 def headline(result: VetResult) -> str:
-    """Return how many series can be used."""
-    actions, series = result.counts.actions, result.counts.series
-    usable = actions[Action.KEEP] + actions[Action.CORRECT]
+    """Return how many series can be used; maps of labels are counted by themselves."""
+    actions, labels = result.counts.actions, result.counts.labels
+    series = result.counts.series - labels
+    usable, correct = (
+        actions[Action.KEEP] - labels + actions[Action.CORRECT],
+        actions[Action.CORRECT],
+    )
     if not series:
-        return "There is no series"
-    if usable == series and not actions[Action.CORRECT]:
-        return f"All {series:,} series can be used as they are" if series > 1 else "It can be used"
-    words = f"{usable:,} of {series:,} series can be used"
-    correct = actions[Action.CORRECT]
-    return f"{words}, {correct:,} of them after a correction" if correct else words
+        words = "There is no series of images" if labels else "There is no series"
+    elif usable == series and not correct:
+        words = f"All {series:,} series can be used as they are" if series > 1 else "It can be used"
+    else:
+        words = f"{usable:,} of {series:,} series can be used"
+        words += f", {correct:,} of them after a correction" if correct else ""
+    return f"{words}; {labels:,} hold labels" if labels else words
 
 
 def set_answer(result: VetResult) -> tuple[str, ...]:

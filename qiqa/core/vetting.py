@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from qiqa.core.finding import Severity
 
 __all__ = [
+    "LABELS",
     "MANIFEST_SCHEMA",
     "POLICY_SCHEMA",
     "VET_SCHEMA",
@@ -44,6 +45,8 @@ POLICY_SCHEMA = "qiqa.vet_policy/1"
 
 FloatArray = NDArray[np.float64]
 Value = str | float
+LABELS = "SEG"
+"""Modality of a map of labels, as DICOM names segmentations."""
 Settings = Mapping[str, float | str | tuple[str, ...]]
 """Name of a setting of a check -> its value."""
 

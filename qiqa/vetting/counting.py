@@ -18,7 +18,7 @@ from qiqa.core.vet_result import (
     VetCounts,
     VetRow,
 )
-from qiqa.core.vetting import Action, Observation, VetPolicy
+from qiqa.core.vetting import LABELS, Action, Observation, VetPolicy
 
 __all__ = ["MOST_SHOWN", "count", "shown_keys", "summarize"]
 
@@ -97,7 +97,7 @@ class _Tally:
 
     def __init__(self, policy: VetPolicy) -> None:
         self.policy = policy
-        self.series = self.overridden = 0
+        self.series = self.overridden = self.labels = 0
         self.patients: set[str] = set()
         self.actions: collections.Counter[Action] = collections.Counter()
         self.corrections: collections.Counter[str] = collections.Counter()
@@ -115,6 +115,7 @@ class _Tally:
         self.modalities[row.modality] += 1
         self.groups.setdefault((row.site, row.scanner), collections.Counter())[action] += 1
         self.corrections.update(row.decision.asked_corrections)
+        self.labels += row.modality == LABELS and action is Action.KEEP
         self.overridden += row.decision.override is not None
         if row.patient_hash:
             self.patients.add(row.patient_hash)
@@ -159,6 +160,7 @@ class _Tally:
             modalities=dict(sorted(self.modalities.items())),
             groups=tuple(groups),
             reasons=reasons,
+            labels=self.labels,
             overridden=self.overridden,
             corrections=dict(sorted(self.corrections.items())),
         )

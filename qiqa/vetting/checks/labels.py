@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.finding import Severity
-from qiqa.core.vetting import Check, Examined, Needs, Observation, Reason, Settings, Stack
+from qiqa.core.vetting import LABELS, Check, Examined, Needs, Observation, Reason, Settings, Stack
 
 __all__ = ["CHECK", "look"]
 
@@ -66,7 +66,7 @@ class _Labels:
 
 def look(stack: Stack, settings: Settings) -> Examined:  # noqa: ARG001
     """Say whether a stack is a map of labels; docs/vetting/labels.md says how it is told."""
-    said = _says(stack.facts.path) or stack.facts.text("Modality").upper() == "SEG"
+    said = _says(stack.facts.path) or stack.facts.text("Modality").upper() == LABELS
     found = _labels(stack.signal)
     if found is None:
         return Examined()
@@ -83,7 +83,7 @@ def _seen(code: str, found: _Labels) -> Examined:
         words += f"; {100 * found.alike:.1f} % of labeled neighbors have the same"
     said = Observation(code=code, value=float(found.count), evidence=words)
     # DICOM's word for it: whoever reads the manifest can leave such rows out
-    return Examined(observations=(said,), modality="SEG")
+    return Examined(observations=(said,), modality=LABELS)
 
 
 def _says(path: str) -> bool:
