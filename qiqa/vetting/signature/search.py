@@ -38,7 +38,7 @@ SIZES = 62
 WINDOW = 4096
 LISTED = 16
 """See `qiqa.kernels.hamming.bucket_pairs`."""
-BUFFER = 1 << 20
+BUFFER = 1 << 18
 PAIRS_AT_ONCE = 100_000
 
 
@@ -100,13 +100,18 @@ def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
         Tables that are looked at side by side; each takes 20 bytes a view.
     """
     keys, state = _looked_up(codes, rows, threads)
-    first, second = keys >> 32, keys & 0xFFFFFFFF
-    apart = _bits_apart(codes, first, second)
-    near = apart <= MOST
+    found, bits = list[Rows](), list[NDArray[np.float64]]()
+    # of many pairs with one view alike few are near: no more of them is kept
+    for begin in range(0, len(keys), PAIRS_AT_ONCE):
+        some = keys[begin : begin + PAIRS_AT_ONCE]
+        apart = _bits_apart(codes, some >> 32, some & 0xFFFFFFFF)
+        found.append(some[apart <= MOST])
+        bits.append(apart[apart <= MOST])
+    near = np.concatenate(found or [keys])
     return Near(
-        first=first[near],
-        second=second[near],
-        similarity=100 * (1 - apart[near] / BITS),
+        first=near >> 32,
+        second=near & 0xFFFFFFFF,
+        similarity=100 * (1 - np.concatenate(bits or [np.zeros(0)]) / BITS),
         compared=int(state[2]),
         left_out=int(state[3]),
         unlisted=int(state[4]),
@@ -125,24 +130,30 @@ def _looked_up(codes: Codes, rows: Rows, threads: int) -> tuple[Rows, Rows]:
     chosen = [_bits_of(table, bits) for table in range(TABLES if bits else 1)]
     with concurrent.futures.ThreadPoolExecutor(max(1, threads)) as pool:
         found = list(pool.map(lambda which: _one_table(views, which), chosen))
-    keys = np.unique(np.concatenate([keys for keys, _ in found]))
-    return keys, np.asarray(np.sum([state for _, state in found], axis=0), dtype=np.int64)
+    state = np.asarray(np.sum([state for _, state in found], axis=0), dtype=np.int64)
+    keys = np.concatenate([keys for keys, _ in found])
+    del found
+    return _each_once(keys), state
+
+
+def _each_once(keys: Rows) -> Rows:
+    """Return keys sorted, each once; sorts in place, which `np.unique` does in a copy."""
+    keys.sort()
+    fresh = np.ones(len(keys), dtype=np.bool_)
+    fresh[1:] = keys[1:] != keys[:-1]
+    return keys[fresh]
 
 
 def _bits_apart(codes: Codes, first: Rows, second: Rows) -> NDArray[np.float64]:
     """Return the distance of each pair of rows (m,), looking at all of their views."""
-    found = np.empty(len(first))
-    for begin in range(0, len(first), PAIRS_AT_ONCE):
-        part = slice(begin, begin + PAIRS_AT_ONCE)
-        a, b = first[part], second[part]
-        turned = transposed(codes.signs[b])
-        best = view_distances(
-            codes.signs[a], codes.sizes[a], codes.signs[b], turned, codes.sizes[b],
-            MIRRORS, PLANES, BEST,
-        )  # fmt: skip
-        whole = np.where(best[:, -1] <= BITS, best.mean(axis=1), np.inf)
-        found[part] = np.minimum(whole, best[:, 0] + ALONE)
-    return found
+    a, b = first, second
+    turned = transposed(codes.signs[b])
+    best = view_distances(
+        codes.signs[a], codes.sizes[a], codes.signs[b], turned, codes.sizes[b],
+        MIRRORS, PLANES, BEST,
+    )  # fmt: skip
+    whole = np.where(best[:, -1] <= BITS, best.mean(axis=1), np.inf)
+    return np.asarray(np.minimum(whole, best[:, 0] + ALONE))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -174,6 +185,6 @@ def _one_table(views: _Views, bits: NDArray[np.int64]) -> tuple[Rows, Rows]:
             MOST_SIZES, MOST, window, LISTED, state, out,
         )  # fmt: skip
         pairs = out[:written].astype(np.int64)
-        keys.append(np.unique((pairs[:, 0] << 32) | pairs[:, 1]))
+        keys.append(_each_once((pairs[:, 0] << 32) | pairs[:, 1]))
         if state[0] >= len(starts) - 1:
-            return np.unique(np.concatenate(keys)), state
+            return _each_once(np.concatenate(keys)), state
