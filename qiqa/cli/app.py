@@ -32,7 +32,7 @@ COMMANDS = {
     "simulate": ("qiqa.cli.simulate", "Simulate an exam of a phantom as DICOM."),
     "phantoms": ("qiqa.cli.phantoms", "List phantoms, check or show one, import a unit's values."),
     "protocols": ("qiqa.cli.protocols", "List the protocols, check one, print its entry file."),
-    "warmup": ("qiqa.cli.warmup", "Compile all fits now, so that no map waits for it later."),
+    "warmup": ("qiqa.cli.warmup", "Compile all now, so that no map or vetting waits for it later."),
 }
 """Name -> module with `arguments(parser)` and `command(options) -> exit status`, summary."""
 

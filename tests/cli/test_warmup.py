@@ -16,6 +16,7 @@ def compiled(monkeypatch):
             return models | ({"t2": broken} if broken else {}), folder
 
         monkeypatch.setattr("qiqa.fitting.warmup.warmup", warmup)
+        monkeypatch.setattr("qiqa.workflows.vet_warmup.warm_vetting", lambda _: 2.5)
 
     return answer
 
@@ -24,7 +25,7 @@ def test_it_says_where(qiqa, compiled):
     compiled("/var/cache/numba")
     ran = qiqa("warmup")
     assert ran.code == 0
-    assert ran.out.startswith("compiled 1 models in 0.")
+    assert ran.out.startswith("compiled 1 models and vetting in 0.")
     assert "kept     /var/cache/numba" in ran.out
 
 
@@ -41,7 +42,8 @@ def test_json(qiqa, compiled):
     assert found["cache"] == "/var/cache/numba"
     assert found["seconds"] >= 0
     assert found["models"] == {"t1_vfa": 1.5}
-    assert "compiled 1 models in" in ran.err
+    assert found["vetting"] == 2.5
+    assert "compiled 1 models and vetting in" in ran.err
 
 
 def test_a_model_that_cannot_be_used_is_named(qiqa, compiled):
