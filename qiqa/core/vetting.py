@@ -73,7 +73,7 @@ class Needs(enum.StrEnum):
     HEADER = "header"
     """What the headers of one series say."""
     KIND = "kind"
-    """One stack of images, before all others: what it sees is no image and not asked of as one."""
+    """One stack of images, before all others: what it calls another modality is asked no more."""
     PIXELS = "pixels"
     """One stack of images."""
     SET = "set"

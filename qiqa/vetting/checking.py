@@ -76,12 +76,13 @@ def examine_headers(facts: SeriesFacts, policy: VetPolicy) -> tuple[Observation,
 
 def examine_pixels(stack: Stack, policy: VetPolicy) -> Examined:
     """Return what all checks of pixels see of one series; of what is no image, only that."""
+    kinds: list[Examined] = []
     for module, settings in _wanted(Needs.KIND, policy):
-        kind: Examined = module.look(stack, settings)
-        if kind.observations:
-            return kind
+        kinds.append(module.look(stack, settings))
+        if kinds[-1].modality:
+            return kinds[-1]
     seen = [module.look(stack, settings) for module, settings in _wanted(Needs.PIXELS, policy)]
-    return _together(seen)
+    return _together([*kinds, *seen])
 
 
 def _together(seen: Iterable[Examined]) -> Examined:

@@ -82,8 +82,8 @@ def _seen(code: str, found: _Labels) -> Examined:
     if found.count and np.isfinite(found.alike):
         words += f"; {100 * found.alike:.1f} % of labeled neighbors have the same"
     said = Observation(code=code, value=float(found.count), evidence=words)
-    # DICOM's word for it: whoever reads the manifest can leave such rows out
-    return Examined(observations=(said,), modality=LABELS)
+    # what only looks like labels stands where an image is expected, and is judged as one as well
+    return Examined(observations=(said,), modality=LABELS if code == "label_map" else "")
 
 
 def _says(path: str) -> bool:

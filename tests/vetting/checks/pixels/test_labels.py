@@ -79,7 +79,7 @@ def test_a_map_that_is_called_so(path, make, count):
 def test_a_mask_among_the_images(path):
     found, modality = codes(segmentation(), path)
     assert set(found) == {"looks_like_labels"}
-    assert modality == "SEG"
+    assert modality == ""  # judged as the image that it should be
     assert codes(parcels(), path) == ({}, "")  # nothing says so, and a third of neighbors differ
 
 
@@ -107,6 +107,9 @@ def test_nothing_else_is_asked_of_labels():
     seen = examine_pixels(stack(segmentation(), "labelsTr/1.nii.gz"), policy)
     assert [one.code for one in seen.observations] == ["label_map"]
     assert (seen.features, seen.signature) == ({}, b"")
+    misplaced = examine_pixels(stack(segmentation(), "imagesTr/1.nii.gz"), policy)
+    assert "looks_like_labels" in {one.code for one in misplaced.observations}
+    assert misplaced.signature
     of_an_image = examine_pixels(stack(image(), "imagesTr/1.nii.gz"), policy)
     assert of_an_image.features
     assert of_an_image.signature
