@@ -197,7 +197,8 @@ def _refuse_nothing(result: VetResult, options: Options) -> None:
     raise ReadError(
         f"there is no image series ({found or 'no file at all'})",
         where=str(options.path),
-        hint="give the folder that the images are below of",
+        hint="give a folder with DICOM or NIfTI images below it; other formats must be "
+        "exported anew as one of these",
     )
 
 
