@@ -262,11 +262,29 @@ def _typed(
         else:
             words = texts_of(column)
             texts[name] = Words.of("" if w.lower() in _NOTHING else w for w in words)
+            findings += _spellings(name, texts[name], path) if name in _SPELT else []
     return texts, numbers, date
 
 
 _NOTHING = frozenset(("", "nan", "na", "n/a", "none", "null"))
 """Words for nothing."""
+
+
+_SPELT = ("site", "label", "split", "sex")
+"""Columns whose values divide the set: `Test` and `test` would be two splits."""
+
+
+def _spellings(name: str, words: Words, path: Path) -> list[Finding]:
+    known: dict[str, str] = {}
+    for word in words.names:
+        other = known.setdefault(word.casefold(), word)
+        if other != word:
+            return [_found(
+                path, "spelt_differently", Severity.WARNING,
+                f"{name!r}: {other!r} and {word!r} differ in capitals only; taken as two values",
+                "write one of them in all rows, if they are the same",
+            )]  # fmt: skip
+    return []
 
 
 def _slips(name: str, wrong: list[tuple[int, str]], path: Path) -> list[Finding]:

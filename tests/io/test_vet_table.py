@@ -151,3 +151,21 @@ def test_cells_of_parquet_that_are_empty_twice_do_not_conflict(scanned, tmp_path
     found, findings = join_metadata(scanned, path)
     assert list(found.texts["label"]) == ["a", "", ""]
     assert codes(findings) == {"series_without_row"}
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "told"),
+    [
+        ("split", ("Test", "test", "train"), ["'split': 'Test' and 'test'"]),
+        ("label", ("AD", "CN", "ad"), ["'label': 'AD' and 'ad'"]),
+        ("split", ("test", "train", "val"), []),
+        ("note", ("Good", "good", "bad"), []),
+    ],
+)
+def test_capitals_that_part_a_set_are_told(write, scanned, column, cells, told):
+    one, two, three = cells
+    path = write(f"series_uid,{column}\n1.2,{one}\n1.3,{two}\n1.4,{three}\n")
+    joined, findings = join_metadata(scanned, path)
+    assert list(joined.texts[column]) == list(cells)
+    found = [one.message for one in findings if one.code == "spelt_differently"]
+    assert [message.partition(" differ")[0] for message in found] == told
