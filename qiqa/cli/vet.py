@@ -157,6 +157,7 @@ def command(options: Options) -> int:
     from qiqa.workflows.reviewing import policy_again
     from qiqa.workflows.vet_checks import known_checks
     from qiqa.workflows.vet_outputs import write_decisions, write_parts
+    from qiqa.workflows.vet_unaltered import refuse_lost_decisions
 
     if not options.path.exists():
         raise ReadError("no such file or folder", where=str(options.path))
@@ -166,6 +167,7 @@ def command(options: Options) -> int:
         )
     policy, text = policy_of(options.policy, known_checks())
     made_folder(options.output / PRIVATE)
+    refuse_lost_decisions(options.output)
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     policy, change = policy_again(options.output, policy, now)
     given = given_of(options, policy, now)

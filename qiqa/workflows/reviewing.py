@@ -19,6 +19,7 @@ from qiqa.vetting.checking import settings_of
 from qiqa.vetting.counting import count, shown_keys
 from qiqa.vetting.deciding import decide
 from qiqa.workflows.vet_outputs import write_decisions
+from qiqa.workflows.vet_unaltered import refuse_altered
 
 __all__ = [
     "JudgedRows",
@@ -221,6 +222,8 @@ def decide_by_person(stored: StoredVet, override: Override) -> VetResult:
     ------
     UsageError
         If there is no such series, or the words are missing.
+    ReadError
+        If what was seen is not as it was written.
     OutputError
         If it cannot be written; a decision that is recorded stays so.
     """
@@ -230,6 +233,7 @@ def decide_by_person(stored: StoredVet, override: Override) -> VetResult:
             where="--who and --reason",
             hint="the next person has to understand it",
         )
+    refuse_altered(stored.folder)
     if not any(one.series_uid == override.series_uid for one in stored.parts.series):
         raise UsageError(
             f"there is no series {override.series_uid!r}",
@@ -263,6 +267,8 @@ def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyC
         If the new policy is none.
     UsageError
         If it is the same, or asks for what only the images can say.
+    ReadError
+        If what was seen is not as it was written.
     OutputError
         If it cannot be written.
     """
@@ -272,6 +278,7 @@ def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyC
     if policy.sha256 == stored.policy.sha256:
         raise UsageError("is the policy that holds already", where=where)
     _refuse_new_looks(stored.policy, policy, stored.parts.checks, where)
+    refuse_altered(stored.folder)
     change = dataclasses.replace(change, before_sha256=stored.policy.sha256)
     add_change(stored.folder, change)
     policy = _with_changes(policy, read_changes(stored.folder))

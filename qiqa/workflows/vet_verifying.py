@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qiqa.core.vetting import Check
-from qiqa.io.ro_crate import read_hashes
-from qiqa.io.vet_files import described
 from qiqa.io.vet_parts import read_manifest
 from qiqa.workflows.reviewing import open_output
+from qiqa.workflows.vet_unaltered import changed_files
 
 __all__ = ["Verified", "verify_output"]
 
@@ -54,9 +53,7 @@ def verify_output(folder: Path, checks: Sequence[Check]) -> Verified:
     DefinitionError
         If the policy is no longer one.
     """
-    recorded = read_hashes(folder)
-    found = {one.name: one.sha256 for one in described(folder)}
-    changed = {name for name, sha256 in recorded.items() if found.get(name) != sha256}
+    recorded, changed = changed_files(folder)
     stored = open_output(folder, checks)
     series, differing = 0, []
     for written, row in itertools.zip_longest(read_manifest(folder), stored.judged().rows):
@@ -69,8 +66,8 @@ def verify_output(folder: Path, checks: Sequence[Check]) -> Verified:
         if not same or (written["decision"], written["reasons"]) != decided:
             differing.append(written["series_uid"])
     return Verified(
-        files=len(recorded),
-        changed=tuple(sorted(changed | (found.keys() - recorded.keys()))),
+        files=recorded,
+        changed=tuple(sorted(changed)),
         series=series,
         differing=tuple(differing),
         made_by=stored.parts.provenance.qiqa_version,

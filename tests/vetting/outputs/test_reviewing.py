@@ -21,6 +21,7 @@ from qiqa.workflows.reviewing import (
     waiting,
 )
 from qiqa.workflows.vet_outputs import write_decisions, write_parts
+from qiqa.workflows.vet_unaltered import refuse_lost_decisions
 
 pytest.importorskip("pyarrow")
 
@@ -247,3 +248,52 @@ def test_tables_of_different_runs_are_not_put_together(make, tmp_path):
     write_decisions(judge(few, policy), tmp_path / "b", make.policy_text())
     with pytest.raises(ReadError, match="different runs"):
         list(StoredSeries(tmp_path / "b"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["observations.parquet", "manifest.parquet", "policy.toml", "vet.json", "thumbnails.parquet"],
+)
+def test_nothing_is_decided_on_what_was_altered(output, make, name):
+    """It would be hashed anew, and stand there as if it had been seen."""
+    stored = open_output(output, make.checks)
+    uid = next(waiting(stored.judged())).series_uid
+    path = output / name
+    path.write_bytes(path.read_bytes() + b"\n")
+    before = contents(output)
+    with pytest.raises(ReadError, match=f"not as it was written: {name}"):
+        decide_by_person(stored, person(uid))
+    with pytest.raises(ReadError, match=f"not as it was written: {name}"):
+        decide_by_policy(stored, make.policy_text(rules=()), "new.toml", change())
+    assert contents(output) == before
+
+
+def test_a_decision_that_was_taken_out_is_noticed_and_one_that_was_added_is_not_lost(output, make):
+    uid = next(waiting(open_output(output, make.checks).judged())).series_uid
+    for action in (Action.KEEP, Action.REJECT):
+        decide_by_person(open_output(output, make.checks), person(uid, action))
+    path = output / "overrides.jsonl"
+    whole = path.read_bytes()
+    # a run that was ended after it had added a third decision
+    path.write_bytes(whole + whole.splitlines(keepends=True)[0])
+    decide_by_person(open_output(output, make.checks), person(uid, Action.KEEP))
+    assert len(open_output(output, make.checks).overrides) == 4
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
+    with pytest.raises(ReadError, match=r"overrides\.jsonl"):
+        decide_by_person(open_output(output, make.checks), person(uid))
+    with pytest.raises(ReadError, match=r"taken out: overrides\.jsonl"):
+        refuse_lost_decisions(output)
+    path.unlink()
+    with pytest.raises(ReadError, match=r"taken out: overrides\.jsonl"):
+        refuse_lost_decisions(output)
+    path.write_bytes(whole + whole)
+    refuse_lost_decisions(output)
+    refuse_lost_decisions(output / "nothing there")
+
+
+def test_a_card_that_was_altered_is_made_anew(output, make):
+    stored = open_output(output, make.checks)
+    (output / "card.html").write_text("nothing wrong here", encoding="utf-8")
+    decide_by_person(stored, person(next(waiting(stored.judged())).series_uid))
+    assert b"nothing wrong here" not in (output / "card.html").read_bytes()
