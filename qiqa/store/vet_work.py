@@ -245,6 +245,6 @@ class VetWork:
     def thumbnail(self, series_uid: str) -> bytes:
         """Return the small picture of a series; empty where there is none."""
         row = self.db.execute(
-            "SELECT thumbnail FROM summary WHERE series_uid = ?", (series_uid,)
+            "SELECT thumbnail FROM summary WHERE series_uid = ?", (storable(series_uid),)
         ).fetchone()
         return b"" if row is None else bytes(row[0])

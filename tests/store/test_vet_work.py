@@ -76,6 +76,9 @@ def test_a_name_that_is_no_text_is_kept(work):
     assert [note.path for note in work.notes()] == ["b\udce9.txt"]
     work.add_examined([examined(facts_from(parts[0]).series_uid)])
     assert work.count() == (1, 1), uid
+    # the card asks for pictures of files that are no series, too
+    assert work.thumbnail("nifti:\udce9.nii") == b"thumb"
+    assert work.thumbnail("file:b\udce9.dcm") == b""
 
 
 def test_what_was_scanned_is_not_scanned_again(work):
