@@ -61,7 +61,8 @@ def read_policy(path: Path, checks: Sequence[Check]) -> VetPolicy:
 def parse_policy(raw: bytes, checks: Sequence[Check], where: str) -> VetPolicy:
     """Return the policy in the bytes of a file; parameters and errors as in `read_policy`."""
     try:
-        data = tomllib.loads(raw.decode("utf-8"))
+        # editors put a mark in front; the SHA-256 is of the file as it is
+        data = tomllib.loads(raw.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(f"not valid TOML: {error}", where=where) from error
     reader = _Reader(where, checks)

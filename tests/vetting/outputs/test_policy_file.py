@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 
@@ -35,6 +36,23 @@ def test_everything_in_the_file_is_in_the_policy(make, tmp_path):
     (change,) = policy.changes
     assert change.at == dt.datetime(2026, 11, 3, 9, 30)
     assert change.before_sha256 == "0a" * 32
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: b"\xef\xbb\xbf" + raw,
+        lambda raw: raw.replace(b"\n", b"\r\n"),
+        lambda raw: raw.replace(b" = ", b"\t=\t"),
+    ],
+    ids=["byte order mark", "CRLF", "tabs"],
+)
+def test_what_an_editor_does_to_a_file_changes_its_hash_and_no_rule(make, change):
+    raw = make.policy_text()
+    as_it_was = parse_policy(raw, make.checks, "p")
+    edited = parse_policy(change(raw), make.checks, "p")
+    assert edited.sha256 == hashlib.sha256(change(raw)).hexdigest() != as_it_was.sha256
+    assert dataclasses.replace(edited, sha256=as_it_was.sha256) == as_it_was
 
 
 BAD = {
