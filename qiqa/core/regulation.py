@@ -186,15 +186,19 @@ def _row(topic: Clauses, checks: list[Check], result: VetResult) -> EvidenceRow:
 
 
 def _evidence(check: Check, result: VetResult) -> str:
-    """Return what one check found, in numbers."""
+    """Return what one check found, in numbers; what no rule judges is no 0."""
+    rules, counted = result.policy.rules, result.counts.reasons
     statements = result.parts.statements.get(check.name, ())
-    found = [result.counts.reasons.get(reason.code) for reason in check.reasons]
-    above = sum(one.above for one in found if one is not None)
-    seen = sum(one.seen for one in found if one is not None)
+    found = [counted[reason.code] for reason in check.reasons if reason.code in counted]
     words = []
-    if seen or not statements:
+    if found or not statements:
+        above = sum(one.above for one in found)
         words.append(f"{above} findings above their limits in {result.counts.series} series")
+        unjudged = sum(one.seen for one in found if one.code not in rules)
+        words += [f"{unjudged} that no rule judges"] if unjudged else []
     if statements:
         called = sum(result.called_by(one) is not None for one in statements)
         words.append(f"{called} of {len(statements)} statements on the set above their limits")
+        unjudged = sum(one.code not in rules for one in statements)
+        words += [f"{unjudged} that no rule judges"] if unjudged else []
     return f"{check.name}: {', '.join(words)}"

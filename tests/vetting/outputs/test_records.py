@@ -92,6 +92,22 @@ def test_evidence_is_counted_from_the_set(vetted):
     assert EVIDENCE_BEYOND not in rows
 
 
+def test_evidence_for_a_clause_does_not_call_nothing_what_no_rule_judges(parts, make):
+    """Whoever takes the rules on names out of the policy has not shown that there are none."""
+    rules = [one for one in make.rules if one[0] != "identity_in_header"]
+    assert len(rules) < len(make.rules)
+    result = judge(parts, parse_policy(make.policy_text(rules=rules), make.checks, "p"))
+    seen = result.counts.reasons["identity_in_header"].seen
+    assert seen
+    rows = {row.topic: row.evidence for row in evidence_rows(result)}
+    said = f"0 findings above their limits in 500 series, {seen} that no rule judges"
+    assert said in rows["provenance and de-identification"]
+    bare = judge(parts, parse_policy(make.policy_text(rules=()), make.checks, "p"))
+    rows = {row.topic: row.evidence for row in evidence_rows(bare)}
+    said = "0 of 1 statements on the set above their limits, 1 that no rule judges"
+    assert f"predictability: {said}" in rows["balance of sites, vendors and scanners"]
+
+
 def test_a_check_without_a_topic_is_named_as_such(vetted, make):
     odd = dataclasses.replace(make.checks[0], name="of a third party", title="Third party")
     parts = dataclasses.replace(vetted.parts, checks=(*make.checks, odd))
