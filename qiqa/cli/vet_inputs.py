@@ -93,7 +93,13 @@ def _files(options: Options) -> tuple[GivenFile, ...]:
 def _read_key(path: Path) -> PseudonymKey:
     from qiqa.io.keyfile import key_from
 
-    return key_from(path)
+    try:
+        return key_from(path)
+    except UsageError as error:
+        hint = (
+            "give the file that qiqa made for the other set, or the images were de-identified with"
+        )
+        raise UsageError(error.message, where=error.where, hint=hint) from None
 
 
 def _key(options: Options) -> PseudonymKey:
