@@ -151,13 +151,14 @@ def arguments(parser: Parser) -> None:
 def command(options: Options) -> int:
     """Vet a set and write the outputs."""
     from qiqa.cli.vet_inputs import given_of, policy_of
+    from qiqa.io.staged import settle, staged
     from qiqa.io.vet_override import add_change
     from qiqa.io.vet_parts import write_features
     from qiqa.report.files import made_folder
     from qiqa.workflows.reviewing import policy_again
     from qiqa.workflows.vet_checks import known_checks
     from qiqa.workflows.vet_outputs import write_decisions, write_parts
-    from qiqa.workflows.vet_unaltered import refuse_lost_decisions
+    from qiqa.workflows.vet_unaltered import OnRecord, refuse_lost_decisions
 
     if not options.path.exists():
         raise ReadError("no such file or folder", where=str(options.path))
@@ -167,8 +168,10 @@ def command(options: Options) -> int:
         )
     policy, text = policy_of(options.policy, known_checks())
     made_folder(options.output / PRIVATE)
+    settle(options.output)
     refuse_lost_decisions(options.output)
-    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    on_record = OnRecord.of(options.output)
+    now = dt.datetime.now(dt.UTC)
     policy, change = policy_again(options.output, policy, now)
     given = given_of(options, policy, now)
     with contextlib.ExitStack() as open_files, progress() as tell:
@@ -179,13 +182,15 @@ def command(options: Options) -> int:
             raise
         _refuse_nothing(result, options)
         tell("writing")
-        if change is not None:
-            add_change(options.output, change)
-            say(_CHANGED, to_error=True)
-        write_parts(result.parts, options.output)
-        keys = zip(table.series_uid, table.path, strict=True)
-        write_features(keys, table.features, table.values, options.output)
-        write_decisions(result, options.output, text)
+        with staged(options.output) as place:
+            on_record.refuse_other()
+            if change is not None:
+                add_change(change, options.output, place)
+                say(_CHANGED, to_error=True)
+            write_parts(result.parts, place)
+            keys = zip(table.series_uid, table.path, strict=True)
+            write_features(keys, table.features, table.values, place)
+            write_decisions(result, options.output, text, place)
     tell_findings(findings, to_error=True)
     return _tell(result, options)
 

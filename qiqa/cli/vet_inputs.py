@@ -63,7 +63,8 @@ def given_of(options: Options, policy: VetPolicy, now: dt.datetime) -> Given:
         key=key,
         now=now,
         about=about,
-        records=_records(options, policy, now, secret),
+        # times of a history have no zone
+        records=_records(options, policy, now.replace(tzinfo=None), secret),
         history_key=secret,
         population=read_population(options.population) if options.population else {},
         join=_join(options, key),

@@ -83,7 +83,7 @@ def command(options: Options) -> int:
     with progress() as told:
         told("reading what was seen")
         stored = open_output(options.folder, known_checks())
-        result = _decided(stored, options, dt.datetime.now().replace(microsecond=0))
+        result = _decided(stored, options, dt.datetime.now(dt.UTC).replace(microsecond=0))
     if options.json is not None:
         write_json(vet_payload(result), options.json)
     say(one_line(headline(result)), style="bold", to_error=to_error)

@@ -108,7 +108,7 @@ _TOPICS = (
     ),
     Clauses(
         topic="provenance and de-identification",
-        checks=("identity", "burned_in"),
+        checks=("identity", "burned_in", "decisions"),
         nist="MAP 4.1, MEASURE 2.10",
         eu="10(2)(b), 10(5)",
         gmlp="P2",

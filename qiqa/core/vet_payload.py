@@ -11,6 +11,7 @@ from qiqa.core.canonical import plain, storable
 from qiqa.core.regulation import evidence_rows
 from qiqa.core.restoring import restore
 from qiqa.core.vet_result import About, FeatureSummary, VetProvenance, VetResult
+from qiqa.core.vet_words import standing_words
 from qiqa.core.vetting import VET_SCHEMA, SetStatement
 
 __all__ = ["StoredWords", "restore_words", "vet_payload"]
@@ -46,7 +47,8 @@ def vet_payload(result: VetResult) -> dict[str, Any]:
             "modalities": dict(counts.modalities),
             "groups": counts.groups,
             "labels": counts.labels,
-            "overridden": counts.overridden,
+            "overridden": len(counts.overridden),
+            "lapsed": len(counts.lapsed),
             "corrections": [
                 {"correction": words, "series": number}
                 for words, number in counts.corrections.items()
@@ -61,7 +63,10 @@ def vet_payload(result: VetResult) -> dict[str, Any]:
         "checks": parts.checks,
         "not_run": dict(parts.not_run),
         "features": parts.features,
-        "overrides": result.overrides,
+        "overrides": [
+            {**_plain_all(one), "stands": standing_words(result, index)}
+            for index, one in enumerate(result.overrides)
+        ],
         "regulation": evidence_rows(result),
     }
     cleaned: dict[str, Any] = storable(_plain_all(payload))

@@ -88,13 +88,13 @@ def summary_to(summary: SeriesSummary) -> bytes:
     """Return what is kept of an examined series as bytes, without signature and thumbnail."""
     s = summary
     seen = [_row(one, _OBSERVATION) for one in s.examined.observations]
-    whose = (s.path, s.series_uid, s.texts, s.numbers, s.date, s.files, s.size)
+    whose = (s.path, s.series_uid, s.texts, s.numbers, s.date, s.files, s.size, s.seen)
     return _pack([*whose, seen, s.examined.features])
 
 
 def summary_from(data: bytes, signature: bytes = b"", thumbnail: bytes = b"") -> SeriesSummary:
     """Return an examined series from bytes of `summary_to`."""
-    path, uid, texts, numbers, date, files, size, seen, features = _unpack(data)
+    path, uid, texts, numbers, date, files, size, content, seen, features = _unpack(data)
     return SeriesSummary(
         path=path,
         series_uid=uid,
@@ -103,6 +103,7 @@ def summary_from(data: bytes, signature: bytes = b"", thumbnail: bytes = b"") ->
         date=date,
         files=files,
         size=size,
+        seen=content,
         examined=Examined(
             observations=_observations(seen),
             features=features,

@@ -60,6 +60,8 @@ class SeriesSeen:
     site: str = ""
     scanner: str = ""
     modality: str = ""
+    seen: str = ""
+    """As in `SeriesSummary`; empty where no images were looked at."""
     observations: tuple[Observation, ...] = ()
 
     @property
@@ -183,7 +185,10 @@ class VetCounts:
     """Code -> count, for every code that was seen."""
     labels: int = 0
     """Series that hold labels of images and are kept as such: no images."""
-    overridden: int = 0
+    overridden: frozenset[str] = frozenset()
+    """Series UID of each decision of a person that holds."""
+    lapsed: frozenset[str] = frozenset()
+    """Series UID of each decision of a person that no longer fits."""
     corrections: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """What has to be done before series are used -> series whose decision is `correct`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 from qiqa.core.vet_result import VetResult
@@ -13,7 +14,9 @@ __all__ = [
     "number_words",
     "sentence",
     "set_answer",
+    "standing_words",
     "statement_words",
+    "time_words",
     "unchecked",
 ]
 
@@ -43,6 +46,25 @@ def sentence(words: str) -> str:
     """
     begun = words[:1].upper() + words[1:]
     return begun if not begun or begun.endswith((".", "?", "!")) else f"{begun}."
+
+
+def time_words(at: dt.datetime) -> str:
+    """Return a moment to the minute, with its zone where it is known.
+
+    >>> time_words(dt.datetime(2026, 12, 1, 10, 5, 7, tzinfo=dt.UTC))
+    '2026-12-01 10:05 UTC'
+    """
+    return f"{at:%Y-%m-%d %H:%M %Z}".rstrip()
+
+
+def standing_words(result: VetResult, index: int) -> str:
+    """Return what became of a person's decision, by its place in `VetResult.overrides`."""
+    uid = result.overrides[index].series_uid
+    if any(one.series_uid == uid for one in result.overrides[index + 1 :]):
+        return "replaced by a later one"
+    if uid in result.counts.lapsed:
+        return "lapsed: no longer fits the series"
+    return "holds" if uid in result.counts.overridden else "the series is no longer there"
 
 
 def counted_words(number: int, one: str, many: str = "") -> str:

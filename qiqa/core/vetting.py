@@ -267,6 +267,8 @@ class SeriesSummary:
     files: int
     size: int
     """Bytes of all files."""
+    seen: str
+    """Digest of what was seen of it by itself: another one means that it is not what it was."""
     examined: Examined
     """Observations of files, headers and pixels together."""
 
@@ -347,6 +349,15 @@ class Override:
     who: str
     reason: str
     at: dt.datetime
+    reasons: tuple[str, ...] = ()
+    """What the policy called for when it was made: codes."""
+    seen: str = ""
+    """`SeriesSummary.seen` then; empty where no images were looked at."""
+
+    @property
+    def admits(self) -> bool:
+        """Whether it lets a series be used."""
+        return self.action in (Action.KEEP, Action.CORRECT)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,6 +369,9 @@ class Decision:
     """Codes that call for it or for a milder action, worst first."""
     corrections: tuple[str, ...] = ()
     override: Override | None = None
+    """A person's, where it holds."""
+    lapsed: bool = False
+    """Whether a person had decided, and it no longer fits."""
 
     @property
     def asked_corrections(self) -> tuple[str, ...]:

@@ -39,8 +39,8 @@ def write_ro_crate(result: VetResult, files: Sequence[OutputFile], folder: Path)
     return path
 
 
-def read_hashes(folder: Path) -> dict[str, tuple[str, int]]:
-    """Return SHA-256 and size of each file, by name, as they were when the crate was written.
+def read_hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file, by name, as it was when the crate was written.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def read_hashes(folder: Path) -> dict[str, tuple[str, int]]:
     try:
         graph = json.loads(path.read_text(encoding="utf-8"))["@graph"]
         files = [one for one in graph if one.get("@type") == "File"]
-        return {one["@id"]: (one["sha256"], int(one["contentSize"])) for one in files}
+        return {one["@id"]: one["sha256"] for one in files}
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
         raise ReadError(message, where=str(path), hint=hint) from error

@@ -48,8 +48,8 @@ _FILES: Mapping[str, tuple[str, str]] = {
 """Name -> media type, what it holds."""
 
 
-def described(folder: Path) -> tuple[OutputFile, ...]:
-    """Return the files that there are, with size and SHA-256.
+def described(*folders: Path) -> tuple[OutputFile, ...]:
+    """Return the files that there are, each from the first folder that has it; size and SHA-256.
 
     Raises
     ------
@@ -58,8 +58,8 @@ def described(folder: Path) -> tuple[OutputFile, ...]:
     """
     made = []
     for name, (media_type, description) in _FILES.items():
-        path = folder / name
-        if not path.is_file():
+        path = next((one / name for one in folders if (one / name).is_file()), None)
+        if path is None:
             continue
         with reported(str(path)), path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

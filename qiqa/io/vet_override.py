@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
 from qiqa.core.canonical import canonical_json, plain, storable
-from qiqa.core.errors import OutputError, ReadError
+from qiqa.core.errors import ReadError
 from qiqa.core.restoring import restore
 from qiqa.core.vetting import Override, PolicyChange
 from qiqa.io.export import reported, write_file
@@ -29,15 +27,24 @@ CHANGES = "policy_changes.jsonl"
 Noun = TypeVar("Noun", Override, PolicyChange)
 
 
-def add_override(folder: Path, override: Override) -> None:
-    """Add a person's decision behind those that are there.
+def add_override(override: Override, folder: Path, place: Path) -> None:
+    """Write a person's decision behind those of a folder.
+
+    Parameters
+    ----------
+    override
+        The decision.
+    folder
+        With those before it.
+    place
+        Where all of them are written to: of `qiqa.io.staged`, which keeps other processes out.
 
     Raises
     ------
     OutputError
-        If it cannot be written, or another process is writing; what stood there stays.
+        If it cannot be written; what stood there stays.
     """
-    _add(folder / OVERRIDES, override)
+    _add(OVERRIDES, override, folder, place)
 
 
 def read_overrides(folder: Path) -> tuple[Override, ...]:
@@ -51,9 +58,9 @@ def read_overrides(folder: Path) -> tuple[Override, ...]:
     return _read(folder / OVERRIDES, Override)
 
 
-def add_change(folder: Path, change: PolicyChange) -> None:
-    """Add a change of the policy behind those that are there; errors as `add_override`."""
-    _add(folder / CHANGES, change)
+def add_change(change: PolicyChange, folder: Path, place: Path) -> None:
+    """Write a change of the policy behind those of a folder; as `add_override`."""
+    _add(CHANGES, change, folder, place)
 
 
 def read_changes(folder: Path) -> tuple[PolicyChange, ...]:
@@ -61,32 +68,11 @@ def read_changes(folder: Path) -> tuple[PolicyChange, ...]:
     return _read(folder / CHANGES, PolicyChange)
 
 
-def _add(path: Path, noun: Override | PolicyChange) -> None:
+def _add(name: str, noun: Override | PolicyChange, folder: Path, place: Path) -> None:
     line = canonical_json(storable(plain(noun))) + "\n"
-    with _alone(path):
-        with reported(str(path)):
-            before = path.read_bytes() if path.exists() else b""
-        write_file(path, lambda file: file.write(before + line.encode("utf-8")))
-
-
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Keep other processes out: two that add at once would lose a decision."""
-    lock = path.with_name(f".{path.name}.lock")
-    try:
-        lock.open("x", encoding="utf-8").close()
-    except FileExistsError as error:
-        raise OutputError(
-            "somebody else is writing a decision here",
-            where=str(path),
-            hint=f"try again; if nobody is, a run was stopped: delete {lock.name}",
-        ) from error
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror}", where=str(path)) from error
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
+    with reported(str(folder / name)):
+        before = (folder / name).read_bytes() if (folder / name).exists() else b""
+    write_file(place / name, lambda file: file.write(before + line.encode("utf-8")))
 
 
 def _read(path: Path, kind: type[Noun]) -> tuple[Noun, ...]:

@@ -39,7 +39,7 @@ FEATURES = "features.parquet"
 THUMBNAILS = "thumbnails.parquet"
 OTHER_FILES = "other_files.parquet"
 MANIFEST = "manifest.parquet"
-_SERIES = ("series_uid", "path", "patient_hash", "site", "scanner", "modality")
+_SERIES = ("series_uid", "path", "patient_hash", "site", "scanner", "modality", "seen")
 _TEXTS = ("evidence", "where", "correction")
 
 

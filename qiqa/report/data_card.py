@@ -15,6 +15,8 @@ from qiqa.core.vet_words import (
     number_words,
     sentence,
     set_answer,
+    standing_words,
+    time_words,
     unchecked,
 )
 from qiqa.core.vetting import Action, FileNote, PolicyRule, SetStatement
@@ -96,6 +98,7 @@ def render_card(result: VetResult) -> str:
             files=_files(parts.notes),
             unchecked=unchecked(result),
             policy=result.policy,
+            changes=[(time_words(one.at), one) for one in result.policy.changes],
             overrides=_overrides(result),
             features=[_feature(one) for one in parts.features],
             regulation=evidence_rows(result),
@@ -134,7 +137,7 @@ def _facts(result: VetResult) -> list[tuple[str, str]]:
         ("Scanners", str(len(scanners) or NOT_STATED)),
         ("Modality", modalities or NOT_STATED),
         ("Policy", f"{result.policy.name}, {result.policy.decided_on:%Y-%m-%d}"),
-        ("Images read", f"{provenance.at:%Y-%m-%d %H:%M}"),
+        ("Images read", time_words(provenance.at)),
         ("From", ", ".join(provenance.inputs) or NOT_STATED),
     ]
 
@@ -276,10 +279,11 @@ def _overrides(result: VetResult) -> list[dict[str, str]]:
             "action": one.action.value,
             "kind": KINDS[one.action],
             "who": one.who,
-            "at": f"{one.at:%Y-%m-%d %H:%M}",
+            "at": time_words(one.at),
             "reason": one.reason,
+            "stands": standing_words(result, index),
         }
-        for one in reversed(result.overrides)
+        for index, one in reversed([*enumerate(result.overrides)])
     ]
 
 
@@ -299,8 +303,8 @@ def _provenance(result: VetResult) -> list[tuple[str, str]]:
     made, about = result.parts.provenance, result.parts.about
     return [
         ("Made by", f"qiqa {made.qiqa_version}"),
-        ("Images read", f"{made.at:%Y-%m-%d %H:%M:%S}"),
-        ("Decided", f"{made.judged_at:%Y-%m-%d %H:%M:%S}"),
+        ("Images read", time_words(made.at)),
+        ("Decided", time_words(made.judged_at)),
         ("Policy SHA-256", short_hash(result.policy.sha256) or NOT_STATED),
         *((f"{one.role.capitalize()} {one.name}", short_hash(one.sha256)) for one in made.files),
         ("Fingerprint of the key", made.key_fingerprint or NOT_STATED),

@@ -19,7 +19,7 @@ from qiqa.core.vetting import FileNote, SeriesSummary
 
 __all__ = ["VetWork"]
 
-_VERSION = "1"
+_VERSION = "2"
 _PAGE = 500
 _WAIT_S = 1.0
 """For a process that was just ended; one at work holds the file for hours."""

@@ -97,7 +97,9 @@ class _Tally:
 
     def __init__(self, policy: VetPolicy) -> None:
         self.policy = policy
-        self.series = self.overridden = self.labels = 0
+        self.series = self.labels = 0
+        self.overridden: set[str] = set()
+        self.lapsed: set[str] = set()
         self.patients: set[str] = set()
         self.actions: collections.Counter[Action] = collections.Counter()
         self.corrections: collections.Counter[str] = collections.Counter()
@@ -116,7 +118,10 @@ class _Tally:
         self.groups.setdefault((row.site, row.scanner), collections.Counter())[action] += 1
         self.corrections.update(row.decision.asked_corrections)
         self.labels += row.modality == LABELS and action is Action.KEEP
-        self.overridden += row.decision.override is not None
+        if row.decision.override is not None:
+            self.overridden.add(row.series_uid)
+        if row.decision.lapsed:
+            self.lapsed.add(row.series_uid)
         if row.patient_hash:
             self.patients.add(row.patient_hash)
         largest = _largest(row.observations)
@@ -161,7 +166,8 @@ class _Tally:
             groups=tuple(groups),
             reasons=reasons,
             labels=self.labels,
-            overridden=self.overridden,
+            overridden=frozenset(self.overridden),
+            lapsed=frozenset(self.lapsed),
             corrections=dict(sorted(self.corrections.items())),
         )
 

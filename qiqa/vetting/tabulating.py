@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qiqa.core.vet_table import VetTable
 from qiqa.core.vetting import Examined, Observation, SeriesFacts, SeriesSummary
 from qiqa.core.words import Texts, WordsSoFar
+from qiqa.vetting.standing import seen_digest
 
 __all__ = ["summarize", "tabulate"]
 
@@ -83,6 +84,7 @@ def summarize(facts: SeriesFacts, seen: Examined, before: tuple[Observation, ...
         date=_day(facts),
         files=len(facts.instances),
         size=facts.size,
+        seen=seen_digest(len(facts.instances), facts.size, seen.signature, observations),
         examined=Examined(
             observations=tuple(observations),
             features=seen.features,

@@ -10,16 +10,26 @@ from pathlib import Path
 
 from qiqa.core.errors import ReadError, UsageError
 from qiqa.core.vet_result import NOT_STATED, SeriesKey, SeriesSeen, VetParts, VetResult, VetRow
-from qiqa.core.vetting import Action, Check, Override, PolicyChange, VetPolicy
+from qiqa.core.vetting import (
+    Action,
+    Check,
+    Decision,
+    Observation,
+    Override,
+    PolicyChange,
+    VetPolicy,
+)
 from qiqa.io.policy_file import parse_policy
+from qiqa.io.staged import settle, staged
 from qiqa.io.vet_files import POLICY, VET_JSON, read_vet_json
 from qiqa.io.vet_override import add_change, add_override, read_changes, read_overrides
 from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
 from qiqa.vetting.checking import settings_of
 from qiqa.vetting.counting import count, shown_keys
 from qiqa.vetting.deciding import decide
+from qiqa.vetting.standing import lapse
 from qiqa.workflows.vet_outputs import write_decisions
-from qiqa.workflows.vet_unaltered import refuse_altered
+from qiqa.workflows.vet_unaltered import OnRecord, refuse_altered
 
 __all__ = [
     "JudgedRows",
@@ -34,6 +44,7 @@ __all__ = [
 
 _AGAIN = "vetted again under another policy; no reason was given"
 
+Seen = tuple[Observation, ...]
 Pictures = Callable[[Sequence[SeriesKey]], Mapping[SeriesKey, bytes]]
 """Series wanted -> thumbnails of those that have one."""
 
@@ -58,7 +69,9 @@ class JudgedRows:
                 seen = tuple(o for o in seen if o.code not in self.ignored)
             person = self.overrides.get(one.series_uid)
             # most series are not found at fault: they share one decision
-            usual = not seen and person is None
+            decision = decide(seen, self.policy) if seen else nothing
+            if person is not None:
+                seen, decision = self._by_person(one, seen, decision, person)
             yield VetRow(
                 path=one.path,
                 series_uid=one.series_uid,
@@ -66,9 +79,20 @@ class JudgedRows:
                 site=one.site,
                 scanner=one.scanner,
                 modality=one.modality,
+                seen=one.seen,
                 observations=seen,
-                decision=nothing if usual else decide(seen, self.policy, person),
+                decision=decision,
             )
+
+    def _by_person(
+        self, one: SeriesSeen, seen: Seen, decision: Decision, person: Override
+    ) -> tuple[Seen, Decision]:
+        """Return what a person decided, or that it no longer fits and what the policy says then."""
+        lapsed = lapse(one, decision.reasons, person)
+        if lapsed is None or lapsed.code in self.ignored:
+            return seen, decide(seen, self.policy, person)
+        seen = (*seen, lapsed)
+        return seen, dataclasses.replace(decide(seen, self.policy), lapsed=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,6 +105,7 @@ class StoredVet:
     """With the changes made since."""
     policy_text: bytes
     overrides: tuple[Override, ...]
+    on_record: OnRecord
 
     def pictures(self, wanted: Sequence[SeriesKey]) -> dict[SeriesKey, bytes]:
         """Return those of the wanted thumbnails that were kept."""
@@ -110,12 +135,7 @@ def judge(
     pictures
         Gives thumbnails of the series that the card shows; None: those in `parts`.
     """
-    off = {*policy.off}
-    ignored = frozenset(
-        r.code for check in parts.checks if check.name in off for r in check.reasons
-    )
-    latest = {one.series_uid: one for one in overrides}
-    rows = JudgedRows(parts.series, policy, latest, ignored)
+    rows = _rows(parts, policy, overrides)
     counts = count(rows, policy)
     thumbnails = parts.thumbnails if pictures is None else pictures(shown_keys(counts))
     # text in the pixels may name a person: such a picture leaves by no output
@@ -123,9 +143,16 @@ def judge(
     shown = [one for r in counts.reasons.values() for one in (*r.worst, *r.typical)]
     withheld = {one.key for one in shown if made.withheld(one)}
     thumbnails = {key: thumbnails[key] for key in thumbnails if key not in withheld}
-    statements = {name: given for name, given in parts.statements.items() if name not in off}
+    statements = {name: given for name, given in parts.statements.items() if name not in policy.off}
     given = dataclasses.replace(parts, thumbnails=thumbnails, statements=statements)
     return dataclasses.replace(made, parts=given, overrides=tuple(overrides))
+
+
+def _rows(parts: VetParts, policy: VetPolicy, overrides: Sequence[Override]) -> JudgedRows:
+    off = {*policy.off}
+    ignored = (r.code for check in parts.checks if check.name in off for r in check.reasons)
+    latest = {one.series_uid: one for one in overrides}
+    return JudgedRows(parts.series, policy, latest, frozenset(ignored))
 
 
 def waiting(result: VetResult) -> Iterator[VetRow]:
@@ -143,6 +170,8 @@ def open_output(folder: Path, checks: Sequence[Check]) -> StoredVet:
     DefinitionError
         If the policy is no longer one, for instance since a check is not installed here.
     """
+    settle(folder)
+    on_record = OnRecord.of(folder)
     words = read_vet_json(folder)
     path = folder / POLICY
     try:
@@ -170,6 +199,7 @@ def open_output(folder: Path, checks: Sequence[Check]) -> StoredVet:
         policy=_with_changes(policy, read_changes(folder)),
         policy_text=text,
         overrides=read_overrides(folder),
+        on_record=on_record,
     )
 
 
@@ -218,14 +248,17 @@ def _at(parts: VetParts, when: dt.datetime) -> VetParts:
 def decide_by_person(stored: StoredVet, override: Override) -> VetResult:
     """Record a person's decision on one series, decide anew, and write the output again.
 
+    What the policy calls for now, and what the series is now, are recorded with it: by them is
+    seen later whether it still fits.
+
     Raises
     ------
     UsageError
         If there is no such series, or the words are missing.
     ReadError
-        If what was seen is not as it was written.
+        If what was seen is not as it was written, or somebody decided meanwhile.
     OutputError
-        If it cannot be written; a decision that is recorded stays so.
+        If it cannot be written, or another process is writing; nothing is recorded then.
     """
     if not override.who.strip() or not override.reason.strip():
         raise UsageError(
@@ -233,20 +266,32 @@ def decide_by_person(stored: StoredVet, override: Override) -> VetResult:
             where="--who and --reason",
             hint="the next person has to understand it",
         )
-    refuse_altered(stored.folder)
-    if not any(one.series_uid == override.series_uid for one in stored.parts.series):
+    with staged(stored.folder) as place:
+        refuse_altered(stored.folder)
+        stored.on_record.refuse_other()
+        made = _knowing(stored, override)
+        add_override(made, stored.folder, place)
+        parts = _at(stored.parts, override.at)
+        result = judge(parts, stored.policy, (*stored.overrides, made), stored.pictures)
+        write_decisions(result, stored.folder, stored.policy_text, place)
+    return result
+
+
+def _knowing(stored: StoredVet, override: Override) -> Override:
+    """Return a decision with what the policy calls for in its series, and what that is."""
+    found = [
+        row
+        for row in _rows(stored.parts, stored.policy, ())
+        if row.series_uid == override.series_uid
+    ]
+    if not found:
         raise UsageError(
             f"there is no series {override.series_uid!r}",
             where=str(stored.folder),
             hint="qiqa vet review lists those that wait; the manifest has all",
         )
-    add_override(stored.folder, override)
-    # by what is on disk: somebody else may have decided meanwhile
-    overrides = read_overrides(stored.folder)
-    parts = _at(stored.parts, override.at)
-    result = judge(parts, stored.policy, overrides, stored.pictures)
-    write_decisions(result, stored.folder, stored.policy_text)
-    return result
+    reasons = sorted({code for row in found for code in row.decision.reasons})
+    return dataclasses.replace(override, reasons=tuple(reasons), seen=found[0].seen)
 
 
 def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyChange) -> VetResult:
@@ -268,9 +313,9 @@ def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyC
     UsageError
         If it is the same, or asks for what only the images can say.
     ReadError
-        If what was seen is not as it was written.
+        If what was seen is not as it was written, or somebody decided meanwhile.
     OutputError
-        If it cannot be written.
+        If it cannot be written, or another process is writing; nothing is recorded then.
     """
     if not change.who.strip() or not change.reason.strip():
         raise UsageError("a change needs a name and a reason", where="--who and --reason")
@@ -278,13 +323,15 @@ def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyC
     if policy.sha256 == stored.policy.sha256:
         raise UsageError("is the policy that holds already", where=where)
     _refuse_new_looks(stored.policy, policy, stored.parts.checks, where)
-    refuse_altered(stored.folder)
     change = dataclasses.replace(change, before_sha256=stored.policy.sha256)
-    add_change(stored.folder, change)
-    policy = _with_changes(policy, read_changes(stored.folder))
-    parts = _at(stored.parts, change.at)
-    result = judge(parts, policy, stored.overrides, stored.pictures)
-    write_decisions(result, stored.folder, text)
+    with staged(stored.folder) as place:
+        refuse_altered(stored.folder)
+        stored.on_record.refuse_other()
+        add_change(change, stored.folder, place)
+        policy = _with_changes(policy, (*read_changes(stored.folder), change))
+        parts = _at(stored.parts, change.at)
+        result = judge(parts, policy, stored.overrides, stored.pictures)
+        write_decisions(result, stored.folder, text, place)
     return result
 
 

@@ -22,6 +22,7 @@ from qiqa.io.scan import SEES
 from qiqa.io.scan.listing import Chunk, list_files, member_name
 from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import checks, settings_of
+from qiqa.vetting.standing import seen_digest
 from qiqa.vetting.tabulating import tabulate
 from qiqa.workflows.executing import Executor, Failed
 from qiqa.workflows.vet_tasks import (
@@ -238,7 +239,10 @@ class SeriesRows:
         for note in self.work.notes():
             if note.observations:
                 uid = f"file:{note.path}"
-                yield SeriesSeen(path=note.path, series_uid=uid, observations=note.observations)
+                seen = seen_digest(1, note.size, b"", note.observations)
+                yield SeriesSeen(
+                    path=note.path, series_uid=uid, seen=seen, observations=note.observations
+                )
 
     def _series(self) -> Iterator[SeriesSeen]:
         texts = {name: self.table.text(name) for name in ("patient", "site", "scanner", "modality")}
@@ -250,6 +254,7 @@ class SeriesRows:
                 site=texts["site"][row],
                 scanner=texts["scanner"][row],
                 modality=texts["modality"][row],
+                seen=one.seen,
                 observations=(*one.examined.observations, *self.of_set.get(row, ())),
             )
 

@@ -32,7 +32,9 @@ def write_parts(parts: VetParts, folder: Path) -> None:
     write_thumbnails(parts.thumbnails, folder)
 
 
-def write_decisions(result: VetResult, folder: Path, policy_text: bytes) -> tuple[OutputFile, ...]:
+def write_decisions(
+    result: VetResult, folder: Path, policy_text: bytes, place: Path | None = None
+) -> tuple[OutputFile, ...]:
     """Write what was decided, and the metadata of all files; return what is described in them.
 
     Parameters
@@ -43,19 +45,22 @@ def write_decisions(result: VetResult, folder: Path, policy_text: bytes) -> tupl
         With the files of `write_parts`.
     policy_text
         The file of the policy, byte by byte.
+    place
+        Where to write, of `qiqa.io.staged`: what is in it will replace what the folder has. None:
+        the folder itself.
 
     Raises
     ------
     OutputError
         If it cannot be written; each file is whole or as it was.
     """
-    made_folder(folder)
-    write_manifest_csv(result.rows, folder / MANIFEST_CSV)
-    write_manifest_parquet(result.rows, folder / MANIFEST, result.policy.sha256)
-    write_policy(policy_text, folder)
-    write_vet_json(result, folder)
-    write_card(result, folder)
-    write_croissant(result, described(folder), folder)
-    files = described(folder)
-    write_ro_crate(result, files, folder)
+    place = made_folder(folder if place is None else place)
+    write_manifest_csv(result.rows, place / MANIFEST_CSV)
+    write_manifest_parquet(result.rows, place / MANIFEST, result.policy.sha256)
+    write_policy(policy_text, place)
+    write_vet_json(result, place)
+    write_card(result, place)
+    write_croissant(result, described(place, folder), place)
+    files = described(place, folder)
+    write_ro_crate(result, files, place)
     return files

@@ -2,20 +2,56 @@
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 from pathlib import Path
 
 from qiqa.core.errors import ReadError
+from qiqa.io.export import reported
 from qiqa.io.ro_crate import RO_CRATE, read_hashes
 from qiqa.io.vet_files import POLICY, VET_JSON, described
 from qiqa.io.vet_override import CHANGES, OVERRIDES
 from qiqa.io.vet_parts import FEATURES, MANIFEST, OBSERVATIONS, OTHER_FILES, THUMBNAILS
 
-__all__ = ["changed_files", "refuse_altered", "refuse_lost_decisions"]
+__all__ = ["OnRecord", "changed_files", "refuse_altered", "refuse_lost_decisions"]
 
-_RESTS_ON = (OBSERVATIONS, OTHER_FILES, FEATURES, THUMBNAILS, MANIFEST, VET_JSON, POLICY)
+_DECISIONS = (OVERRIDES, CHANGES)
+_RESTS_ON = (
+    *(OBSERVATIONS, OTHER_FILES, FEATURES, THUMBNAILS, MANIFEST, VET_JSON, POLICY),
+    *_DECISIONS,
+)
 """What is decided on anew, or shown again: all but what is made from it."""
-_GROWING = (OVERRIDES, CHANGES)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class OnRecord:
+    """What persons had decided when a folder was read; empty where there is nothing yet."""
+
+    folder: Path
+    decisions: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, folder: Path) -> OnRecord:
+        """Return what is there now."""
+        found = []
+        for path in (folder / name for name in (*_DECISIONS, POLICY)):
+            with reported(str(path)):
+                found.append(path.read_bytes() if path.exists() else b"")
+        return cls(folder, tuple(found))
+
+    def refuse_other(self) -> None:
+        """Refuse to write over what somebody decided since.
+
+        Raises
+        ------
+        ReadError
+            If a decision, or another policy, came.
+        """
+        if OnRecord.of(self.folder) != self:
+            raise ReadError(
+                "somebody decided meanwhile",
+                where=str(self.folder),
+                hint="give the same command again: it sees that decision",
+            )
 
 
 def changed_files(folder: Path) -> tuple[int, frozenset[str]]:
@@ -28,14 +64,12 @@ def changed_files(folder: Path) -> tuple[int, frozenset[str]]:
     """
     recorded = read_hashes(folder)
     found = {one.name: one.sha256 for one in described(folder)}
-    changed = {name for name, (sha256, _) in recorded.items() if found.get(name) != sha256}
+    changed = {name for name, sha256 in recorded.items() if found.get(name) != sha256}
     return len(recorded), frozenset(changed | (found.keys() - recorded.keys()))
 
 
 def refuse_altered(folder: Path) -> None:
     """Refuse to decide on what somebody altered: it would be recorded as if it had been seen.
-
-    Files of decisions may have grown, as when a run was ended before it wrote the rest.
 
     Raises
     ------
@@ -43,7 +77,7 @@ def refuse_altered(folder: Path) -> None:
         If a file that decisions rest on is not as it was written; names it.
     """
     _, changed = changed_files(folder)
-    altered = [name for name in _RESTS_ON if name in changed] + _shortened(folder)
+    altered = [name for name in _RESTS_ON if name in changed]
     if altered:
         raise ReadError(
             f"not as it was written: {', '.join(altered)}",
@@ -54,30 +88,20 @@ def refuse_altered(folder: Path) -> None:
 
 
 def refuse_lost_decisions(folder: Path) -> None:
-    """Refuse to vet again where decisions of persons on record are gone; new ones may be there.
+    """Refuse to vet again where what persons decided is not what is on record.
 
     Raises
     ------
     ReadError
-        If a line of them was altered or taken out; names the file.
+        If a decision was altered, taken out, or put in by hand; names the file.
     """
-    if (folder / RO_CRATE).exists() and (altered := _shortened(folder)):
+    if not (folder / RO_CRATE).exists():
+        return
+    _, changed = changed_files(folder)
+    altered = [name for name in _DECISIONS if name in changed]
+    if altered:
         raise ReadError(
-            f"decisions on record were altered or taken out: {', '.join(altered)}",
+            f"decisions of persons are not those on record: {', '.join(altered)}",
             where=str(folder),
             hint="put the file back, or vet into a folder of its own with -o",
         )
-
-
-def _shortened(folder: Path) -> list[str]:
-    recorded = read_hashes(folder)
-    return [n for n in _GROWING if n in recorded and not _grown(folder / n, *recorded[n])]
-
-
-def _grown(path: Path, sha256: str, size: int) -> bool:
-    """Say whether a file begins with what it was."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.sha256(file.read(size)).hexdigest() == sha256
-    except OSError:
-        return False

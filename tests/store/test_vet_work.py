@@ -38,6 +38,7 @@ def summary(uid):
         date="2026-01-02",
         files=3,
         size=30,
+        seen="0123",
         examined=Examined(features={"snr": float("nan")}),
     )
 

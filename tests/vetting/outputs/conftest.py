@@ -26,6 +26,7 @@ from qiqa.core.vetting import (
 )
 from qiqa.io.policy_file import parse_policy
 from qiqa.vetting.counting import shown_keys, summarize
+from qiqa.vetting.standing import DECISIONS
 from qiqa.workflows.reviewing import judge
 from qiqa.workflows.vet_outputs import write_decisions, write_parts
 
@@ -49,6 +50,7 @@ def check(name, needs, title, *reasons, settings=()):
 
 
 CHECKS = (
+    DECISIONS,
     check(
         "burned_in",
         Needs.PIXELS,
@@ -355,6 +357,7 @@ def vetted(parts, policy):
         who="B. Lind",
         reason="letters are the side marker",
         at=AT + dt.timedelta(days=2),
+        reasons=held.decision.reasons,
     )
     return judge(parts, policy, (person,))
 

@@ -96,11 +96,16 @@ WRONG = {
 @pytest.mark.parametrize("case", WRONG)
 def test_half_a_decision_is_refused(vet, output, case):
     given, said = WRONG[case]
-    before = {path.name: path.stat().st_mtime_ns for path in output.iterdir()}
+
+    def times():
+        shown = (path for path in output.iterdir() if not path.name.startswith("."))
+        return {path.name: path.stat().st_mtime_ns for path in shown}
+
+    before = times()
     status, _, errors = vet("review", output, *given)
     assert status == 2
     assert said in errors
-    assert {path.name: path.stat().st_mtime_ns for path in output.iterdir()} == before
+    assert times() == before
 
 
 def test_a_folder_that_is_no_output_is_named(vet, tmp_path):
@@ -150,7 +155,8 @@ def test_verify_names_what_was_changed_by_hand(vet, output, first):
     assert "decisions do not follow from what was seen and the policy, first 1.2.826" in said
     path.write_bytes(before)
     line = {"series_uid": first.series_uid, "action": "keep", "who": "X", "reason": "y"}
-    line["at"] = "2026-11-29T10:00:00"
+    line["at"] = "2026-11-29T10:00:00+00:00"
+    line["reasons"], line["seen"] = first.decision.reasons, first.seen
     (output / "overrides.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
     status, said, _ = vet("verify", output)
     assert status == 1

@@ -33,7 +33,8 @@ def test_counts_agree_with_the_rows(vetted):
     assert counts.patients == len({row.patient_hash for row in rows})
     assert counts.actions == {a: sum(r.decision.action is a for r in rows) for a in Action}
     assert sum(group.series for group in counts.groups) == 500
-    assert counts.overridden == 1
+    assert counts.overridden == {vetted.overrides[0].series_uid}
+    assert not counts.lapsed
     seen = collections.Counter(c for r in rows for c in {o.code for o in r.observations})
     assert {code: one.seen for code, one in counts.reasons.items()} == dict(seen)
     for code, one in counts.reasons.items():

@@ -94,7 +94,12 @@ def test_texts_of_headers_run_in_no_spreadsheet(policy, tmp_path):
         path=HOSTILE, series_uid="1", site="+1", scanner="\ud800", observations=(seen,)
     )
     person = Override(
-        series_uid="1", action=Action.KEEP, who="@x", reason="-2", at=policy_time(policy)
+        series_uid="1",
+        action=Action.KEEP,
+        who="@x",
+        reason="-2",
+        at=policy_time(policy),
+        reasons=("clipped",),
     )
     rows = JudgedRows((one,), policy, {"1": person})
     (row,) = rows_of(write_manifest_csv(rows, tmp_path / "m.csv"))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import itertools
 import json
 
 import pytest
 
 from qiqa.core.errors import DefinitionError, OutputError, ReadError, UsageError
+from qiqa.core.vet_words import standing_words
 from qiqa.core.vetting import Action, Override, PolicyChange
 from qiqa.io.policy_file import parse_policy
-from qiqa.io.vet_override import add_override, read_changes, read_overrides
+from qiqa.io.staged import staged
+from qiqa.io.vet_override import read_changes, read_overrides
 from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
+from qiqa.report.data_card import render_card
 from qiqa.workflows.reviewing import (
     decide_by_person,
     decide_by_policy,
@@ -22,10 +26,11 @@ from qiqa.workflows.reviewing import (
 )
 from qiqa.workflows.vet_outputs import write_decisions, write_parts
 from qiqa.workflows.vet_unaltered import refuse_lost_decisions
+from qiqa.workflows.vet_verifying import verify_output
 
 pytest.importorskip("pyarrow")
 
-WHEN = dt.datetime(2026, 12, 1, 10, 0)
+WHEN = dt.datetime(2026, 12, 1, 10, 0, tzinfo=dt.UTC)
 
 
 def person(uid, action=Action.KEEP, who="B. Lind", reason="seen by eye", at=WHEN):
@@ -37,7 +42,9 @@ def change(who="J. Kask", reason="too strict for GE"):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    """Return the files of an output; a folder among them would be left over."""
+    shown = (path for path in folder.iterdir() if path.name != ".qiqa-lock")
+    return {path.name: path.read_bytes() for path in shown}
 
 
 def test_what_is_stored_is_what_was_seen(parts, output, make):
@@ -89,7 +96,8 @@ def test_a_person_decides_one_series_and_it_is_kept(output, make):
     assert result.counts.actions[Action.QUARANTINE] == (first.counts.actions[Action.QUARANTINE] - 1)
     assert result.counts.actions[Action.KEEP] == first.counts.actions[Action.KEEP] + 1
     again = open_output(output, make.checks)
-    assert again.overrides == (person(row.series_uid),)
+    known = {"reasons": row.decision.reasons, "seen": row.seen}
+    assert again.overrides == (dataclasses.replace(person(row.series_uid), **known),)
     assert again.judged().counts == result.counts
     assert again.parts.provenance.judged_at == WHEN
     assert again.parts.provenance.at == make.at
@@ -191,15 +199,70 @@ def test_a_decision_that_is_none_changes_nothing(output, make, given, said):
     assert contents(output) == before
 
 
-def test_two_that_decide_at_once_do_not_lose_a_decision(output):
-    (output / ".overrides.jsonl.lock").touch()
-    with pytest.raises(OutputError, match="somebody else"):
-        add_override(output, person("1"))
-    (output / ".overrides.jsonl.lock").unlink()
-    add_override(output, person("1"))
-    add_override(output, person("2"))
-    assert [one.series_uid for one in read_overrides(output)] == ["1", "2"]
-    assert not list(output.glob(".*"))
+def test_two_that_decide_at_once_do_not_lose_a_decision(output, make):
+    one, other = (open_output(output, make.checks) for _ in range(2))
+    first, second = (row.series_uid for row in itertools.islice(waiting(one.judged()), 2))
+    with staged(output), pytest.raises(OutputError, match="another process is writing"):
+        decide_by_person(one, person(first))
+    assert not read_overrides(output)
+    decide_by_person(one, person(first))
+    before = contents(output)
+    with pytest.raises(ReadError, match="somebody decided meanwhile"):
+        decide_by_person(other, person(second))
+    with pytest.raises(ReadError, match="somebody decided meanwhile"):
+        decide_by_policy(other, make.policy_text(rules=()), "new.toml", change())
+    assert contents(output) == before
+    decide_by_person(open_output(output, make.checks), person(second))
+    assert [one.series_uid for one in read_overrides(output)] == [first, second]
+
+
+def test_a_decision_that_cannot_be_written_leaves_all_as_it_was(output, make, monkeypatch):
+    stored = open_output(output, make.checks)
+    uid = next(waiting(stored.judged())).series_uid
+    before = contents(output)
+
+    def full(*_):
+        raise OutputError("no space left", where="card.html")
+
+    monkeypatch.setattr("qiqa.workflows.vet_outputs.write_card", full)
+    with pytest.raises(OutputError, match="no space left"):
+        decide_by_person(stored, person(uid))
+    assert contents(output) == before
+
+
+def test_what_a_person_let_in_waits_again_when_more_speaks_against_it(output, make):
+    stored = open_output(output, make.checks)
+    strict, rules = stored.judged(), [r for r in make.rules if r[0] != "clipped"]
+    row = next(r for r in waiting(strict) if "clipped" in r.decision.reasons)
+    lenient = decide_by_policy(stored, make.policy_text(rules=rules), "new.toml", change())
+    (now,) = [one for one in lenient.rows if one.series_uid == row.series_uid]
+    assert "clipped" not in now.decision.reasons
+    kept = decide_by_person(open_output(output, make.checks), person(row.series_uid))
+    assert kept.counts.overridden == {row.series_uid}
+    # the person did not know that it is clipped
+    stored = open_output(output, make.checks)
+    rules = [*make.rules, ("decision_lapsed", 0, "quarantine", "J. Kask", "Look again.")]
+    result = decide_by_policy(stored, make.policy_text(rules=rules), "old.toml", change())
+    (again,) = [one for one in result.rows if one.series_uid == row.series_uid]
+    assert again.decision.action is row.decision.action
+    assert again.decision.override is None
+    assert "decision_lapsed" in again.decision.reasons
+    (said,) = [one.evidence for one in again.observations if one.code == "decision_lapsed"]
+    assert said == "B. Lind decided keep on 2026-12-01: seen by eye; since then also clipped"
+    assert (result.counts.overridden, result.counts.lapsed) == (set(), {row.series_uid})
+    kept = json.loads((output / "vet.json").read_text(encoding="utf-8"))
+    assert kept["overrides"][0]["stands"] == "lapsed: no longer fits the series"
+    assert verify_output(output, make.checks).holds
+
+
+def test_a_decision_on_a_series_that_has_gone_says_so(parts, policy, vetted):
+    (uid,) = (one.series_uid for one in vetted.overrides)
+    rest = [one for one in parts.series if one.series_uid != uid]
+    result = judge(dataclasses.replace(parts, series=rest), policy, vetted.overrides)
+    assert result.counts.overridden == result.counts.lapsed == frozenset()
+    assert standing_words(result, 0) == "the series is no longer there"
+    assert "the series is no longer there" in render_card(result)
+    assert standing_words(vetted, 0) == "holds"
 
 
 def damage(name, content):
@@ -268,28 +331,23 @@ def test_nothing_is_decided_on_what_was_altered(output, make, name):
     assert contents(output) == before
 
 
-def test_a_decision_that_was_taken_out_is_noticed_and_one_that_was_added_is_not_lost(output, make):
+def test_a_decision_that_was_taken_out_or_put_in_by_hand_is_noticed(output, make):
     uid = next(waiting(open_output(output, make.checks).judged())).series_uid
     for action in (Action.KEEP, Action.REJECT):
         decide_by_person(open_output(output, make.checks), person(uid, action))
     path = output / "overrides.jsonl"
     whole = path.read_bytes()
-    # a run that was ended after it had added a third decision
-    path.write_bytes(whole + whole.splitlines(keepends=True)[0])
-    decide_by_person(open_output(output, make.checks), person(uid, Action.KEEP))
-    assert len(open_output(output, make.checks).overrides) == 4
-    whole = path.read_bytes()
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
-    with pytest.raises(ReadError, match=r"overrides\.jsonl"):
-        decide_by_person(open_output(output, make.checks), person(uid))
-    with pytest.raises(ReadError, match=r"taken out: overrides\.jsonl"):
-        refuse_lost_decisions(output)
-    path.unlink()
-    with pytest.raises(ReadError, match=r"taken out: overrides\.jsonl"):
-        refuse_lost_decisions(output)
-    path.write_bytes(whole + whole)
     refuse_lost_decisions(output)
     refuse_lost_decisions(output / "nothing there")
+    for other in (whole + whole, whole.splitlines(keepends=True)[1]):
+        path.write_bytes(other)
+        with pytest.raises(ReadError, match=r"not as it was written: overrides\.jsonl"):
+            decide_by_person(open_output(output, make.checks), person(uid))
+        with pytest.raises(ReadError, match=r"not those on record: overrides\.jsonl"):
+            refuse_lost_decisions(output)
+    path.unlink()
+    with pytest.raises(ReadError, match=r"not those on record: overrides\.jsonl"):
+        refuse_lost_decisions(output)
 
 
 def test_a_card_that_was_altered_is_made_anew(output, make):
