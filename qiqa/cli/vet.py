@@ -167,7 +167,7 @@ def command(options: Options) -> int:
             "the outputs would lie among the images", where="-o", hint="name a folder of its own"
         )
     policy, text = policy_of(options.policy, known_checks())
-    made_folder(options.output / PRIVATE)
+    _made_private(made_folder(options.output) / PRIVATE)
     settle(options.output)
     refuse_lost_decisions(options.output)
     on_record = OnRecord.of(options.output)
@@ -193,6 +193,15 @@ def command(options: Options) -> int:
             write_decisions(result, options.output, text, place)
     tell_findings(findings, to_error=True)
     return _tell(result, options)
+
+
+def _made_private(folder: Path) -> None:
+    """Make the folder that only its maker may look into; one that is there stays as it is."""
+    from qiqa.io.export import reported
+
+    if not folder.exists():
+        with reported(str(folder)):
+            folder.mkdir(mode=0o700)
 
 
 def _refuse_nothing(result: VetResult, options: Options) -> None:
@@ -248,6 +257,7 @@ def _executor(options: Options) -> Executor:
 def _tell(result: VetResult, options: Options) -> int:
     """Say what was decided, and return the exit status."""
     from qiqa.core.vet_payload import vet_payload
+    from qiqa.io.ro_crate import seal
     from qiqa.io.vet_files import MANIFEST_CSV
     from qiqa.report.data_card import CARD
 
@@ -273,6 +283,7 @@ def _tell(result: VetResult, options: Options) -> int:
         say(f"  {len(called) - _MOST_REASONS} more reasons on the card", to_error=to_error)
     say(f"card:     {(options.output / CARD).resolve()}", to_error=to_error)
     say(f"manifest: {(options.output / MANIFEST_CSV).resolve()}", to_error=to_error)
+    say(f"seal:     {seal(options.output)}", to_error=to_error)
     if counts.actions[Action.REJECT]:
         return status.ACTION
     waiting = counts.actions[Action.QUARANTINE] + counts.actions[Action.CORRECT]

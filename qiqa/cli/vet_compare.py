@@ -79,6 +79,8 @@ def _payload(found: VetComparison) -> dict[str, Any]:
         ],
         "changed": found.changed,
         "policies": found.policies,
+        "made": found.made,
+        "whole": found.whole,
         "reasons": [
             {"code": code, "before": old, "after": new}
             for code, (old, new) in found.reasons.items()
@@ -107,10 +109,15 @@ def _tell(found: VetComparison, most: int, *, to_error: bool) -> None:
     moves = [(pair, n) for pair, n in _moves(found) if pair[0] is not pair[1]]
     for (old, new), number in moves:
         say(f"  {number:6}  {_word(old)} -> {_word(new)}", to_error=to_error)
-    if found.policies:
-        rows = [Row(cells=(one.what, one.before, one.after)) for one in found.policies]
-        section = Section(title="The policies differ", rows=tuple(rows))
-        table(("what", "before", "after"), [section], to_error=to_error)
+    for title, differences in (
+        ("Not decided by the same", found.made),
+        ("The policies differ", found.policies),
+        ("On the set as a whole", found.whole),
+    ):
+        if differences:
+            rows = [Row(cells=(one.what, one.before, one.after)) for one in differences]
+            section = Section(title=title, rows=tuple(rows))
+            table(("what", "before", "after"), [section], to_error=to_error)
     if found.reasons:
         rows = [Row(cells=(c, str(old), str(new))) for c, (old, new) in found.reasons.items()]
         section = Section(title="Reasons that call for something", rows=tuple(rows))

@@ -6,6 +6,7 @@ specification asks; the terms used are all in it, and nothing is fetched to writ
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +18,12 @@ from qiqa.core.vet_result import NOT_STATED, OutputFile, VetResult
 from qiqa.core.vet_words import counted_words, headline, set_answer
 from qiqa.io.export import write_file
 
-__all__ = ["RO_CRATE", "read_hashes", "ro_crate", "write_ro_crate"]
+__all__ = ["RO_CRATE", "read_hashes", "ro_crate", "seal", "write_ro_crate"]
 
 RO_CRATE = "ro-crate-metadata.json"
 _CONTEXT = "https://w3id.org/ro/crate/1.2/context"
 _PROFILE = "https://w3id.org/ro/crate/1.2"
+_HINT = "give the folder that qiqa vet wrote"
 _ADDRESS = ("http://", "https://")
 
 
@@ -48,16 +50,31 @@ def read_hashes(folder: Path) -> dict[str, str]:
         If the crate is missing or is none.
     """
     path = folder / RO_CRATE
-    hint = "give the folder that qiqa vet wrote"
     try:
         graph = json.loads(path.read_text(encoding="utf-8"))["@graph"]
         files = [one for one in graph if one.get("@type") == "File"]
         return {one["@id"]: one["sha256"] for one in files}
     except OSError as error:
         message = f"cannot be read: {error.strerror or error}"
-        raise ReadError(message, where=str(path), hint=hint) from error
+        raise ReadError(message, where=str(path), hint=_HINT) from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise ReadError(f"is no RO-Crate of qiqa: {error}", where=str(path), hint=hint) from error
+        raise ReadError(f"is no RO-Crate of qiqa: {error}", where=str(path), hint=_HINT) from error
+
+
+def seal(folder: Path) -> str:
+    """Return the SHA-256 of the crate, which has those of all other files.
+
+    Raises
+    ------
+    ReadError
+        If it is missing.
+    """
+    path = folder / RO_CRATE
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        message = f"cannot be read: {error.strerror or error}"
+        raise ReadError(message, where=str(path), hint=_HINT) from error
 
 
 def ro_crate(result: VetResult, files: Sequence[OutputFile]) -> dict[str, Any]:

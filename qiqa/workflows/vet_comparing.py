@@ -8,13 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from qiqa.core.errors import ReadError
+from qiqa.core.vet_payload import StoredWords
 from qiqa.core.vetting import Action, Check, VetPolicy
 from qiqa.io.policy_file import read_policy
-from qiqa.io.vet_files import POLICY
+from qiqa.io.vet_files import POLICY, read_vet_json
 from qiqa.io.vet_parts import read_manifest
 from qiqa.vetting.checking import settings_of
 
-__all__ = ["ChangedSeries", "PolicyDifference", "VetComparison", "compare_outputs"]
+__all__ = ["ChangedSeries", "Difference", "VetComparison", "compare_outputs"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +39,11 @@ class ChangedSeries:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyDifference:
-    """One thing that the two policies say otherwise."""
+class Difference:
+    """One thing that two outputs were decided by, and that is not the same."""
 
     what: str
-    """`rule <code>`, `check <name>`, `setting <check>.<name>`."""
+    """`rule <code>`, `check <name>`, `setting <check>.<name>` of a policy; or in words."""
     before: str
     after: str
 
@@ -55,7 +56,11 @@ class VetComparison:
     """Action before and after -> series, those that stayed too; None: not there."""
     changed: tuple[ChangedSeries, ...]
     """In the order of series UID, then path."""
-    policies: tuple[PolicyDifference, ...]
+    policies: tuple[Difference, ...]
+    made: tuple[Difference, ...]
+    """Version, tables, history, key; what could not be looked for in one of them."""
+    whole: tuple[Difference, ...]
+    """What is above the policy's limit for the set as a whole in one of them only."""
     reasons: Mapping[str, tuple[int, int]]
     """Code -> series that it called for something in, before and after; where they differ."""
 
@@ -82,7 +87,7 @@ def compare_outputs(before: Path, after: Path, checks: Sequence[Check]) -> VetCo
     Raises
     ------
     ReadError
-        If a manifest is missing or damaged.
+        If a manifest or vet.json is missing or damaged.
     DefinitionError
         If a policy is none.
     """
@@ -99,10 +104,20 @@ def compare_outputs(before: Path, after: Path, checks: Sequence[Check]) -> VetCo
             changed.append(_changed(old, new, actions, reasons))
     codes = sorted({*counted[0], *counted[1]})
     policies = read_policy(before / POLICY, checks), read_policy(after / POLICY, checks)
+    words = read_vet_json(before), read_vet_json(after)
     return VetComparison(
         moves=dict(moves),
         changed=tuple(changed),
         policies=tuple(_policy_differences(*policies, checks)),
+        made=(
+            *_differences(_made_by(words[0]), _made_by(words[1]), "none given"),
+            *_differences(
+                _not_run(words[0], policies[0]), _not_run(words[1], policies[1]), "looked for"
+            ),
+        ),
+        whole=tuple(
+            _differences(_above(words[0], policies[0]), _above(words[1], policies[1]), "not above")
+        ),
         reasons={
             code: (counted[0][code], counted[1][code])
             for code in codes
@@ -178,23 +193,58 @@ def _changed(
 
 def _policy_differences(
     before: VetPolicy, after: VetPolicy, checks: Sequence[Check]
-) -> Iterator[PolicyDifference]:
+) -> Iterator[Difference]:
     for code in sorted({*before.rules, *after.rules}):
         old, new = (_rule_words(policy, code) for policy in (before, after))
         if old != new:
-            yield PolicyDifference(what=f"rule {code}", before=old, after=new)
+            yield Difference(what=f"rule {code}", before=old, after=new)
     for check in checks:
         on = ["off" if check.name in policy.off else "on" for policy in (before, after)]
         if on[0] != on[1]:
-            yield PolicyDifference(what=f"check {check.name}", before=on[0], after=on[1])
+            yield Difference(what=f"check {check.name}", before=on[0], after=on[1])
         settings = settings_of(check, before), settings_of(check, after)
         for name in settings[0]:
             values = [str(given[name]) for given in settings]
             if values[0] != values[1]:
                 what = f"setting {check.name}.{name}"
-                yield PolicyDifference(what=what, before=values[0], after=values[1])
+                yield Difference(what=what, before=values[0], after=values[1])
 
 
 def _rule_words(policy: VetPolicy, code: str) -> str:
     rule = policy.rules.get(code)
     return "none" if rule is None else f"{rule.action} above {rule.limit:g}"
+
+
+def _differences(old: Mapping[str, str], new: Mapping[str, str], lack: str) -> Iterator[Difference]:
+    for what in dict.fromkeys((*old, *new)):
+        before, after = old.get(what, lack), new.get(what, lack)
+        if before != after:
+            yield Difference(what=what, before=before, after=after)
+
+
+def _made_by(words: StoredWords) -> dict[str, str]:
+    """Return what a set was decided by besides images and policy."""
+    made = {"qiqa": words.provenance.qiqa_version}
+    if words.provenance.key_fingerprint:
+        made["key of hashes"] = words.provenance.key_fingerprint
+    for one in words.provenance.files:
+        made[one.role] = f"{one.name} ({one.sha256[:12]})"
+    return made
+
+
+def _not_run(words: StoredWords, policy: VetPolicy) -> dict[str, str]:
+    off = {*policy.off}  # that is a difference of the policies
+    return {f"look for {name}": why for name, why in words.not_run.items() if name not in off}
+
+
+def _above(words: StoredWords, policy: VetPolicy) -> dict[str, str]:
+    """Return what holds of the set as a whole and is above a limit."""
+    found = {}
+    for given in words.statements.values():
+        for one in given:
+            rule = policy.rules.get(one.code)
+            if rule is None or rule.action is Action.KEEP or not one.value > rule.limit:
+                continue
+            name = f"{one.code} ({one.subject})" if one.subject else one.code
+            found[name] = "above its limit"
+    return found

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qiqa.core.vetting import Check
+from qiqa.io.ro_crate import RO_CRATE, read_hashes, seal
 from qiqa.io.vet_parts import read_manifest
 from qiqa.workflows.reviewing import open_output
 from qiqa.workflows.vet_unaltered import changed_files
@@ -29,6 +30,10 @@ class Verified:
     """Series UID of each row that does not follow from what was seen, policy and persons."""
     made_by: str
     """Version of qiqa that looked at the images."""
+    seal: str
+    """SHA-256 of the record itself."""
+    strangers: tuple[str, ...]
+    """Files beside those of the output."""
 
     @property
     def holds(self) -> bool:
@@ -36,7 +41,7 @@ class Verified:
         return not (self.changed or self.differing)
 
 
-def verify_output(folder: Path, checks: Sequence[Check]) -> Verified:
+def verify_output(folder: Path, checks: Sequence[Check], known: str = "") -> Verified:
     """Hash every file anew, and decide every series anew; no image is read.
 
     Parameters
@@ -45,6 +50,8 @@ def verify_output(folder: Path, checks: Sequence[Check]) -> Verified:
         What `qiqa vet` wrote.
     checks
         All that there are.
+    known
+        SHA-256 of the record, as it was kept elsewhere; empty where it was not.
 
     Raises
     ------
@@ -54,6 +61,9 @@ def verify_output(folder: Path, checks: Sequence[Check]) -> Verified:
         If the policy is no longer one.
     """
     recorded, changed = changed_files(folder)
+    own = seal(folder)
+    if known and known.strip().lower() != own:
+        changed |= {RO_CRATE}
     stored = open_output(folder, checks)
     series, differing = 0, []
     for written, row in itertools.zip_longest(read_manifest(folder), stored.judged().rows):
@@ -71,4 +81,12 @@ def verify_output(folder: Path, checks: Sequence[Check]) -> Verified:
         series=series,
         differing=tuple(differing),
         made_by=stored.parts.provenance.qiqa_version,
+        seal=own,
+        strangers=_strangers(folder),
     )
+
+
+def _strangers(folder: Path) -> tuple[str, ...]:
+    own = {RO_CRATE, *read_hashes(folder)}
+    files = (path.name for path in folder.iterdir() if path.is_file())
+    return tuple(sorted(n for n in files if n not in own and not n.startswith(".")))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 
 import pytest
 
 from qiqa.cli.app import run
 from qiqa.core.vetting import Needs
 from qiqa.io.policy_file import default_policy_text
+from qiqa.io.vet_parts import read_manifest
+from qiqa.workflows import vetting_walk
 from qiqa.workflows.vet_checks import known_checks
 
 pytest.importorskip("pyarrow")
@@ -148,3 +152,35 @@ def test_a_mistake_says_what_to_do(vet, table, tmp_path, given, status, said):
     assert code == status
     assert said in " ".join(words.split())
     assert "Traceback" not in words
+
+
+def test_what_somebody_decided_during_a_long_run_is_not_written_over(
+    vet, table, policy, tmp_path, monkeypatch
+):
+    out = tmp_path / "out"
+    assert vet(table, "--policy", policy("p"), "-o", out)[0] == 0
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    genuine = vetting_walk.vet_table
+
+    def slow(*args):
+        uid = next(iter(read_manifest(out)))["series_uid"]
+        words = ("--series", uid, "--action", "reject", "--who", "B. Lind", "--reason", "withdrawn")
+        run(["vet", "review", str(out), *words])
+        return genuine(*args)
+
+    monkeypatch.setattr(vetting_walk, "vet_table", slow)
+    status, said = vet(table, "--policy", policy("p"), "-o", out)
+    assert status == 1
+    assert "somebody decided meanwhile" in said
+    assert "the same command again" in said
+    assert (out / "overrides.jsonl").exists()
+    monkeypatch.undo()
+    assert vet(table, "--policy", policy("p"), "-o", out)[0] == 4
+    assert b"withdrawn" in (out / "manifest.csv").read_bytes()
+    assert b"withdrawn" not in before[out / "manifest.csv"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rights")
+def test_nobody_else_may_look_into_what_is_private(vet, table, policy, tmp_path):
+    vet(table, "--policy", policy("p"), "-o", tmp_path / "out")
+    assert stat.S_IMODE((tmp_path / "out" / "private").stat().st_mode) == 0o700

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
+import re
 import tomllib
 
 import pytest
@@ -230,3 +232,33 @@ def test_texts_of_headers_do_not_steer_the_terminal(vet, make, output, tmp_path)
         assert "\x1b[2J" not in said
         assert "\u202e" not in said
         assert "\r" not in said
+
+
+def test_the_seal_tells_a_record_that_was_forged(vet, output, first):
+    given = ("--action", "keep", "--who", "B. Lind", "--reason", "side marker")
+    _, said, _ = vet("review", output, "--series", first.series_uid, *given)
+    (seal,) = re.findall(r"^seal: ([0-9a-f]{64})$", said, re.MULTILINE)
+    crate = output / "ro-crate-metadata.json"
+    assert hashlib.sha256(crate.read_bytes()).hexdigest() == seal
+    status, said, _ = vet("verify", output, "--seal", seal.upper())
+    assert (status, said.splitlines()[-1]) == (0, f"seal: {seal} as given")
+    # who alters a file may write its hash anew as well
+    card = output / "card.html"
+    before = hashlib.sha256(card.read_bytes()).hexdigest()
+    card.write_text("All is well", encoding="utf-8")
+    after = hashlib.sha256(card.read_bytes()).hexdigest()
+    crate.write_text(crate.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    assert vet("verify", output)[0] == 0
+    status, said, _ = vet("verify", output, "--seal", seal)
+    assert status == 1
+    assert "not as it was written: ro-crate-metadata.json" in said
+    assert "as given" not in said
+    assert vet("verify", output, "--seal", "abc")[0] == 2
+
+
+def test_what_lies_beside_an_output_is_named(vet, output):
+    assert "no part of it" not in vet("verify", output)[1]
+    (output / "notes.txt").write_text("", encoding="utf-8")
+    status, said, _ = vet("verify", output)
+    assert status == 0
+    assert "beside it, no part of it: notes.txt" in said

@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from qiqa.core.errors import ReadError
+from qiqa.core.vet_result import GivenFile
 from qiqa.core.vetting import Action
 from qiqa.io.policy_file import parse_policy
 from qiqa.workflows.reviewing import judge
@@ -77,3 +78,44 @@ def test_series_that_came_and_went_are_told_apart(write, make, parts):
 def test_a_folder_without_a_manifest_is_named(write, make, tmp_path):
     with pytest.raises(ReadError, match=r"manifest\.parquet"):
         compare_outputs(write("a"), tmp_path / "none", make.checks)
+
+
+def test_what_else_they_were_decided_by_is_named(write, make, parts):
+    a = write("a")
+    made = dataclasses.replace(
+        parts.provenance,
+        qiqa_version="9.9",
+        files=(GivenFile(role="table", name="new.csv", sha256="ab" * 32),),
+    )
+    other = dataclasses.replace(
+        parts,
+        provenance=made,
+        not_run={"representativeness": "no population was given"},
+        statements={},
+        thumbnails={},
+    )
+    b = a.with_name("b")
+    write_parts(other, b)
+    policy = parse_policy(make.policy_text(), make.checks, "b")
+    write_decisions(judge(other, policy), b, make.policy_text())
+    found = compare_outputs(a, b, make.checks)
+    assert found.changed == ()
+    said = {one.what: (one.before, one.after) for one in found.made}
+    before = parts.provenance
+    assert said.pop("qiqa") == (before.qiqa_version, "9.9")
+    assert said.pop("table")[1] == "new.csv (abababababab)"
+    assert said.pop("look for representativeness") == ("looked for", "no population was given")
+    assert said.pop("look for labels") == ("no table with labels was given", "looked for")
+    assert all(words.after == "none given" for words in found.made if words.what in said)
+    above = [*statements_above(parts, policy)]
+    assert above
+    assert [one.what for one in found.whole] == above
+    assert {(one.before, one.after) for one in found.whole} == {("above its limit", "not above")}
+
+
+def statements_above(parts, policy):
+    for given in parts.statements.values():
+        for one in given:
+            rule = policy.rules.get(one.code)
+            if rule is not None and rule.action is not Action.KEEP and one.value > rule.limit:
+                yield f"{one.code} ({one.subject})" if one.subject else one.code
