@@ -165,6 +165,7 @@ def _tell(result: VetResult, options: Options, *, to_error: bool) -> int:
 
 
 def _row(one: VetRow) -> Row:
-    found = [o.evidence for o in one.observations if o.code in one.decision.reasons and o.evidence]
+    said = [(code, o) for code in one.decision.reasons for o in one.observations]
+    found = [o.evidence for code, o in said if o.code == code and o.evidence]
     cells = (one.series_uid, one.site, one.scanner, ", ".join(one.decision.reasons))
     return Row(cells=cells, remark="; ".join(found))
