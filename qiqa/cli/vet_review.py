@@ -29,6 +29,8 @@ examples:
   qiqa vet review vetted
   qiqa vet review vetted --series 1.2.826.0.1.7 --action keep --who "B. Lind" \\
       --reason "the letters are the side marker"
+  qiqa vet review vetted --waiting waiting.csv
+  qiqa vet review vetted --decisions waiting.csv --who "B. Lind"
   qiqa vet review vetted --policy policy2.toml --who "J. Kask" --reason "GE clips at 1.5 %"
 
 A decision is added to overrides.jsonl, a change of the policy to policy_changes.jsonl; nothing is
@@ -44,10 +46,12 @@ class Options:
     folder: Path
     series: str = ""
     action: str = ""
+    decisions: Path | None = None
     policy: Path | None = None
     who: str = ""
     reason: str = ""
     most: int = 40
+    waiting: Path | None = None
     json: str | None = None
 
 
@@ -59,14 +63,24 @@ def arguments(parser: Parser) -> None:
     person.add_argument(
         "--action", default="", metavar="ACTION", help="keep, correct, quarantine or reject"
     )
+    many = parser.add_argument_group("decisions on many")
+    many.add_argument(
+        "--decisions",
+        type=Path,
+        metavar="FILE",
+        help="a sheet of --waiting with action and reason filled in",
+    )
     policy = parser.add_argument_group("another policy")
     policy.add_argument("--policy", type=Path, metavar="FILE", help="hold all series against it")
-    both = parser.add_argument_group("for both")
+    both = parser.add_argument_group("for all of these")
     both.add_argument("--who", default="", metavar="NAME", help="who decided")
     both.add_argument("--reason", default="", metavar="TEXT", help="why")
     out = parser.add_argument_group("what to show")
     out.add_argument(
         "--most", type=counted, default=40, metavar="N", help="series in the table; default: 40"
+    )
+    out.add_argument(
+        "--waiting", type=Path, metavar="FILE", help="write those that wait as a sheet (CSV)"
     )
     json_option(out, VET_SCHEMA)
 
@@ -88,16 +102,22 @@ def command(options: Options) -> int:
     if options.json is not None:
         write_json(vet_payload(result), options.json)
     say(one_line(headline(result)), style="bold", to_error=to_error)
-    if options.action or options.policy is not None:
+    if options.action or options.policy or options.decisions:
         say(f"seal: {seal(options.folder)}", to_error=to_error)
     return _tell(result, options, to_error=to_error)
 
 
 def _check_options(options: Options) -> None:
     """Refuse half a decision, and two at once."""
-    if options.policy is not None and (options.series or options.action):
-        message = "not with --series: decide one thing at a time"
-        raise UsageError(message, where="--policy")
+    ways = {
+        "--series": bool(options.series or options.action),
+        "--decisions": options.decisions is not None,
+        "--policy": options.policy is not None,
+    }
+    taken = [way for way, given in ways.items() if given]
+    if len(taken) > 1:
+        message = f"not with {taken[0]}: decide one thing at a time"
+        raise UsageError(message, where=taken[1])
     if bool(options.series) != bool(options.action):
         lacking = "--action" if options.series else "--series"
         raise UsageError("is needed for a decision on a series", where=lacking)
@@ -109,9 +129,10 @@ def _check_options(options: Options) -> None:
         lacking = "--reason" if options.who.strip() else "--who"
         hint = "a decision says who made it and why"
         raise UsageError("is needed", where=lacking, hint=hint)
-    if not deciding and (options.who or options.reason):
+    if not taken and (options.who or options.reason):
         given = "--who" if options.who else "--reason"
-        raise UsageError("needs --series or --policy: nothing is decided", where=given)
+        message = "needs --series, --decisions or --policy: nothing is decided"
+        raise UsageError(message, where=given)
 
 
 def _decided(stored: StoredVet, options: Options, now: dt.datetime) -> VetResult:
@@ -131,6 +152,8 @@ def _decided(stored: StoredVet, options: Options, now: dt.datetime) -> VetResult
                 at=now,
             ),
         )
+    if options.decisions is not None:
+        return _by_sheet(stored, options, options.decisions, now)
     if options.policy is None:
         return stored.judged()
     try:
@@ -142,10 +165,24 @@ def _decided(stored: StoredVet, options: Options, now: dt.datetime) -> VetResult
     return decide_by_policy(stored, text, str(options.policy), change)
 
 
+def _by_sheet(stored: StoredVet, options: Options, path: Path, now: dt.datetime) -> VetResult:
+    from qiqa.io.decision_sheet import read_decisions
+    from qiqa.workflows.reviewing import decide_by_person
+
+    overrides = read_decisions(path, options.who, options.reason, now)
+    if not overrides:
+        hint = "fill in action and reason of the series that you decide on"
+        raise ReadError("no row has an action", where=str(path), hint=hint)
+    return decide_by_person(stored, *overrides)
+
+
 def _tell(result: VetResult, options: Options, *, to_error: bool) -> int:
     """Print the series that wait for a person."""
+    from qiqa.io.decision_sheet import write_waiting
     from qiqa.workflows.reviewing import waiting
 
+    if options.waiting is not None:
+        write_waiting(waiting(result), options.waiting)
     number = result.counts.actions[Action.QUARANTINE]
     if not number:
         say("nothing waits for a person", to_error=to_error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +17,7 @@ __all__ = [
     "CHANGES",
     "OVERRIDES",
     "add_change",
-    "add_override",
+    "add_overrides",
     "read_changes",
     "read_overrides",
 ]
@@ -27,15 +28,15 @@ CHANGES = "policy_changes.jsonl"
 Noun = TypeVar("Noun", Override, PolicyChange)
 
 
-def add_override(override: Override, folder: Path, place: Path) -> None:
-    """Write a person's decision behind those of a folder.
+def add_overrides(overrides: Sequence[Override], folder: Path, place: Path) -> None:
+    """Write decisions of persons behind those of a folder.
 
     Parameters
     ----------
-    override
-        The decision.
+    overrides
+        The decisions.
     folder
-        With those before it.
+        With those before them.
     place
         Where all of them are written to: of `qiqa.io.staged`, which keeps other processes out.
 
@@ -44,7 +45,7 @@ def add_override(override: Override, folder: Path, place: Path) -> None:
     OutputError
         If it cannot be written; what stood there stays.
     """
-    _add(OVERRIDES, override, folder, place)
+    _add(OVERRIDES, overrides, folder, place)
 
 
 def read_overrides(folder: Path) -> tuple[Override, ...]:
@@ -59,8 +60,8 @@ def read_overrides(folder: Path) -> tuple[Override, ...]:
 
 
 def add_change(change: PolicyChange, folder: Path, place: Path) -> None:
-    """Write a change of the policy behind those of a folder; as `add_override`."""
-    _add(CHANGES, change, folder, place)
+    """Write a change of the policy behind those of a folder; as `add_overrides`."""
+    _add(CHANGES, [change], folder, place)
 
 
 def read_changes(folder: Path) -> tuple[PolicyChange, ...]:
@@ -68,11 +69,11 @@ def read_changes(folder: Path) -> tuple[PolicyChange, ...]:
     return _read(folder / CHANGES, PolicyChange)
 
 
-def _add(name: str, noun: Override | PolicyChange, folder: Path, place: Path) -> None:
-    line = canonical_json(storable(plain(noun))) + "\n"
+def _add(name: str, nouns: Sequence[Override | PolicyChange], folder: Path, place: Path) -> None:
+    lines = "".join(canonical_json(storable(plain(noun))) + "\n" for noun in nouns)
     with reported(str(folder / name)):
         before = (folder / name).read_bytes() if (folder / name).exists() else b""
-    write_file(place / name, lambda file: file.write(before + line.encode("utf-8")))
+    write_file(place / name, lambda file: file.write(before + lines.encode("utf-8")))
 
 
 def _read(path: Path, kind: type[Noun]) -> tuple[Noun, ...]:

@@ -22,7 +22,7 @@ from qiqa.core.vetting import (
 from qiqa.io.policy_file import parse_policy
 from qiqa.io.staged import settle, staged
 from qiqa.io.vet_files import POLICY, VET_JSON, read_vet_json
-from qiqa.io.vet_override import add_change, add_override, read_changes, read_overrides
+from qiqa.io.vet_override import add_change, add_overrides, read_changes, read_overrides
 from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
 from qiqa.vetting.checking import settings_of
 from qiqa.vetting.counting import count, shown_keys
@@ -245,11 +245,18 @@ def _at(parts: VetParts, when: dt.datetime) -> VetParts:
     return dataclasses.replace(parts, provenance=provenance)
 
 
-def decide_by_person(stored: StoredVet, override: Override) -> VetResult:
-    """Record a person's decision on one series, decide anew, and write the output again.
+def decide_by_person(stored: StoredVet, *overrides: Override) -> VetResult:
+    """Record decisions of persons on single series, decide anew, and write the output again.
 
-    What the policy calls for now, and what the series is now, are recorded with it: by them is
+    What the policy calls for now, and what the series is now, are recorded with each: by them is
     seen later whether it still fits.
+
+    Parameters
+    ----------
+    stored
+        The output.
+    overrides
+        One at least, in the order in which they were made.
 
     Raises
     ------
@@ -260,7 +267,7 @@ def decide_by_person(stored: StoredVet, override: Override) -> VetResult:
     OutputError
         If it cannot be written, or another process is writing; nothing is recorded then.
     """
-    if not override.who.strip() or not override.reason.strip():
+    if not all(one.who.strip() and one.reason.strip() for one in overrides):
         raise UsageError(
             "a decision needs a name and a reason",
             where="--who and --reason",
@@ -269,29 +276,37 @@ def decide_by_person(stored: StoredVet, override: Override) -> VetResult:
     with staged(stored.folder) as place:
         refuse_altered(stored.folder)
         stored.on_record.refuse_other()
-        made = _knowing(stored, override)
-        add_override(made, stored.folder, place)
-        parts = _at(stored.parts, override.at)
-        result = judge(parts, stored.policy, (*stored.overrides, made), stored.pictures)
+        made = _knowing(stored, overrides)
+        add_overrides(made, stored.folder, place)
+        parts = _at(stored.parts, made[-1].at)
+        result = judge(parts, stored.policy, (*stored.overrides, *made), stored.pictures)
         write_decisions(result, stored.folder, stored.policy_text, place)
     return result
 
 
-def _knowing(stored: StoredVet, override: Override) -> Override:
-    """Return a decision with what the policy calls for in its series, and what that is."""
-    found = [
-        row
-        for row in _rows(stored.parts, stored.policy, ())
-        if row.series_uid == override.series_uid
-    ]
-    if not found:
+def _knowing(stored: StoredVet, overrides: Sequence[Override]) -> tuple[Override, ...]:
+    """Return decisions with what the policy calls for in each series, and what that is."""
+    asked = {one.series_uid for one in overrides}
+    reasons: dict[str, set[str]] = {}
+    seen: dict[str, str] = {}
+    for row in _rows(stored.parts, stored.policy, ()):
+        if row.series_uid in asked:
+            reasons.setdefault(row.series_uid, set()).update(row.decision.reasons)
+            seen.setdefault(row.series_uid, row.seen)
+    unknown = [one.series_uid for one in overrides if one.series_uid not in seen]
+    if unknown:
+        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         raise UsageError(
-            f"there is no series {override.series_uid!r}",
+            f"there is no series {unknown[0]!r}{more}",
             where=str(stored.folder),
             hint="qiqa vet review lists those that wait; the manifest has all",
         )
-    reasons = sorted({code for row in found for code in row.decision.reasons})
-    return dataclasses.replace(override, reasons=tuple(reasons), seen=found[0].seen)
+    return tuple(
+        dataclasses.replace(
+            one, reasons=tuple(sorted(reasons[one.series_uid])), seen=seen[one.series_uid]
+        )
+        for one in overrides
+    )
 
 
 def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyChange) -> VetResult:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import importlib
+import io
 import json
 import re
 import tomllib
@@ -262,3 +264,43 @@ def test_what_lies_beside_an_output_is_named(vet, output):
     status, said, _ = vet("verify", output)
     assert status == 0
     assert "beside it, no part of it: notes.txt" in said
+
+
+def test_many_are_decided_by_a_sheet(vet, output, tmp_path):
+    sheet = tmp_path / "waiting.csv"
+    status, said, _ = vet("review", output, "--waiting", sheet)
+    number = json.loads((output / "vet.json").read_text(encoding="utf-8"))["counts"]["actions"]
+    text = sheet.read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert len(rows) == number["quarantine"]
+    assert {(row["action"], row["reason"]) for row in rows} == {("", "")}
+    # as it was written nothing is decided
+    status, _, errors = vet("review", output, "--decisions", sheet, "--who", "B. Lind")
+    assert status == 1
+    assert "no row has an action" in errors
+    for row in rows[:-1]:
+        row["action"] = "keep"
+    rows[0]["reason"] = "side marker"
+    write(sheet, rows)
+    words = ("--decisions", sheet, "--who", "B. Lind", "--reason", "seen by eye")
+    status, said, _ = vet("review", output, *words)
+    assert status == 3
+    assert "1 wait for a person" in said
+    decided = [json.loads(line) for line in (output / "overrides.jsonl").open(encoding="utf-8")]
+    assert [one["series_uid"] for one in decided] == [row["series_uid"] for row in rows[:-1]]
+    assert [one["reason"] for one in decided[:2]] == ["side marker", "seen by eye"]
+    assert vet("verify", output)[0] == 0
+    # one wrong row, and none is taken
+    write(sheet, [{**rows[0], "action": "reject"}, {**rows[0], "series_uid": "9.9"}])
+    before = (output / "overrides.jsonl").read_bytes()
+    status, _, errors = vet("review", output, *words)
+    assert status == 2
+    assert "no series '9.9'" in errors
+    assert (output / "overrides.jsonl").read_bytes() == before
+
+
+def write(path, rows):
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
