@@ -73,5 +73,5 @@ def test_what_is_wrong_is_named_with_its_line(read, case):
 def test_somebody_has_to_answer_for_it(read):
     with pytest.raises(ReadError, match="no name of who decides"):
         read("series_uid,action,reason\n1,keep,a\n", who="")
-    with pytest.raises(UsageError, match="not .csv or .parquet"):
+    with pytest.raises(UsageError, match=r"not \.csv or \.parquet"):
         read("", name="s.xlsx")

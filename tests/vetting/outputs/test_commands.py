@@ -286,7 +286,8 @@ def test_many_are_decided_by_a_sheet(vet, output, tmp_path):
     status, said, _ = vet("review", output, *words)
     assert status == 3
     assert "1 wait for a person" in said
-    decided = [json.loads(line) for line in (output / "overrides.jsonl").open(encoding="utf-8")]
+    lines = (output / "overrides.jsonl").read_text(encoding="utf-8").splitlines()
+    decided = [json.loads(line) for line in lines]
     assert [one["series_uid"] for one in decided] == [row["series_uid"] for row in rows[:-1]]
     assert [one["reason"] for one in decided[:2]] == ["side marker", "seen by eye"]
     assert vet("verify", output)[0] == 0
