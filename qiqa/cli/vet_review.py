@@ -182,7 +182,9 @@ def _tell(result: VetResult, options: Options, *, to_error: bool) -> int:
     from qiqa.workflows.reviewing import waiting
 
     if options.waiting is not None:
-        write_waiting(waiting(result), options.waiting)
+        written = write_waiting(waiting(result), options.waiting)
+        sheet = f"{one_line(options.waiting)}: {written} series; fill in action and reason"
+        say(sheet, to_error=to_error)
     number = result.counts.actions[Action.QUARANTINE]
     if not number:
         say("nothing waits for a person", to_error=to_error)
