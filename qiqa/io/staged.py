@@ -75,8 +75,14 @@ def _finish(folder: Path) -> None:
     if not written.is_dir():
         return
     for path in sorted(written.iterdir()):
-        with reported(str(folder / path.name)):
+        try:
             path.replace(folder / path.name)
+        except OSError as error:
+            raise OutputError(
+                f"cannot be replaced: {error.strerror or error}",
+                where=str(folder / path.name),
+                hint="close it if it is open elsewhere; the next command does the rest",
+            ) from error
     with reported(str(folder)):
         written.rmdir()
 
