@@ -21,13 +21,16 @@ COMPARISON_SCHEMA = "qiqa.vet_comparison/1"
 OPERANDS = "BEFORE AFTER"
 DIFFERENT = 3
 """Exit status where series are decided otherwise; as `tolerance` elsewhere."""
+_FEW = 3
 EPILOG = """
 examples:
   qiqa vet compare vetted-march vetted-june
   qiqa vet compare strict lenient --json -
 
-Series are the same where series UID and path are. Another correction is another decision.
-Exit status: 0 every series is decided as before, 3 some are not, 1 it could not be done.
+Series are the same where series UID and path are. Another correction is another decision; altered
+are those whose pixels, files or findings are not what they were, whatever is decided.
+Exit status: 0 every series is as before and decided as before, 3 some are not, 1 it could not be
+done.
 """
 
 
@@ -63,7 +66,7 @@ def command(options: Options) -> int:
     if options.json is not None:
         write_json(_payload(found), options.json)
     _tell(found, options.most, to_error=to_error)
-    return DIFFERENT if found.changed else status.PASS
+    return DIFFERENT if found.changed or found.altered else status.PASS
 
 
 def _payload(found: VetComparison) -> dict[str, Any]:
@@ -78,6 +81,7 @@ def _payload(found: VetComparison) -> dict[str, Any]:
             for (old, new), number in _moves(found)
         ],
         "changed": found.changed,
+        "altered": found.altered,
         "policies": found.policies,
         "made": found.made,
         "whole": found.whole,
@@ -106,6 +110,10 @@ def _tell(found: VetComparison, most: int, *, to_error: bool) -> None:
         style="bold",
         to_error=to_error,
     )
+    if found.altered:
+        some = ", ".join(found.altered[:_FEW])
+        more = ", ..." if len(found.altered) > _FEW else ""
+        say(f"{len(found.altered)} series altered: {some}{more}", style="bold", to_error=to_error)
     moves = [(pair, n) for pair, n in _moves(found) if pair[0] is not pair[1]]
     for (old, new), number in moves:
         say(f"  {number:6}  {_word(old)} -> {_word(new)}", to_error=to_error)

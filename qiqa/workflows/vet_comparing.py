@@ -61,6 +61,8 @@ class VetComparison:
     """Version, tables, history, key; what could not be looked for in one of them."""
     whole: tuple[Difference, ...]
     """What is above the policy's limit for the set as a whole in one of them only."""
+    altered: tuple[str, ...]
+    """Series UID of each series that is in both and is not what it was, in order."""
     reasons: Mapping[str, tuple[int, int]]
     """Code -> series that it called for something in, before and after; where they differ."""
 
@@ -93,10 +95,12 @@ def compare_outputs(before: Path, after: Path, checks: Sequence[Check]) -> VetCo
     """
     moves: collections.Counter[tuple[Action | None, Action | None]] = collections.Counter()
     counted: tuple[collections.Counter[str], ...] = (collections.Counter(), collections.Counter())
-    changed = []
+    changed, altered = [], []
     for old, new in _paired(read_manifest(before), read_manifest(after)):
         actions = _action(old, before), _action(new, after)
         moves[actions] += 1
+        if old is not None and new is not None and old["seen"] != new["seen"]:
+            altered.append(new["series_uid"])
         reasons = _reasons(old), _reasons(new)
         for counter, called in zip(counted, reasons, strict=True):
             counter.update(called)
@@ -108,6 +112,7 @@ def compare_outputs(before: Path, after: Path, checks: Sequence[Check]) -> VetCo
     return VetComparison(
         moves=dict(moves),
         changed=tuple(changed),
+        altered=tuple(altered),
         policies=tuple(_policy_differences(*policies, checks)),
         made=(
             *_differences(_made_by(words[0]), _made_by(words[1]), "none given"),

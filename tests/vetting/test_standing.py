@@ -148,3 +148,16 @@ def test_a_series_that_has_gone_leaves_its_decision_on_record(again):
     shutil.rmtree(series)
     vet(folder)
     assert stands(folder) == ["the series is no longer there"]
+
+
+def test_who_has_images_policy_key_and_decisions_gets_the_same_manifest(again):
+    folder, _ = again
+    vetted = folder / "out"
+    replayed = folder / "replayed"
+    replayed.mkdir()
+    shutil.copy(vetted / "overrides.jsonl", replayed)
+    words = ["--policy", str(vetted / "policy.toml"), "--key", str(folder / "key")]
+    run(["vet", str(folder / "images"), *words, "-o", str(replayed)])
+    for name in ("manifest.csv", "manifest.parquet"):
+        assert (replayed / name).read_bytes() == (vetted / name).read_bytes()
+    assert run(["vet", "compare", str(vetted), str(replayed)]) == 0

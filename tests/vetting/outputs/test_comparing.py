@@ -119,3 +119,14 @@ def statements_above(parts, policy):
             rule = policy.rules.get(one.code)
             if rule is not None and rule.action is not Action.KEEP and one.value > rule.limit:
                 yield f"{one.code} ({one.subject})" if one.subject else one.code
+
+
+def test_a_series_that_is_not_what_it_was_is_named_though_it_is_decided_alike(write, make, parts):
+    series = [dataclasses.replace(one, seen="0" * 16) for one in parts.series]
+    other = [*series]
+    other[7] = dataclasses.replace(other[7], seen="1" * 16)
+    a, b = write("a", series=series), write("b", series=other)
+    found = compare_outputs(a, b, make.checks)
+    assert found.changed == ()
+    assert found.altered == (other[7].series_uid,)
+    assert compare_outputs(a, a, make.checks).altered == ()
