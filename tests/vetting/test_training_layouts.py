@@ -209,6 +209,14 @@ def test_grids_are_compared_as_files_have_them(tmp_path):
     assert "the same places with axes turned over" in one["evidence"]
 
 
+def test_a_case_of_the_training_among_those_for_testing(tmp_path):
+    tree = nnunet(tmp_path / "set", cases=2)
+    shutil.copyfile(tree / "imagesTr/liver_1_0000.nii.gz", tree / "imagesTs/liver_90_0000.nii.gz")
+    rows = Vetted(tree, tmp_path / "out").rows
+    found = {path for path, row in rows.items() if "duplicate_across_splits" in row["reasons"]}
+    assert found == {"imagesTs/liver_90_0000.nii.gz"}
+
+
 def test_two_sets_are_told_apart(tmp_path):
     first = nnunet(tmp_path / "all" / "Dataset001", cases=2)
     second = decathlon(tmp_path / "all" / "Task02", cases=2)

@@ -34,7 +34,8 @@ CHECK = Check(
             title="stated in dataset.json",
             meaning="What was taken from dataset.json of nnU-Net or Decathlon: modality and "
             "channel of images that state none themselves, and which labels maps may hold. The "
-            "value is the number of images below it.",
+            "value is the number of images beside it.",
+            unit="images",
         ),
         Reason(
             code="dataset_json_wrong",
@@ -49,6 +50,7 @@ CHECK = Check(
             title="other training cases than stated",
             meaning="Cases in imagesTr are not as many as numTraining says, or not those that are "
             "listed: cases were lost or added since it was written. The value is how many.",
+            unit="cases",
         ),
         Reason(
             code="modality_differs",

@@ -64,15 +64,16 @@ CHECK = Check(
             code="pairs",
             severity=Severity.INFO,
             title="images and labels found",
-            meaning="Images with a map of labels, by the names of folders and files. The value is "
-            "their number.",
+            meaning="Images with a map of labels, by the names of folders and files.",
+            unit="images",
         ),
         Reason(
             code="split_by_folder",
             severity=Severity.INFO,
             title="splits are those of folders",
             meaning="No table states splits: imagesTr and labelsTr are train, imagesTs and "
-            "labelsTs test. The value is the number of series.",
+            "labelsTs test.",
+            unit="series",
         ),
     ),
 )
@@ -131,18 +132,20 @@ def _groups(observed: VetTable) -> list[_Group]:
     stated = {labels: image for one in observed.declared for image, labels in one.listed}
     for row, path in enumerate(observed.path):
         place = place_of(path)
-        if place is None:
+        if place is None or not place.labels:
             continue
         group = made.setdefault(place.group, _Group())
-        if not place.labels:
-            group.images.append((row, place))
-            continue
         image = place_of(stated.get(path, ""))
         known = declared_at(place, observed.declared)
         # what a list names otherwise belongs together, but for the numbers of channels
         named = image is not None and known is not None and not known.channel_files
         case = image.stem if named and image is not None else place.stem
         group.maps.setdefault(case, []).append(row)
+    for row, path in enumerate(observed.path):
+        place = place_of(path)
+        # a million images in a folder of that name, without labels, are not held in memory
+        if place is not None and not place.labels and (place.part or place.group in made):
+            made.setdefault(place.group, _Group()).images.append((row, place))
     for group in made.values():
         group.case_of = {row: _case(place, group, observed) for row, place in group.images}
     return [group for (_, part, _), group in made.items() if part or group.pairs]
