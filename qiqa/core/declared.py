@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-__all__ = ["DeclaredSet", "Place", "case_and_channel", "declared_at", "place_of"]
+__all__ = ["DeclaredSet", "Place", "case_and_channel", "declared_at", "place_of", "stem_of"]
 
 _PLACE = re.compile(
     r"(?P<top>(?:.*(?:/|: ))?)(?P<kind>images?|labels?|masks?)(?P<part>tr|ts)?/"
@@ -61,8 +61,17 @@ def place_of(path: str) -> Place | None:
         part=(found["part"] or "").lower(),
         below=found["below"],
         labels=not found["kind"].lower().startswith("image"),
-        stem=_SUFFIX.sub("", found["name"]),
+        stem=stem_of(found["name"]),
     )
+
+
+def stem_of(path: str) -> str:
+    """Return the name of a file without its folders and without `.nii` or `.nii.gz`.
+
+    >>> stem_of("./imagesTr/liver_7.nii.gz")
+    'liver_7'
+    """
+    return _SUFFIX.sub("", path.rpartition("/")[2])
 
 
 def case_and_channel(stem: str) -> tuple[str, int | None]:

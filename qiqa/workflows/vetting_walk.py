@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from qiqa import __version__
+from qiqa.core.declared import DeclaredSet
 from qiqa.core.finding import Finding
 from qiqa.core.pseudonyms import PseudonymKey
 from qiqa.core.scanner_record import ScannerRecord
@@ -187,12 +188,25 @@ def _not_run(table: VetTable, given: Given, *, images: bool) -> dict[str, str]:
     for column, codes in _NEEDS_WORDS.items():
         if not table.text(column).known.any():
             made |= dict.fromkeys(codes, f"no {column} is stated (--table with a column {column})")
-    if not table.declared:
-        made["dataset_json"] = "there is no dataset.json beside imagesTr"
     if not is_paired(table):
         made["pairing"] = "there are no folders of images and of labels (imagesTr and labelsTr)"
+    made |= _unstated(table.declared)
     if given.records is None:
         made["phantom_lineage"] = "no history of phantoms was given (--history)"
     if not given.population:
         made["representativeness"] = "no population was given (--population)"
     return made | dict.fromkeys(given.policy.off, "turned off by the policy")
+
+
+def _unstated(declared: tuple[DeclaredSet, ...]) -> dict[str, str]:
+    """Return what could not be looked for, since no `dataset.json` states it."""
+    if not declared:
+        codes = ("dataset_json", "undeclared_labels", "channels_differ")
+        return dict.fromkeys(codes, "there is no dataset.json beside imagesTr")
+    stated = {
+        "undeclared_labels": any(one.labels for one in declared),
+        "channels_differ": any(one.channels for one in declared),
+        "training_cases_differ": any(one.listed or one.training is not None for one in declared),
+    }
+    lacking = (code for code, known in stated.items() if not known)
+    return dict.fromkeys(lacking, "no dataset.json states it")

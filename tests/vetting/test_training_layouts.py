@@ -99,6 +99,7 @@ def test_what_is_stated_is_used_and_said(clean):
         ["labels", "0, 1, 2"], ["numTraining", "6"],
     ]  # fmt: skip
     assert [one["role"] for one in clean.told["provenance"]["files"]] == ["description"]
+    assert not CODES & clean.told["not_run"].keys()
     assert "duplicate_across_splits" not in clean.told["not_run"]
     page = (clean.output / "card.html").read_text("utf-8")
     assert f"{first}: MR" in page
@@ -322,6 +323,11 @@ def test_a_damaged_description_is_said_and_the_rest_goes_on(tmp_path, capsys):
     assert wrong["evidence"] == "it is no JSON (JSONDecodeError): nothing of it is used"
     assert "dataset.json" in capsys.readouterr().err
     assert vetted.stated("pairs")[0]["value"] == 4  # by the names of folders alone
+    assert "4 of 4 grids" in vetted.stated("pairs")[0]["evidence"]
+    # what nobody stated is not 0
+    not_run = vetted.told["not_run"].keys()
+    assert {"undeclared_labels", "channels_differ", "training_cases_differ"} <= not_run
+    assert "pairing" not in not_run
     assert {row["modality"] for row in vetted.rows.values()} == {"", "SEG"}
 
 
@@ -330,5 +336,6 @@ def test_without_such_folders_nothing_is_checked(tmp_path):
         save(tmp_path / "set" / f"{n}.nii.gz", image(n))
     (tmp_path / "set" / "dataset.json").write_text("{}", "utf-8")
     vetted = Vetted(tmp_path / "set", tmp_path / "out")
-    assert {"pairing", "dataset_json", "duplicate_across_splits"} <= vetted.told["not_run"].keys()
+    wanted = {"pairing", "dataset_json", "duplicate_across_splits", "undeclared_labels"}
+    assert wanted <= vetted.told["not_run"].keys()
     assert vetted.seen == {}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from qiqa.core.declared import DeclaredSet, Place, case_and_channel, declared_at, place_of
+from qiqa.core.declared import DeclaredSet, Place, case_and_channel, declared_at, place_of, stem_of
 from qiqa.core.finding import Severity
 from qiqa.core.vet_table import VetTable
 from qiqa.core.vetting import (
@@ -146,8 +146,7 @@ def _cases(
 
 def _case(pair: tuple[str, str], one: DeclaredSet) -> str:
     """Return the case of a listed image and map; images may lack the number of their channel."""
-    place = place_of(pair[1] if one.channel_files else pair[0])
-    return "" if place is None else place.stem
+    return stem_of(pair[1] if one.channel_files else pair[0])
 
 
 def _modalities(

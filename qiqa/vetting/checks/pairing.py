@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.declared import DeclaredSet, Place, case_and_channel, declared_at, place_of
+from qiqa.core.declared import DeclaredSet, Place, case_and_channel, declared_at, place_of, stem_of
 from qiqa.core.finding import Severity
 from qiqa.core.vet_table import GRID, VetTable
 from qiqa.core.vetting import (
@@ -24,6 +24,7 @@ from qiqa.core.vetting import (
 __all__ = ["CHECK", "is_paired", "look"]
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 CHECK = Check(
     name="pairing",
@@ -114,14 +115,16 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:  # noqa: ARG001
         found += _alone(group)
         found += _channels(group, observed)
     pairs = sorted(pair for group in groups for pair in group.pairs)
-    found += _grids(observed, pairs)
+    known = _known(observed, pairs)
+    found += _grids(observed, known)
     found.sort(key=lambda one: (one[0], one[1].code, -one[1].value))
     images = len({image for image, _ in pairs})
     several = len({labels for _, labels in pairs})
     stated = SetStatement(
         code="pairs",
         value=float(images),
-        evidence=f"{images} images and {several} maps of labels belong together",
+        evidence=f"{images} images and {several} maps of labels belong together; "
+        f"{len(known)} of {len(pairs)} grids could be compared",
     )
     return SetAnswer(observations=tuple(found), statements=(stated, *_splits(observed)))
 
@@ -135,11 +138,10 @@ def _groups(observed: VetTable) -> list[_Group]:
         if place is None or not place.labels:
             continue
         group = made.setdefault(place.group, _Group())
-        image = place_of(stated.get(path, ""))
         known = declared_at(place, observed.declared)
-        # what a list names otherwise belongs together, but for the numbers of channels
-        named = image is not None and known is not None and not known.channel_files
-        case = image.stem if named and image is not None else place.stem
+        # what a list names otherwise belongs together; its images lack the numbers of channels
+        by_list = path in stated and known is not None and not known.channel_files
+        case = stem_of(stated[path]) if by_list else place.stem
         group.maps.setdefault(case, []).append(row)
     for row, path in enumerate(observed.path):
         place = place_of(path)
@@ -201,12 +203,22 @@ def _stated(known: DeclaredSet) -> str:
     return f"dataset.json states {len(known.channels)} channels"
 
 
-def _grids(observed: VetTable, pairs: list[tuple[int, int]]) -> Iterator[tuple[int, Observation]]:
-    """Yield image and map of each pair whose grids differ, each with the largest difference."""
-    grids = np.stack([observed.number(name) for name in GRID], axis=1)
-    both = np.array([p for p in pairs if np.isfinite(grids[list(p)]).all()], dtype=np.intp)
+def _all_grids(observed: VetTable) -> FloatArray:
+    return np.stack([observed.number(name) for name in GRID], axis=1)
+
+
+def _known(observed: VetTable, pairs: list[tuple[int, int]]) -> IntArray:
+    """Return the pairs, (m, 2), whose grids are both known."""
+    there = np.asarray(np.isfinite(_all_grids(observed)).all(axis=1))
+    both = np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    return both[there[both].all(axis=1)]
+
+
+def _grids(observed: VetTable, both: IntArray) -> Iterator[tuple[int, Observation]]:
+    """Yield image and map of each pair whose grids differ."""
     if both.size == 0:
         return
+    grids = _all_grids(observed)
     image, labels = grids[both[:, 0]], grids[both[:, 1]]
     off, off_mm = _distance(image, labels)
     shape, other = image[:, :3], labels[:, :3]
