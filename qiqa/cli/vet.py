@@ -56,8 +56,10 @@ examples:
   qiqa vet images --policy policy.toml --table subjects.csv --history qiqa.db -o vetted
   qiqa vet features.tsv --column row=subject_id --column site=site -o vetted
 
-PATH is a folder, a zip archive, or a table with one row a series. A run that was ended goes on
-where it was with the same command. Open vetted/card.html; vetted/manifest.csv says what to use.
+PATH is a folder, a zip archive, or a table with one row a series. A dataset.json of nnU-Net or
+Decathlon in it is read: modality, channels, labels; imagesTr is train, imagesTs is test. A run that
+was ended goes on where it was with the same command. Open vetted/card.html; vetted/manifest.csv
+says what to use.
 Exit status: 0 all series may be used as they are, 3 some are corrected or wait for a person, 4 some
 are rejected, 1 it could not be done.
 """

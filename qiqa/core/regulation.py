@@ -44,7 +44,7 @@ _TOPICS = (
     ),
     Clauses(
         topic="missing attributes, images and series",
-        checks=("readable", "examination", "stack", "completeness"),
+        checks=("readable", "examination", "stack", "completeness", "dataset_json"),
         nist="MEASURE 2.1",
         eu="10(3)",
         gmlp="P2",
@@ -92,7 +92,7 @@ _TOPICS = (
     ),
     Clauses(
         topic="labels",
-        checks=("labels",),
+        checks=("labels", "pairing"),
         nist="MEASURE 2.1",
         eu="10(2)(c)",
         gmlp="P5",

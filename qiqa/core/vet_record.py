@@ -67,6 +67,7 @@ def facts_from(data: bytes) -> SeriesFacts:
         for row in fields["instances"]
     )
     fields["observations"] = _observations(fields["observations"])
+    fields["grid"] = tuple(fields["grid"])
     fields["attributes"] = {name: tuple(values) for name, values in fields["attributes"].items()}
     return SeriesFacts(**fields)
 

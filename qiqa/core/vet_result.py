@@ -82,7 +82,8 @@ class GivenFile:
     """A file that the answer depends on, besides the images."""
 
     role: str
-    """`table`, `population`, `history`, or `set` where the set is a table."""
+    """`table`, `population`, `history`, `description` (a `dataset.json` among the images), or
+    `set` where the set is a table."""
     name: str
     """Without the folders above it."""
     sha256: str

@@ -9,10 +9,18 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from qiqa.core.declared import DeclaredSet
 from qiqa.core.scanner_record import ScannerRecord
 from qiqa.core.words import Texts, Words
 
-__all__ = ["VetTable"]
+__all__ = ["GRID", "VetTable"]
+
+GRID = (
+    *("grid_i", "grid_j", "grid_k", "grid_n"),
+    *(f"grid_{axis}{column}" for axis in "xyz" for column in "ijko"),
+)
+"""Columns that say where voxels lie: how many along i, j, k and volumes, then the first three rows
+of the affine from (i, j, k, 1) to RAS+ mm, as the file has them."""
 
 FloatArray = NDArray[np.float64]
 
@@ -28,7 +36,7 @@ class VetTable:
     `software`, `modality`, `protocol`; where a table states them also `label`, `split`, `sex`, and
     any other column of words; `study` (UID), where it is known."""
     numbers: Mapping[str, FloatArray]
-    """Name -> (n,); NaN unknown: `field_t`, `tr_ms`, `te_ms`, `age`, ..."""
+    """Name -> (n,); NaN unknown: `field_t`, `tr_ms`, `te_ms`, `age`, ...; `GRID` of NIfTI."""
     date: NDArray[np.datetime64]
     """(n,) day of acquisition; NaT unknown."""
     features: tuple[str, ...]
@@ -41,6 +49,8 @@ class VetTable:
     population: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     """Whom the set is to stand for: column -> value, or bin of numbers -> share; shares of a
     column add up to 1. Empty where none is stated."""
+    declared: tuple[DeclaredSet, ...] = ()
+    """What `dataset.json` of each folder states, in the order of their paths."""
 
     def __len__(self) -> int:
         return len(self.series_uid)

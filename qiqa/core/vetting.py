@@ -192,11 +192,14 @@ class SeriesFacts:
     """As `Scanner.identity`: maker and serial number, or their pseudonym."""
     attributes: Mapping[str, tuple[Value, ...]] = dataclasses.field(default_factory=dict)
     """DICOM keyword -> the different values in the series, sorted; at most 32 of them.
-    Only those of `qiqa.io.scan.attributes`: none names a person."""
+    Only those of `qiqa.io.scan.attributes`: none names a person. Names in small letters are no
+    keywords: `declared_labels` are the values that `dataset.json` allows a map of labels."""
     instances: tuple[Instance, ...] = ()
     """Sorted by path."""
     observations: tuple[Observation, ...] = ()
     """Of its files, made while scanning."""
+    grid: tuple[float, ...] = ()
+    """Of a NIfTI file, (16,) as `qiqa.core.vet_table.GRID` names them; of others empty."""
 
     @property
     def size(self) -> int:

@@ -62,6 +62,7 @@ IMAGES = (
 
 _NAMES = {
     ".ds_store": "file of the operating system",
+    "dataset.json": "description of a training set",
     "thumbs.db": "file of the operating system",
     "desktop.ini": "file of the operating system",
 }

@@ -22,7 +22,14 @@ from qiqa.io.sources import Archives, Blob, blob_at, gunzip
 if TYPE_CHECKING:
     from nibabel.nifti1 import Nifti1Image
 
-__all__ = ["NiftiFile", "is_nifti", "nifti_header", "open_nifti", "siblings"]
+__all__ = [
+    "NiftiFile",
+    "is_nifti",
+    "nifti_header",
+    "nifti_header_and_affine",
+    "open_nifti",
+    "siblings",
+]
 
 _HEAD = 64 << 10
 _GZIP = b"\x1f\x8b"
@@ -120,10 +127,17 @@ def turned(affine: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
 
 
 def nifti_header(blob: Blob, archives: Archives) -> SeriesHeader:
-    """Return the header of a NIfTI file, with what its sidecar says.
+    """Return the header of a NIfTI file; all else as `nifti_header_and_affine`."""
+    return nifti_header_and_affine(blob, archives)[0]
 
-    Left-handed images (as most converters write them) are turned over along j, so that slices
-    run in the direction of row x column, as in DICOM.
+
+def nifti_header_and_affine(
+    blob: Blob, archives: Archives
+) -> tuple[SeriesHeader, NDArray[np.float64]]:
+    """Return the header of a NIfTI file, with what its sidecar says, and its affine as it has it.
+
+    Left-handed images (as most converters write them) are turned over along j in the header, so
+    that slices run in the direction of row x column, as in DICOM.
 
     Raises
     ------
@@ -152,7 +166,7 @@ def nifti_header(blob: Blob, archives: Archives) -> SeriesHeader:
     size_mm = np.linalg.norm(affine[:3, :3], axis=0)
     named = bids_name(blob.member or blob.path)
     fingerprint = hashlib.sha256(stored[:_HEAD] + str(blob.size).encode("ascii"))
-    return SeriesHeader(
+    header = SeriesHeader(
         series_uid=f"nifti:{fingerprint.hexdigest()[:32]}",
         study_uid=sidecar.study_uid,
         description=sidecar.description or PurePath(blob.member or blob.path).name,
@@ -172,6 +186,7 @@ def nifti_header(blob: Blob, archives: Archives) -> SeriesHeader:
         derived=sidecar.derived,
         component=_component(sidecar, named),
     )
+    return header, form.affine
 
 
 def _frames(blob: Blob, shape: tuple[int, int, int, int]) -> tuple[tuple[FrameSource, ...], ...]:

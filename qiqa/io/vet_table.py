@@ -392,6 +392,6 @@ def _contradicted(name: str, before: Words, stated: Words, path: Path) -> list[F
         return []
     return [_found(
         path, "table_differs_from_headers", Severity.WARNING,
-        f"{name!r}: {count} series have another value in the table than in their headers; that of "
-        "the table counts", "look at which is right",
+        f"{name!r}: {count} series have another value in the table than headers or dataset.json "
+        "state; that of the table counts", "look at which is right",
     )]  # fmt: skip

@@ -198,6 +198,23 @@ class VetWork:
         for (data,) in self.db.execute("SELECT data FROM note ORDER BY path"):
             yield note_from(data)
 
+    def notes_named(self, name: str) -> Iterator[FileNote]:
+        """Yield those whose file has a name, by path."""
+        ends = (name, f"%/{name}", f"%: {name}")  # beside folders, and at the top of an archive
+        for (data,) in self.db.execute(
+            "SELECT data FROM note WHERE path = ? OR path LIKE ? OR path LIKE ? ORDER BY path", ends
+        ):
+            yield note_from(data)
+
+    def has_series(self, beginning: str) -> bool:
+        """Say whether there is a series whose UID begins so."""
+        first = storable(beginning)
+        row = self.db.execute(
+            "SELECT series_uid FROM part WHERE series_uid >= ? ORDER BY series_uid LIMIT 1",
+            (first,),
+        ).fetchone()
+        return row is not None and str(row[0]).startswith(first)
+
     # --- examining ----------------------------------------------------------------------------
 
     def count(self) -> tuple[int, int]:

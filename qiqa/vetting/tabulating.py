@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.core.vet_table import VetTable
+from qiqa.core.vet_table import GRID, VetTable
 from qiqa.core.vetting import Examined, Observation, SeriesFacts, SeriesSummary
 from qiqa.core.words import Texts, WordsSoFar
 from qiqa.vetting.standing import seen_digest
@@ -75,6 +75,7 @@ def summarize(facts: SeriesFacts, seen: Examined, before: tuple[Observation, ...
     texts["modality"] = seen.modality or texts["modality"]
     numbers = {name: facts.number(keyword) for name, keyword in _NUMBERS.items()}
     numbers |= _counted(facts)
+    numbers |= dict(zip(GRID, facts.grid, strict=False))
     observations = sorted({*before, *seen.observations}, key=lambda o: (o.code, o.where, o.value))
     return SeriesSummary(
         path=facts.path,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from qiqa import __version__
 from qiqa.core.canonical import digest, storable
+from qiqa.core.declared import DeclaredSet
 from qiqa.core.vet_record import note_to
 from qiqa.core.vet_result import SeriesSeen
 from qiqa.core.vet_table import VetTable
@@ -159,13 +160,16 @@ def examine(
     policy: VetPolicy,
     executor: Executor,
     tell: Callable[[str], None],
+    declared: tuple[DeclaredSet, ...] = (),
 ) -> None:
     """Run the checks of headers and pixels on all series that were not examined.
 
-    Other checks or settings than last time: all series are examined anew. Limits and actions may
-    change without.
+    Other checks or settings than last time, or another `dataset.json`: all series are examined
+    anew. Limits and actions may change without.
     """
-    how = _how(policy)
+    # which cases there should be is no matter of a single series, and a long list
+    stated = tuple(dataclasses.replace(one, listed=(), training=None) for one in declared)
+    how = _how(policy, stated)
     if work.get("how") != how:
         work.forget_examined()
         work.put("how", how)
@@ -173,7 +177,7 @@ def examine(
     progress = Progress(tell, "series", series)
     progress.add(done)
     jobs = (
-        ExamineJob(root=str(top_of(root)), policy=policy, series=some)
+        ExamineJob(root=str(top_of(root)), policy=policy, series=some, declared=stated)
         for some in _batches(work.to_examine())
     )
     for job, result in executor.run(examine_series, jobs):
@@ -182,10 +186,12 @@ def examine(
         progress.add(len(job.series))
 
 
-def _how(policy: VetPolicy) -> str:
+def _how(policy: VetPolicy, declared: tuple[DeclaredSet, ...]) -> str:
     """Return a digest of all that decides what is seen of a series."""
     seen = [(c.name, dict(sorted(settings_of(c, policy).items()))) for c in checks()]
-    return digest([__version__, sorted(policy.off), [[name, *s.items()] for name, s in seen]])
+    known = [[one.folder, one.channel_files, [*one.channels], [*one.labels]] for one in declared]
+    named = [[name, *s.items()] for name, s in seen]
+    return digest([__version__, sorted(policy.off), named, storable(known)])
 
 
 def _batches(

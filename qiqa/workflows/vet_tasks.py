@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from qiqa.core.declared import DeclaredSet
 from qiqa.core.vetting import Examined, Observation, SeriesFacts, VetPolicy
 from qiqa.io.scan.listing import Chunk
 
@@ -46,6 +47,8 @@ class ExamineJob:
     root: str
     policy: VetPolicy
     series: tuple[tuple[str, tuple[bytes, ...]], ...]
+    declared: tuple[DeclaredSet, ...] = ()
+    """What `dataset.json` states of them."""
 
 
 Examination = tuple[str, bytes, bytes, bytes]
@@ -71,10 +74,11 @@ def examine_series(job: ExamineJob) -> tuple[Examination, ...]:
 
 def _examine(job: ExamineJob, parts: tuple[bytes, ...]) -> Examination:
     from qiqa.core.vet_record import facts_from
+    from qiqa.io.dataset_json import with_declared
     from qiqa.io.scan.gathering import merge
     from qiqa.vetting.checking import examine_headers
 
-    facts = merge([facts_from(part) for part in parts])
+    facts = with_declared(merge([facts_from(part) for part in parts]), job.declared)
     try:
         before = (*facts.observations, *examine_headers(facts, job.policy))
         seen, loading = _pixels(job, facts)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from qiqa import __version__
+from qiqa.core.declared import DeclaredSet
 from qiqa.core.finding import Finding
 from qiqa.core.pseudonyms import PseudonymKey
 from qiqa.core.scanner_record import ScannerRecord
@@ -21,14 +22,17 @@ from qiqa.core.vet_result import (
 )
 from qiqa.core.vet_table import VetTable
 from qiqa.core.vetting import FileNote, Needs, Override, SetAnswer, VetPolicy
+from qiqa.io.dataset_json import DATASET_JSON
 from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import examine_set
+from qiqa.vetting.checks.pairing import is_paired
 from qiqa.vetting.counting import summarize
 from qiqa.workflows.executing import Executor
 from qiqa.workflows.lineage import true_days
 from qiqa.workflows.reviewing import judge
 from qiqa.workflows.training_set import SeriesRows, by_row, examine, look_at_all, scan
 from qiqa.workflows.vet_checks import known_checks
+from qiqa.workflows.vet_declared import declared_sets, with_splits
 
 __all__ = ["Given", "vet_images", "vet_table"]
 
@@ -78,8 +82,11 @@ def vet_images(
         Progress.
     """
     scan(root, work, executor, given.key.secret, tell, given.output)
-    examine(root, work, given.policy, executor, tell)
-    table, findings = _completed(look_at_all(work, tell), given)
+    declared, doubts = declared_sets(root, work)
+    examine(root, work, given.policy, executor, tell, declared)
+    seen = dataclasses.replace(look_at_all(work, tell), declared=declared)
+    table, findings = _completed(seen, given)
+    table = with_splits(table)
     answers = examine_set(table, given.policy)
     series = SeriesRows(work, table, by_row(answers))
     tell("deciding")
@@ -89,7 +96,7 @@ def vet_images(
         kept = {key: work.thumbnail(key[0]) for key in wanted}
         return {key: picture for key, picture in kept.items() if picture}
 
-    return judge(parts, given.policy, given.overrides, pictures), table, findings
+    return judge(parts, given.policy, given.overrides, pictures), table, (*doubts, *findings)
 
 
 def vet_table(table: VetTable, given: Given) -> tuple[VetResult, VetTable, tuple[Finding, ...]]:
@@ -141,7 +148,7 @@ def _parts(
             at=given.now,
             judged_at=given.now,
             inputs=given.inputs,
-            files=given.files,
+            files=(*given.files, *_descriptions(table)),
             key_fingerprint=given.key.digest("fingerprint").hex()[:12],
         ),
         about=given.about,
@@ -150,6 +157,11 @@ def _parts(
         features=summarize(table.features, table.values),
         notes=notes,
     )
+
+
+def _descriptions(table: VetTable) -> Iterable[GivenFile]:
+    for one in table.declared:
+        yield GivenFile(role="description", name=DATASET_JSON, sha256=one.sha256)
 
 
 _NO_PIXELS = "there is a table only, no images were looked at"
@@ -176,8 +188,25 @@ def _not_run(table: VetTable, given: Given, *, images: bool) -> dict[str, str]:
     for column, codes in _NEEDS_WORDS.items():
         if not table.text(column).known.any():
             made |= dict.fromkeys(codes, f"no {column} is stated (--table with a column {column})")
+    if not is_paired(table):
+        made["pairing"] = "there are no folders of images and of labels (imagesTr and labelsTr)"
+    made |= _unstated(table.declared)
     if given.records is None:
         made["phantom_lineage"] = "no history of phantoms was given (--history)"
     if not given.population:
         made["representativeness"] = "no population was given (--population)"
     return made | dict.fromkeys(given.policy.off, "turned off by the policy")
+
+
+def _unstated(declared: tuple[DeclaredSet, ...]) -> dict[str, str]:
+    """Return what could not be looked for, since no `dataset.json` states it."""
+    if not declared:
+        codes = ("dataset_json", "undeclared_labels", "channels_differ")
+        return dict.fromkeys(codes, "there is no dataset.json beside imagesTr")
+    stated = {
+        "undeclared_labels": any(one.labels for one in declared),
+        "channels_differ": any(one.channels for one in declared),
+        "training_cases_differ": any(one.listed or one.training is not None for one in declared),
+    }
+    lacking = (code for code, known in stated.items() if not known)
+    return dict.fromkeys(lacking, "no dataset.json states it")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SEES", "checks"]
 
-SEES = 3
+SEES = 4
 """Raised when a scan sees something else in the same files: what was read before is read anew."""
 
 

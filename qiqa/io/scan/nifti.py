@@ -12,7 +12,7 @@ from qiqa.core.series import SeriesHeader
 from qiqa.core.vetting import Instance, Observation, SeriesFacts
 from qiqa.io.bids import bids_name
 from qiqa.io.elements import Syntax
-from qiqa.io.nifti import nifti_header, siblings
+from qiqa.io.nifti import nifti_header_and_affine, siblings
 from qiqa.io.scan.attributes import Value, kept
 from qiqa.io.scan.gathering import patient_hash, together
 from qiqa.io.scan.identity import Watch
@@ -51,7 +51,7 @@ def nifti_facts(
     seen_of_person = tuple(watch.look(record, decoder, name))
     who = _participant(name, record, decoder, key)
     try:
-        header = nifti_header(blob, archives)
+        header, affine = nifti_header_and_affine(blob, archives)
     except ReadError as error:
         short = "announced" in error.message or "too early" in error.message
         seen = Observation(
@@ -74,6 +74,7 @@ def nifti_facts(
         attributes=_attributes(name, header),
         instances=(_instance(name, blob.size, header),),
         observations=together(seen_of_person),
+        grid=(*map(float, header.shape), *map(float, affine[:3].ravel())),
     )
 
 

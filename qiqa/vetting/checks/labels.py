@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qiqa.core.finding import Severity
 from qiqa.core.vetting import LABELS, Check, Examined, Needs, Observation, Reason, Settings, Stack
+from qiqa.vetting.sets.wording import named
 
 __all__ = ["CHECK", "look"]
 
@@ -38,6 +39,14 @@ CHECK = Check(
             "nor header says so: a mask among the images, or an image of which nothing is left. "
             "The value is the number of labels.",
         ),
+        Reason(
+            code="undeclared_labels",
+            severity=Severity.ERROR,
+            title="labels that dataset.json does not declare",
+            meaning="A map of labels holds values that dataset.json has no name for: labels of "
+            "another scheme, fractions left by resampling, or no labels at all. The value is how "
+            "many different ones.",
+        ),
     ),
 )
 
@@ -59,15 +68,24 @@ _SUFFIXES = (".nii.gz", ".nii")
 class _Labels:
     """What is in a stack of whole numbers."""
 
-    count: int
+    values: NDArray[np.float32]
+    """All different ones, ascending."""
     alike: float
     """NaN where there are too few of them."""
+
+    @property
+    def count(self) -> int:
+        """Return how many there are besides 0."""
+        return self.values.size - 1
 
 
 def look(stack: Stack, settings: Settings) -> Examined:  # noqa: ARG001
     """Say whether a stack is a map of labels; docs/vetting/labels.md says how it is told."""
     said = _says(stack.facts.path) or stack.facts.text("Modality").upper() == LABELS
     found = _labels(stack.signal)
+    declared = stack.facts.attributes.get("declared_labels", ())
+    if declared:
+        return _held_against(np.array(declared, dtype=np.float64), found, stack.signal)
     if found is None:
         return Examined()
     if said and (found.count == 0 or not found.alike < _ALIKE):
@@ -75,6 +93,24 @@ def look(stack: Stack, settings: Settings) -> Examined:  # noqa: ARG001
     if not said and 0 < found.count <= _MOST_UNSAID and found.alike >= _ALIKE_UNSAID:
         return _seen("looks_like_labels", found)
     return Examined()
+
+
+def _held_against(
+    declared: NDArray[np.float64], found: _Labels | None, signal: NDArray[np.float32]
+) -> Examined:
+    """Return what is seen of a map whose labels are declared: it is one, whatever it holds."""
+    values = np.unique(signal) if found is None else found.values
+    others = values[~np.isin(values, declared)]
+    kept = () if found is None else _seen("label_map", found).observations
+    if others.size == 0:
+        return Examined(observations=kept, modality=LABELS)
+    held, known = (named([f"{v:.6g}" for v in some.tolist()]) for some in (others, declared))
+    said = Observation(
+        code="undeclared_labels",
+        value=float(others.size),
+        evidence=f"holds {held}; declared are {known}",
+    )
+    return Examined(observations=(*kept, said), modality=LABELS)
 
 
 def _seen(code: str, found: _Labels) -> Examined:
@@ -103,7 +139,7 @@ def _labels(signal: NDArray[np.float32]) -> _Labels | None:
     if not _whole(signal) or not (signal == 0).any():
         return None
     values = np.unique(signal)
-    return _Labels(values.size - 1, _alike(signal)) if values.size <= _MOST_LABELS + 1 else None
+    return _Labels(values, _alike(signal)) if values.size <= _MOST_LABELS + 1 else None
 
 
 def _alike(values: NDArray[np.float32]) -> float:
