@@ -207,4 +207,4 @@ def _row(one: VetRow) -> Row:
     said = [(code, o) for code in one.decision.reasons for o in one.observations]
     found = [o.evidence for code, o in said if o.code == code and o.evidence]
     cells = (one.series_uid, one.site, one.scanner, ", ".join(one.decision.reasons))
-    return Row(cells=cells, remark="; ".join(found))
+    return Row(cells=cells, remark="; ".join(dict.fromkeys(found)))

@@ -233,7 +233,9 @@ def _made_by(words: StoredWords) -> dict[str, str]:
     if words.provenance.key_fingerprint:
         made["key of hashes"] = words.provenance.key_fingerprint
     for one in words.provenance.files:
-        made[one.role] = f"{one.name} ({one.sha256[:12]})"
+        # several files may have one role
+        before = f"{made[one.role]}, " if one.role in made else ""
+        made[one.role] = f"{before}{one.name} ({one.sha256[:12]})"
     return made
 
 
