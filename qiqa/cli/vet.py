@@ -269,8 +269,9 @@ def _tell(result: VetResult, options: Options) -> int:
     counts = result.counts
     said = ", ".join(f"{counts.actions[action]:,} {action.value}" for action in Action)
     say(f"{counts.series:,} series: {said}", style="bold", to_error=to_error)
-    if counts.labels:
-        say(f"  {counts.labels:>9,}  of those kept hold labels, no images", to_error=to_error)
+    if labels := sum(counts.labels.values()):
+        kept = counts.labels[Action.KEEP]
+        say(f"  {labels:>9,}  hold labels, no images; {kept:,} of them kept", to_error=to_error)
     called = [
         one
         for code, one in counts.reasons.items()

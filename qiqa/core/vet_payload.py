@@ -46,7 +46,7 @@ def vet_payload(result: VetResult) -> dict[str, Any]:
             "actions": dict(counts.actions),
             "modalities": dict(counts.modalities),
             "groups": counts.groups,
-            "labels": counts.labels,
+            "labels": dict(counts.labels),
             "overridden": len(counts.overridden),
             "lapsed": len(counts.lapsed),
             "corrections": [

@@ -184,8 +184,8 @@ class VetCounts:
     """Sorted by site, then scanner."""
     reasons: Mapping[str, ReasonCount]
     """Code -> count, for every code that was seen."""
-    labels: int = 0
-    """Series that hold labels of images and are kept as such: no images."""
+    labels: Mapping[Action, int] = dataclasses.field(default_factory=dict)
+    """Every action -> series that hold labels of images and are no images themselves."""
     overridden: frozenset[str] = frozenset()
     """Series UID of each decision of a person that holds."""
     lapsed: frozenset[str] = frozenset()

@@ -93,20 +93,22 @@ def statement_words(result: VetResult, statement: SetStatement) -> str:
 
 def headline(result: VetResult) -> str:
     """Return how many series can be used; maps of labels are counted by themselves."""
-    actions, labels = result.counts.actions, result.counts.labels
-    series = result.counts.series - labels
-    usable, correct = (
-        actions[Action.KEEP] - labels + actions[Action.CORRECT],
-        actions[Action.CORRECT],
-    )
-    if not series:
-        words = "There is no series of images" if labels else "There is no series"
-    elif usable == series and not correct:
-        words = f"All {series:,} series can be used as they are" if series > 1 else "It can be used"
-    else:
-        words = f"{usable:,} of {series:,} series can be used"
-        words += f", {correct:,} of them after a correction" if correct else ""
-    return f"{words}; {labels:,} hold labels" if labels else words
+    maps = sum(result.counts.labels.values())
+    kept = result.counts.labels.get(Action.KEEP, 0)
+    images = {a: n - result.counts.labels.get(a, 0) for a, n in result.counts.actions.items()}
+    words = _usable(sum(images.values()), images[Action.KEEP], images[Action.CORRECT])
+    if not maps:
+        return words or "There is no series"
+    said = f"{kept:,} of {counted_words(maps, 'map')} of labels"
+    return f"{words or 'There is no series of images'}; {said}"
+
+
+def _usable(series: int, keep: int, correct: int) -> str:
+    """Return how many series of images can be used; nothing where there are none."""
+    if series and keep == series:
+        return f"All {series:,} series can be used as they are" if series > 1 else "It can be used"
+    words = f"{keep + correct:,} of {series:,} series can be used" if series else ""
+    return f"{words}, {correct:,} of them after a correction" if correct else words
 
 
 def set_answer(result: VetResult) -> tuple[str, ...]:

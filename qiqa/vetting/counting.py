@@ -97,11 +97,12 @@ class _Tally:
 
     def __init__(self, policy: VetPolicy) -> None:
         self.policy = policy
-        self.series = self.labels = 0
+        self.series = 0
         self.overridden: set[str] = set()
         self.lapsed: set[str] = set()
         self.patients: set[str] = set()
         self.actions: collections.Counter[Action] = collections.Counter()
+        self.labels: collections.Counter[Action] = collections.Counter()
         self.corrections: collections.Counter[str] = collections.Counter()
         self.modalities: collections.Counter[str] = collections.Counter()
         self.groups: dict[tuple[str, str], collections.Counter[Action]] = {}
@@ -117,7 +118,7 @@ class _Tally:
         self.modalities[row.modality] += 1
         self.groups.setdefault((row.site, row.scanner), collections.Counter())[action] += 1
         self.corrections.update(row.decision.asked_corrections)
-        self.labels += row.modality == LABELS and action is Action.KEEP
+        self.labels[action] += row.modality == LABELS
         if row.decision.override is not None:
             self.overridden.add(row.series_uid)
         if row.decision.lapsed:
@@ -165,7 +166,7 @@ class _Tally:
             modalities=dict(sorted(self.modalities.items())),
             groups=tuple(groups),
             reasons=reasons,
-            labels=self.labels,
+            labels={a: self.labels[a] for a in Action},
             overridden=frozenset(self.overridden),
             lapsed=frozenset(self.lapsed),
             corrections=dict(sorted(self.corrections.items())),

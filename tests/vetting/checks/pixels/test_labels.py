@@ -132,5 +132,5 @@ def test_a_set_as_people_have_it(tmp_path, capsys):
     assert not any("labels" in r["evidence"] for r in rows)
     assert [r["reasons"] for r in rows if "images" in r["path"]] == ["", *["duplicate_near"] * 2]
     page = (tmp_path / "out" / "card.html").read_text(encoding="utf-8")
-    assert "1 of 3 series can be used; 3 hold labels" in page
-    assert "3  of those kept hold labels, no images" in capsys.readouterr().out
+    assert "1 of 3 series can be used; 3 of 3 maps of labels" in page
+    assert "3  hold labels, no images; 3 of them kept" in capsys.readouterr().out
