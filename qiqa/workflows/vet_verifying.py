@@ -9,6 +9,7 @@ from pathlib import Path
 
 from qiqa.core.vetting import Check
 from qiqa.io.ro_crate import RO_CRATE, read_hashes, seal
+from qiqa.io.staged import settle
 from qiqa.io.vet_parts import read_manifest
 from qiqa.workflows.reviewing import open_output
 from qiqa.workflows.vet_unaltered import changed_files
@@ -59,7 +60,10 @@ def verify_output(folder: Path, checks: Sequence[Check], known: str = "") -> Ver
         If a file that is needed is missing or damaged.
     DefinitionError
         If the policy is no longer one.
+    OutputError
+        If a run was ended while it wrote, and what it wrote cannot be put in its place.
     """
+    settle(folder)
     recorded, changed = changed_files(folder)
     own = seal(folder)
     if known and known.strip().lower() != own:

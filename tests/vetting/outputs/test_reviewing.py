@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import itertools
 import json
+import shutil
 
 import pytest
 
@@ -24,6 +26,7 @@ from qiqa.workflows.reviewing import (
     open_output,
     waiting,
 )
+from qiqa.workflows.vet_comparing import compare_outputs
 from qiqa.workflows.vet_outputs import write_decisions, write_parts
 from qiqa.workflows.vet_unaltered import refuse_lost_decisions
 from qiqa.workflows.vet_verifying import verify_output
@@ -214,6 +217,45 @@ def test_two_that_decide_at_once_do_not_lose_a_decision(output, make):
     assert contents(output) == before
     decide_by_person(open_output(output, make.checks), person(second))
     assert [one.series_uid for one in read_overrides(output)] == [first, second]
+
+
+@pytest.fixture
+def ended(output, make, tmp_path):
+    """Return an output that a process died in while it put its files in place."""
+    done = tmp_path / "done"
+    shutil.copytree(output, done)
+    uid = next(waiting(open_output(done, make.checks).judged())).series_uid
+    decide_by_person(open_output(done, make.checks), person(uid))
+    (output / ".qiqa-written").mkdir()
+    names = ("manifest.parquet", "overrides.jsonl", "vet.json", "ro-crate-metadata.json")
+    for path in done.iterdir():
+        if path.is_file() and path.name != ".qiqa-lock":
+            shutil.copy(path, output / ".qiqa-written" if path.name in names else output)
+    return output, contents(done)
+
+
+def test_what_a_run_left_is_put_in_place_before_it_is_verified(ended, make):
+    folder, done = ended
+    found = verify_output(folder, make.checks)
+    assert found.holds
+    assert found.seal == hashlib.sha256(done["ro-crate-metadata.json"]).hexdigest()
+    assert contents(folder) == done
+
+
+def test_what_a_run_left_is_put_in_place_before_it_is_compared(ended, written, make):
+    folder, done = ended
+    assert len(compare_outputs(written, folder, make.checks).changed) == 1
+    assert contents(folder) == done
+
+
+def test_a_reason_may_hold_separators_of_lines(output, make):
+    uid = next(waiting(open_output(output, make.checks).judged())).series_uid
+    words = "seen\u2028by eye\u2029\x85\x0b\r\nagain"
+    decide_by_person(
+        open_output(output, make.checks), dataclasses.replace(person(uid), reason=words)
+    )
+    assert [one.reason for one in read_overrides(output)] == [words]
+    assert verify_output(output, make.checks).holds
 
 
 def test_a_decision_that_cannot_be_written_leaves_all_as_it_was(output, make, monkeypatch):
