@@ -66,7 +66,7 @@ def verify_output(folder: Path, checks: Sequence[Check], known: str = "") -> Ver
     settle(folder)
     recorded, changed = changed_files(folder)
     own = seal(folder)
-    if known and known.strip().lower() != own:
+    if known and known.lower() != own:
         changed |= {RO_CRATE}
     stored = open_output(folder, checks)
     series, differing = 0, []

@@ -255,7 +255,10 @@ def test_the_seal_tells_a_record_that_was_forged(vet, output, first):
     assert status == 1
     assert "not as it was written: ro-crate-metadata.json" in said
     assert "as given" not in said
-    assert vet("verify", output, "--seal", "abc")[0] == 2
+    for none in ("abc", ""):
+        status, _, errors = vet("verify", output, "--seal", none)
+        assert status == 2
+        assert f"{none!r} is no SHA-256" in errors
 
 
 def test_what_lies_beside_an_output_is_named(vet, output):
