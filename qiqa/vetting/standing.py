@@ -42,9 +42,10 @@ def seen_digest(
     signature
         Of its pixels, which begins with the digest of their values; empty where there is none.
     observations
-        What checks of the series by itself saw; their wording does not count.
+        What checks of the series by itself saw; wording and place do not count: a place may be the
+        path of a file, and a set that was moved is the same.
     """
-    seen = sorted({(one.code, one.where, f"{one.value:.{_DIGITS}g}") for one in observations})
+    seen = sorted((one.code, f"{one.value:.{_DIGITS}g}") for one in observations)
     return digest(storable([files, size, signature[:DIGEST_BYTES].hex(), seen]))[:16]
 
 
@@ -68,8 +69,12 @@ def lapse(series: SeriesSeen, reasons: Iterable[str], person: Override) -> Obser
     changed = series.seen != person.seen
     if not (more or changed):
         return None
-    why = ["its files are not what they were"] if changed else []
-    why += [f"since then also {', '.join(more)}"] if more else []
+    if series.seen and not person.seen:
+        # an earlier version did not keep it, a table has no images
+        why = ["what was seen of it then is not on record"]
+    else:
+        why = ["its pixels, files or findings are not what they were"] if changed else []
+        why += [f"since then also {', '.join(more)}"] if more else []
     decided = f"{person.who} decided {person.action} on {person.at:%Y-%m-%d}"
     evidence = f"{decided}: {person.reason}; {'; '.join(why)}"
     return Observation(code="decision_lapsed", evidence=evidence)

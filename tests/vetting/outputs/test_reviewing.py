@@ -31,7 +31,7 @@ from qiqa.workflows.vet_outputs import write_decisions, write_parts
 from qiqa.workflows.vet_unaltered import refuse_lost_decisions
 from qiqa.workflows.vet_verifying import verify_output
 
-pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
 
 WHEN = dt.datetime(2026, 12, 1, 10, 0, tzinfo=dt.UTC)
 
@@ -343,6 +343,13 @@ def test_a_damaged_output_is_named(output, make, case):
         open_output(output, make.checks).judged()
     assert said in str(caught.value)
     assert str(output) in str(caught.value)
+
+
+def test_an_output_of_an_earlier_version_says_what_to_do(output, make):
+    path = output / "manifest.parquet"
+    parquet.write_table(parquet.read_table(path).drop_columns(["seen"]), path)
+    with pytest.raises(ReadError, match=r"no column seen\n.*earlier version.*again"):
+        open_output(output, make.checks).judged()
 
 
 def test_tables_of_different_runs_are_not_put_together(make, tmp_path):
