@@ -27,7 +27,7 @@ from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
 from qiqa.vetting.checking import settings_of
 from qiqa.vetting.counting import count, shown_keys
 from qiqa.vetting.deciding import decide
-from qiqa.vetting.standing import lapse
+from qiqa.vetting.standing import DECISIONS, lapse
 from qiqa.workflows.vet_outputs import write_decisions
 from qiqa.workflows.vet_unaltered import OnRecord, refuse_altered
 
@@ -356,7 +356,8 @@ def _refuse_new_looks(
     """Refuse what would need the images: other settings, a check that was off."""
     hint = "vet the images again with this policy: qiqa vet PATH --policy"
     for check in checks:
-        if check.name in after.off:
+        # whether decisions fit is seen of what is on record
+        if check.name in {*after.off, DECISIONS.name}:
             continue
         if check.name in before.off:
             message = f"check {check.name} was off: nothing is known of what it would see"

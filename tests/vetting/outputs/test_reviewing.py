@@ -295,6 +295,14 @@ def test_what_a_person_let_in_waits_again_when_more_speaks_against_it(output, ma
     kept = json.loads((output / "vet.json").read_text(encoding="utf-8"))
     assert kept["overrides"][0]["stands"] == "lapsed: no longer fits the series"
     assert verify_output(output, make.checks).holds
+    # whoever turns that off believes every decision, until it is turned on again
+    text = make.policy_text(rules=rules, extra='off = ["decisions"]')
+    stored = open_output(output, make.checks)
+    believed = decide_by_policy(stored, text, "off.toml", change())
+    assert (believed.counts.overridden, believed.counts.lapsed) == ({row.series_uid}, set())
+    text = make.policy_text(rules=rules)
+    again = decide_by_policy(open_output(output, make.checks), text, "on.toml", change())
+    assert again.counts == result.counts
 
 
 def test_a_decision_on_a_series_that_has_gone_says_so(parts, policy, vetted):
