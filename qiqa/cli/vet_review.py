@@ -80,7 +80,10 @@ def arguments(parser: Parser) -> None:
         "--most", type=counted, default=40, metavar="N", help="series in the table; default: 40"
     )
     out.add_argument(
-        "--waiting", type=Path, metavar="FILE", help="write those that wait as a sheet (CSV)"
+        "--waiting",
+        type=Path,
+        metavar="FILE",
+        help="write those that wait as a sheet (CSV), a new file",
     )
     json_option(out, VET_SCHEMA)
 
@@ -129,6 +132,12 @@ def _check_options(options: Options) -> None:
         lacking = "--reason" if options.who.strip() else "--who"
         hint = "a decision says who made it and why"
         raise UsageError("is needed", where=lacking, hint=hint)
+    if options.waiting is not None and options.waiting.exists():
+        raise UsageError(
+            "is there already: a sheet that may be filled in is not replaced",
+            where=str(options.waiting),
+            hint="choose another name, or delete it first",
+        )
     if not taken and (options.who or options.reason):
         given = "--who" if options.who else "--reason"
         message = "needs --series, --decisions or --policy: nothing is decided"
