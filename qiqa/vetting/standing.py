@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from qiqa.core.canonical import digest, storable
 from qiqa.core.finding import Severity
-from qiqa.core.vet_result import SeriesSeen
 from qiqa.core.vetting import Check, Needs, Observation, Override, Reason
 from qiqa.vetting.signature.digest import DIGEST_BYTES
 
@@ -49,15 +48,15 @@ def seen_digest(
     return digest(storable([files, size, signature[:DIGEST_BYTES].hex(), seen]))[:16]
 
 
-def lapse(series: SeriesSeen, reasons: Iterable[str], person: Override) -> Observation | None:
+def lapse(seen: str, reasons: Iterable[str], person: Override) -> Observation | None:
     """Return what is said where a person's decision no longer fits; None where it does.
 
     What keeps a series out holds on: only a person lets it in again.
 
     Parameters
     ----------
-    series
-        As it is now.
+    seen
+        `SeriesSeen.seen` now.
     reasons
         Codes by which the policy calls for something now.
     person
@@ -66,10 +65,10 @@ def lapse(series: SeriesSeen, reasons: Iterable[str], person: Override) -> Obser
     if not person.admits:
         return None
     more = sorted(set(reasons) - set(person.reasons))
-    changed = series.seen != person.seen
+    changed = seen != person.seen
     if not (more or changed):
         return None
-    if series.seen and not person.seen:
+    if seen and not person.seen:
         # an earlier version did not keep it, a table has no images
         why = ["what was seen of it then is not on record"]
     else:

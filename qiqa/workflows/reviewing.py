@@ -88,7 +88,7 @@ class JudgedRows:
         self, one: SeriesSeen, seen: Seen, decision: Decision, person: Override
     ) -> tuple[Seen, Decision]:
         """Return what a person decided, or that it no longer fits and what the policy says then."""
-        lapsed = lapse(one, decision.reasons, person)
+        lapsed = lapse(one.seen, decision.reasons, person)
         if lapsed is None or lapsed.code in self.ignored:
             return seen, decide(seen, self.policy, person)
         seen = (*seen, lapsed)
@@ -256,12 +256,13 @@ def decide_by_person(stored: StoredVet, *overrides: Override) -> VetResult:
     stored
         The output.
     overrides
-        One at least, in the order in which they were made.
+        One at least, in the order in which they were made. Where one states what the person knew
+        of (`seen`, `reasons`), that has to be all that there is now.
 
     Raises
     ------
     UsageError
-        If there is no such series, or the words are missing.
+        If there is no such series, the words are missing, or the person knew of less.
     ReadError
         If what was seen is not as it was written, or somebody decided meanwhile.
     OutputError
@@ -301,12 +302,20 @@ def _knowing(stored: StoredVet, overrides: Sequence[Override]) -> tuple[Override
             where=str(stored.folder),
             hint="qiqa vet review lists those that wait; the manifest has all",
         )
-    return tuple(
-        dataclasses.replace(
-            one, reasons=tuple(sorted(reasons[one.series_uid])), seen=seen[one.series_uid]
-        )
-        for one in overrides
-    )
+    made = []
+    for one in overrides:
+        uid = one.series_uid
+        since = lapse(seen[uid], reasons[uid], one) if one.seen or one.reasons else None
+        if since is not None:
+            raise UsageError(
+                f"series {uid!r}: {since.evidence}",
+                where=str(stored.folder),
+                hint="qiqa vet review --waiting FILE writes what there is to know now; nothing was "
+                "recorded",
+            )
+        codes = tuple(sorted(reasons[uid]))
+        made.append(dataclasses.replace(one, reasons=codes, seen=seen[uid]))
+    return tuple(made)
 
 
 def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyChange) -> VetResult:
