@@ -57,11 +57,18 @@ def time_words(at: dt.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M %Z}".rstrip()
 
 
-def standing_words(result: VetResult, index: int) -> str:
-    """Return what became of a person's decision, by its place in `VetResult.overrides`."""
-    uid = result.overrides[index].series_uid
-    if any(one.series_uid == uid for one in result.overrides[index + 1 :]):
-        return "replaced by a later one"
+def standing_words(result: VetResult) -> list[str]:
+    """Return what became of each decision of a person, in the order of `VetResult.overrides`."""
+    last = {one.series_uid: index for index, one in enumerate(result.overrides)}
+    return [
+        _standing(result, one.series_uid)
+        if index == last[one.series_uid]
+        else "replaced by a later one"
+        for index, one in enumerate(result.overrides)
+    ]
+
+
+def _standing(result: VetResult, uid: str) -> str:
     if uid in result.counts.lapsed:
         return "lapsed: no longer fits the series"
     return "holds" if uid in result.counts.overridden else "the series is no longer there"
