@@ -264,7 +264,8 @@ def decide_by_person(stored: StoredVet, *overrides: Override) -> VetResult:
     UsageError
         If there is no such series, the words are missing, or the person knew of less.
     ReadError
-        If what was seen is not as it was written, or somebody decided meanwhile.
+        If what was seen is not as it was written, or somebody decided or vetted
+        meanwhile.
     OutputError
         If it cannot be written, or another process is writing; nothing is recorded then.
     """
@@ -337,7 +338,8 @@ def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyC
     UsageError
         If it is the same, or asks for what only the images can say.
     ReadError
-        If what was seen is not as it was written, or somebody decided meanwhile.
+        If what was seen is not as it was written, or somebody decided or vetted
+        meanwhile.
     OutputError
         If it cannot be written, or another process is writing; nothing is recorded then.
     """

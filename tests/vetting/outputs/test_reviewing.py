@@ -210,13 +210,25 @@ def test_two_that_decide_at_once_do_not_lose_a_decision(output, make):
     assert not read_overrides(output)
     decide_by_person(one, person(first))
     before = contents(output)
-    with pytest.raises(ReadError, match="somebody decided meanwhile"):
+    with pytest.raises(ReadError, match="somebody decided or vetted meanwhile"):
         decide_by_person(other, person(second))
-    with pytest.raises(ReadError, match="somebody decided meanwhile"):
+    with pytest.raises(ReadError, match="somebody decided or vetted meanwhile"):
         decide_by_policy(other, make.policy_text(rules=()), "new.toml", change())
     assert contents(output) == before
     decide_by_person(open_output(output, make.checks), person(second))
     assert [one.series_uid for one in read_overrides(output)] == [first, second]
+
+
+def test_what_was_vetted_meanwhile_is_not_mixed_with_what_was_read(output, make):
+    stored = open_output(output, make.checks)
+    uid = next(waiting(stored.judged())).series_uid
+    other = dataclasses.replace(make.parts(seed=4), statements={})
+    write_parts(other, output)
+    write_decisions(judge(other, stored.policy), output, make.policy_text())
+    before = contents(output)
+    with pytest.raises(ReadError, match="somebody decided or vetted meanwhile"):
+        decide_by_person(stored, person(uid))
+    assert contents(output) == before
 
 
 @pytest.fixture
@@ -310,9 +322,9 @@ def test_a_decision_on_a_series_that_has_gone_says_so(parts, policy, vetted):
     rest = [one for one in parts.series if one.series_uid != uid]
     result = judge(dataclasses.replace(parts, series=rest), policy, vetted.overrides)
     assert result.counts.overridden == result.counts.lapsed == frozenset()
-    assert standing_words(result, 0) == "the series is no longer there"
+    assert standing_words(result) == ["the series is no longer there"]
     assert "the series is no longer there" in render_card(result)
-    assert standing_words(vetted, 0) == "holds"
+    assert standing_words(vetted) == ["holds"]
 
 
 def damage(name, content):
