@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qiqa.core.canonical import digest, storable
 from qiqa.core.finding import Severity
 from qiqa.core.vetting import Check, Needs, Observation, Override, Reason
 from qiqa.vetting.signature.digest import DIGEST_BYTES
 
-__all__ = ["DECISIONS", "lapse", "seen_digest"]
+__all__ = ["DECISIONS", "lapse", "row_digest", "seen_digest"]
 
 DECISIONS = Check(
     name="decisions",
@@ -20,8 +24,8 @@ DECISIONS = Check(
             code="decision_lapsed",
             severity=Severity.WARNING,
             title="a person's decision no longer fits",
-            meaning="A person let it be used; since then its images or headers have changed, or "
-            "more speaks against it than the person knew of.",
+            meaning="A person let it be used; since then its images, headers or measures have "
+            "changed, or more speaks against it than the person knew of.",
         ),
     ),
 )
@@ -48,6 +52,22 @@ def seen_digest(
     return digest(storable([files, size, signature[:DIGEST_BYTES].hex(), seen]))[:16]
 
 
+def row_digest(names: Sequence[str], values: NDArray[np.float32]) -> str:
+    """Return 16 hex digits that differ where a row of a table without images is another.
+
+    Its name may be the number of its line, which says nothing of a table that was sorted anew.
+
+    Parameters
+    ----------
+    names
+        Of the p features.
+    values
+        (p,), of the row; NaN where nothing is known.
+    """
+    what = "\n".join(names).encode("utf-8", "backslashreplace")
+    return hashlib.sha256(what + values.astype("<f4").tobytes()).hexdigest()[:16]
+
+
 def lapse(seen: str, reasons: Iterable[str], person: Override) -> Observation | None:
     """Return what is said where a person's decision no longer fits; None where it does.
 
@@ -69,10 +89,10 @@ def lapse(seen: str, reasons: Iterable[str], person: Override) -> Observation | 
     if not (more or changed):
         return None
     if seen and not person.seen:
-        # an earlier version did not keep it, a table has no images
+        # an earlier version did not keep it
         why = ["what was seen of it then is not on record"]
     else:
-        why = ["its pixels, files or findings are not what they were"] if changed else []
+        why = ["what is seen of it is not what was seen then"] if changed else []
         why += [f"since then also {', '.join(more)}"] if more else []
     decided = f"{person.who} decided {person.action} on {person.at:%Y-%m-%d}"
     evidence = f"{decided}: {person.reason}; {'; '.join(why)}"

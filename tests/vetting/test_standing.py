@@ -114,7 +114,7 @@ def test_other_pixels_wait_for_a_person_again(again):
     row = row_of(folder, series)
     assert row["decision"] == "quarantine"
     assert row["reasons"].split(";") == ["decision_lapsed", "missing_attribute"]
-    assert "its pixels, files or findings are not what they were" in row["evidence"]
+    assert "what is seen of it is not what was seen then" in row["evidence"]
     assert row["seen"] != before["seen"]
     others = [one for one in rows(folder) if one["path"] != row["path"]]
     assert all("decision_lapsed" not in one["reasons"] for one in others)
@@ -162,7 +162,7 @@ def test_of_a_decision_without_record_of_what_was_seen_nothing_is_claimed(again)
     assert row["reasons"].split(";") == ["decision_lapsed", "missing_attribute"]
     said = "TE is in the protocol; what was seen of it then is not on record"
     assert said in row["evidence"]
-    assert "not what they were" not in row["evidence"]
+    assert "not what was seen" not in row["evidence"]
     assert "since then" not in row["evidence"]
 
 
