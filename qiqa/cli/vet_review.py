@@ -91,7 +91,7 @@ def arguments(parser: Parser) -> None:
 def command(options: Options) -> int:
     """Show what waits, after a decision where one was given."""
     from qiqa.core.vet_payload import vet_payload
-    from qiqa.core.vet_words import headline
+    from qiqa.core.vet_words import headline, lapsed_words
     from qiqa.io.ro_crate import seal
     from qiqa.workflows.reviewing import open_output
     from qiqa.workflows.vet_checks import known_checks
@@ -105,6 +105,8 @@ def command(options: Options) -> int:
     if options.json is not None:
         write_json(vet_payload(result), options.json)
     say(one_line(headline(result)), style="bold", to_error=to_error)
+    if lapsed := lapsed_words(result):
+        say(lapsed, to_error=to_error)
     if options.action or options.policy or options.decisions:
         say(f"seal: {seal(options.folder)}", to_error=to_error)
     return _tell(result, options, to_error=to_error)

@@ -11,6 +11,7 @@ from qiqa.core.vetting import Action, SetStatement
 __all__ = [
     "counted_words",
     "headline",
+    "lapsed_words",
     "number_words",
     "sentence",
     "set_answer",
@@ -72,6 +73,17 @@ def _standing(result: VetResult, uid: str) -> str:
     if uid in result.counts.lapsed:
         return "lapsed: no longer fits the series"
     return "holds" if uid in result.counts.overridden else "the series is no longer there"
+
+
+def lapsed_words(result: VetResult) -> str:
+    """Return how many decisions of persons no longer fit; empty where all do.
+
+    A policy without a rule for them decides as if there were none, and names no reason.
+    """
+    number = len(result.counts.lapsed)
+    return (
+        f"decisions of persons that no longer fit, and do not count: {number:,}" if number else ""
+    )
 
 
 def counted_words(number: int, one: str, many: str = "") -> str:

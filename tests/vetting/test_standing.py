@@ -127,6 +127,22 @@ def test_other_pixels_wait_for_a_person_again(again):
     assert stands(folder) == ["replaced by a later one", "holds"]
 
 
+def test_a_policy_without_a_rule_for_it_does_not_let_it_lapse_in_silence(again, capsys):
+    folder, series = again
+    text = (folder / "policy.toml").read_text(encoding="utf-8")
+    first = text.index("[rules.decision_lapsed]")
+    without = text[:first] + text[text.index("[rules.", first + 1) :]
+    (folder / "policy.toml").write_text(without, encoding="utf-8")
+    for path in series.glob("*.dcm"):
+        path.write_bytes(path.read_bytes() + bytes(2))
+    capsys.readouterr()
+    vet(folder)
+    assert "decisions of persons that no longer fit, and do not count: 1" in capsys.readouterr().out
+    run(["vet", "review", str(folder / "out")])
+    assert "decisions of persons that no longer fit, and do not count: 1" in capsys.readouterr().out
+    assert "decision_lapsed" not in row_of(folder, series)["reasons"]
+
+
 def test_a_set_that_was_moved_is_the_same(again):
     folder, series = again
 
