@@ -19,6 +19,7 @@ from qiqa.io.staged import staged
 from qiqa.io.vet_override import read_changes, read_overrides
 from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
 from qiqa.report.data_card import render_card
+from qiqa.workflows import vet_verifying
 from qiqa.workflows.reviewing import (
     decide_by_person,
     decide_by_policy,
@@ -252,6 +253,21 @@ def test_what_a_run_left_is_put_in_place_before_it_is_verified(ended, make):
     assert found.holds
     assert found.seal == hashlib.sha256(done["ro-crate-metadata.json"]).hexdigest()
     assert contents(folder) == done
+
+
+def test_what_is_decided_while_it_is_verified_does_not_look_altered(output, make, monkeypatch):
+    uid = next(waiting(open_output(output, make.checks).judged())).series_uid
+    genuine = vet_verifying.open_output
+
+    def slow(*given):
+        decide_by_person(genuine(*given), person(uid))
+        return genuine(*given)
+
+    monkeypatch.setattr(vet_verifying, "open_output", slow)
+    with pytest.raises(ReadError, match="somebody decided or vetted meanwhile"):
+        verify_output(output, make.checks)
+    monkeypatch.undo()
+    assert verify_output(output, make.checks).holds
 
 
 def test_what_a_run_left_is_put_in_place_before_it_is_compared(ended, written, make):
