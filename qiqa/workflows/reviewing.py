@@ -267,7 +267,8 @@ def decide_by_person(stored: StoredVet, *overrides: Override) -> VetResult:
         If what was seen is not as it was written, or somebody decided or vetted
         meanwhile.
     OutputError
-        If it cannot be written, or another process is writing; nothing is recorded then.
+        If it cannot be written, or another process is writing: nothing is recorded then; or if a
+        file cannot be put in its place: the next command does the rest.
     """
     if not all(one.who.strip() and one.reason.strip() for one in overrides):
         raise UsageError(
@@ -341,7 +342,8 @@ def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyC
         If what was seen is not as it was written, or somebody decided or vetted
         meanwhile.
     OutputError
-        If it cannot be written, or another process is writing; nothing is recorded then.
+        If it cannot be written, or another process is writing: nothing is recorded then; or if a
+        file cannot be put in its place: the next command does the rest.
     """
     if not change.who.strip() or not change.reason.strip():
         raise UsageError("a change needs a name and a reason", where="--who and --reason")
