@@ -259,6 +259,7 @@ def _executor(options: Options) -> Executor:
 def _tell(result: VetResult, options: Options) -> int:
     """Say what was decided, and return the exit status."""
     from qiqa.core.vet_payload import vet_payload
+    from qiqa.core.vet_words import lapsed_words
     from qiqa.io.ro_crate import seal
     from qiqa.io.vet_files import MANIFEST_CSV
     from qiqa.report.data_card import CARD
@@ -284,6 +285,8 @@ def _tell(result: VetResult, options: Options) -> int:
         say(f"  {one.above:>9,}  {one.code}: {one_line(title)}", to_error=to_error)
     if len(called) > _MOST_REASONS:
         say(f"  {len(called) - _MOST_REASONS} more reasons on the card", to_error=to_error)
+    if lapsed := lapsed_words(result):
+        say(lapsed, to_error=to_error)
     say(f"card:     {(options.output / CARD).resolve()}", to_error=to_error)
     say(f"manifest: {(options.output / MANIFEST_CSV).resolve()}", to_error=to_error)
     say(f"seal:     {seal(options.output)}", to_error=to_error)

@@ -28,7 +28,7 @@ examples:
   qiqa vet compare strict lenient --json -
 
 Series are the same where series UID and path are. Another correction is another decision; altered
-are those whose pixels, files or findings are not what they were, whatever is decided.
+are those whose pixels, files, findings or measures are not what they were, whatever is decided.
 Exit status: 0 every series is as before and decided as before, 3 some are not, 1 it could not be
 done.
 """

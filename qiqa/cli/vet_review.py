@@ -80,7 +80,10 @@ def arguments(parser: Parser) -> None:
         "--most", type=counted, default=40, metavar="N", help="series in the table; default: 40"
     )
     out.add_argument(
-        "--waiting", type=Path, metavar="FILE", help="write those that wait as a sheet (CSV)"
+        "--waiting",
+        type=Path,
+        metavar="FILE",
+        help="write those that wait as a sheet (CSV), a new file",
     )
     json_option(out, VET_SCHEMA)
 
@@ -88,7 +91,7 @@ def arguments(parser: Parser) -> None:
 def command(options: Options) -> int:
     """Show what waits, after a decision where one was given."""
     from qiqa.core.vet_payload import vet_payload
-    from qiqa.core.vet_words import headline
+    from qiqa.core.vet_words import headline, lapsed_words
     from qiqa.io.ro_crate import seal
     from qiqa.workflows.reviewing import open_output
     from qiqa.workflows.vet_checks import known_checks
@@ -102,6 +105,8 @@ def command(options: Options) -> int:
     if options.json is not None:
         write_json(vet_payload(result), options.json)
     say(one_line(headline(result)), style="bold", to_error=to_error)
+    if lapsed := lapsed_words(result):
+        say(lapsed, to_error=to_error)
     if options.action or options.policy or options.decisions:
         say(f"seal: {seal(options.folder)}", to_error=to_error)
     return _tell(result, options, to_error=to_error)
@@ -129,6 +134,12 @@ def _check_options(options: Options) -> None:
         lacking = "--reason" if options.who.strip() else "--who"
         hint = "a decision says who made it and why"
         raise UsageError("is needed", where=lacking, hint=hint)
+    if options.waiting is not None and options.waiting.exists():
+        raise UsageError(
+            "is there already: a sheet that may be filled in is not replaced",
+            where=str(options.waiting),
+            hint="choose another name, or delete it first",
+        )
     if not taken and (options.who or options.reason):
         given = "--who" if options.who else "--reason"
         message = "needs --series, --decisions or --policy: nothing is decided"
@@ -138,7 +149,8 @@ def _check_options(options: Options) -> None:
 def _decided(stored: StoredVet, options: Options, now: dt.datetime) -> VetResult:
     """Return the set as it is decided after what was asked for."""
     from qiqa.core.vetting import Override, PolicyChange
-    from qiqa.workflows.reviewing import decide_by_person, decide_by_policy
+    from qiqa.workflows.deciding_by_person import decide_by_person
+    from qiqa.workflows.reviewing import decide_by_policy
 
     if options.series:
         action = Action(options.action)
@@ -167,7 +179,7 @@ def _decided(stored: StoredVet, options: Options, now: dt.datetime) -> VetResult
 
 def _by_sheet(stored: StoredVet, options: Options, path: Path, now: dt.datetime) -> VetResult:
     from qiqa.io.decision_sheet import read_decisions
-    from qiqa.workflows.reviewing import decide_by_person
+    from qiqa.workflows.deciding_by_person import decide_by_person
 
     overrides = read_decisions(path, options.who, options.reason, now)
     if not overrides:

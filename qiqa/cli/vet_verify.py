@@ -38,14 +38,14 @@ class Options:
     """What was asked for on the command line."""
 
     folder: Path
-    seal: str = ""
+    seal: str | None = None
     json: str | None = None
 
 
 def arguments(parser: Parser) -> None:
     """Declare the options."""
     parser.add_argument("folder", type=Path, metavar="OUT", help="what qiqa vet wrote")
-    parser.add_argument("--seal", default="", metavar="SHA256", help="as qiqa vet printed it")
+    parser.add_argument("--seal", metavar="SHA256", help="as qiqa vet printed it")
     json_option(parser, VERIFICATION_SCHEMA)
 
 
@@ -54,15 +54,17 @@ def command(options: Options) -> int:
     from qiqa.workflows.vet_checks import known_checks
     from qiqa.workflows.vet_verifying import verify_output
 
-    if options.seal and not _SEAL.fullmatch(options.seal.strip()):
-        raise UsageError(f"{options.seal!r} is no SHA-256: 64 digits of 0-9, a-f", where="--seal")
+    known = None if options.seal is None else options.seal.strip()
+    # an empty one too: a variable of a script that was not set must not pass for a seal
+    if known is not None and not _SEAL.fullmatch(known):
+        raise UsageError(f"{known!r} is no SHA-256: 64 digits of 0-9, a-f", where="--seal")
     with progress() as told:
         told("deciding anew")
-        found = verify_output(options.folder, known_checks(), options.seal)
+        found = verify_output(options.folder, known_checks(), known or "")
     if options.json is not None:
         payload = {"schema": VERIFICATION_SCHEMA, "holds": found.holds}
         write_json(payload | dataclasses.asdict(found), options.json)
-    _tell(found, sealed=bool(options.seal), to_error=options.json == "-")
+    _tell(found, sealed=known is not None, to_error=options.json == "-")
     return status.PASS if found.holds else status.FAILED
 
 

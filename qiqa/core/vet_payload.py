@@ -64,8 +64,8 @@ def vet_payload(result: VetResult) -> dict[str, Any]:
         "not_run": dict(parts.not_run),
         "features": parts.features,
         "overrides": [
-            {**_plain_all(one), "stands": standing_words(result, index)}
-            for index, one in enumerate(result.overrides)
+            {**_plain_all(one), "stands": words}
+            for one, words in zip(result.overrides, standing_words(result), strict=True)
         ],
         "regulation": evidence_rows(result),
     }

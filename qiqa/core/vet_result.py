@@ -61,7 +61,7 @@ class SeriesSeen:
     scanner: str = ""
     modality: str = ""
     seen: str = ""
-    """As in `SeriesSummary`; empty where no images were looked at."""
+    """As in `SeriesSummary`; of a table without images, of its measures."""
     observations: tuple[Observation, ...] = ()
 
     @property

@@ -11,6 +11,7 @@ from qiqa.core.vetting import Action, SetStatement
 __all__ = [
     "counted_words",
     "headline",
+    "lapsed_words",
     "number_words",
     "sentence",
     "set_answer",
@@ -57,14 +58,32 @@ def time_words(at: dt.datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M %Z}".rstrip()
 
 
-def standing_words(result: VetResult, index: int) -> str:
-    """Return what became of a person's decision, by its place in `VetResult.overrides`."""
-    uid = result.overrides[index].series_uid
-    if any(one.series_uid == uid for one in result.overrides[index + 1 :]):
-        return "replaced by a later one"
+def standing_words(result: VetResult) -> list[str]:
+    """Return what became of each decision of a person, in the order of `VetResult.overrides`."""
+    last = {one.series_uid: index for index, one in enumerate(result.overrides)}
+    return [
+        _standing(result, one.series_uid)
+        if index == last[one.series_uid]
+        else "replaced by a later one"
+        for index, one in enumerate(result.overrides)
+    ]
+
+
+def _standing(result: VetResult, uid: str) -> str:
     if uid in result.counts.lapsed:
         return "lapsed: no longer fits the series"
     return "holds" if uid in result.counts.overridden else "the series is no longer there"
+
+
+def lapsed_words(result: VetResult) -> str:
+    """Return how many decisions of persons no longer fit; empty where all do.
+
+    A policy without a rule for them decides as if there were none, and names no reason.
+    """
+    number = len(result.counts.lapsed)
+    return (
+        f"decisions of persons that no longer fit, and do not count: {number:,}" if number else ""
+    )
 
 
 def counted_words(number: int, one: str, many: str = "") -> str:

@@ -355,7 +355,7 @@ class Override:
     reasons: tuple[str, ...] = ()
     """What the policy called for when it was made: codes."""
     seen: str = ""
-    """`SeriesSummary.seen` then; empty where no images were looked at."""
+    """`SeriesSeen.seen` then; empty where an earlier version did not keep it."""
 
     @property
     def admits(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import datetime as dt
 import io
 from collections.abc import Iterable
@@ -19,9 +20,12 @@ from qiqa.io.manifest import manifest_row
 
 __all__ = ["read_decisions", "write_waiting"]
 
-_SHOWN = ("series_uid", "path", "site", "scanner", "modality", "reasons", "evidence")
+_SHOWN = ("series_uid", "path", "site", "scanner", "modality", "reasons", "evidence", "seen")
 _FILLED_IN = ("action", "reason")
 _NEEDED = ("series_uid", *_FILLED_IN)
+_KNOWN = ("who", "reasons", "seen")
+_MARK = "#"
+"""Before a digest: a spreadsheet takes `12345e67` for a number."""
 
 
 def write_waiting(rows: Iterable[VetRow], path: Path) -> int:
@@ -43,6 +47,7 @@ def write_waiting(rows: Iterable[VetRow], path: Path) -> int:
         writer.writerow((*_SHOWN, *_FILLED_IN))
         for row in rows:
             said = manifest_row(row)
+            said["seen"] = _MARK + said["seen"]
             writer.writerow([*(cell(said[name]) for name in _SHOWN), "", ""])
             count += 1
         text.flush()
@@ -58,8 +63,8 @@ def read_decisions(path: Path, who: str, reason: str, at: dt.datetime) -> tuple[
     Parameters
     ----------
     path
-        `.csv` or `.parquet` with `series_uid`, `action` and `reason`; others are not read, but
-        for `who`, if there is one.
+        `.csv` or `.parquet` with `series_uid`, `action` and `reason`. If there, `who` is read, and
+        `reasons` and `seen` as `write_waiting` wrote them: what the person knew of. Others are not.
     who, reason
         Of rows that state none; may be empty.
     at
@@ -84,10 +89,10 @@ def read_decisions(path: Path, who: str, reason: str, at: dt.datetime) -> tuple[
         message = "has more cells than there are names of columns"
         raise ReadError(message, where=f"{path}, line {cells.too_long[0]}", hint="mend that line")
     lines = cells.lines or range(1, cells.rows + 1)
-    columns = [texts_of(cells.columns[name]) for name in _NEEDED]
-    persons = texts_of(cells.columns["who"]) if "who" in cells.columns else [""] * cells.rows
+    empty = [""] * cells.rows
+    columns = [texts_of(cells.columns.get(name, empty)) for name in (*_NEEDED, *_KNOWN)]
     made: dict[str, Override] = {}
-    for line, uid, action, why, person in zip(lines, *columns, persons, strict=True):
+    for line, uid, action, why, person, codes, seen in zip(lines, *columns, strict=True):
         where = f"{path}, line {line}"
         if not action:
             if why:
@@ -96,7 +101,11 @@ def read_decisions(path: Path, who: str, reason: str, at: dt.datetime) -> tuple[
             continue
         if uid in made:
             raise ReadError(f"series {uid!r} stands there twice", where=where, hint="leave one")
-        made[uid] = _decision(uid, action, why or reason, person or who, at, where)
+        one = _decision(uid, action, why or reason, person or who, at, where)
+        if seen.startswith(_MARK):
+            reasons = tuple(filter(None, codes.split(";")))
+            one = dataclasses.replace(one, reasons=reasons, seen=seen.removeprefix(_MARK))
+        made[uid] = one
     return tuple(made.values())
 
 

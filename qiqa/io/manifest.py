@@ -40,7 +40,7 @@ MANIFEST_COLUMNS: Mapping[str, str] = {
     "reasons": "codes that call for it or for a milder action, worst first, joined by ;",
     "correction": "what has to be done before the series is used, joined by ;",
     "evidence": "what was found, for each reason, and a person's decision where there is one",
-    "seen": "digest of what was seen of it: files, pixel values, findings; empty without images",
+    "seen": "digest of what was seen of it: files, pixel values, findings; of a table its measures",
 }
 """Name -> what it holds."""
 _CELLS = 1 << 18

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ __all__ = ["settle", "staged"]
 _WRITING, _WRITTEN = ".qiqa-writing", ".qiqa-written"
 _LOCK = ".qiqa-lock"
 """Stays there, empty: a lock that is removed can be held by two."""
+_HELD = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+"""What systems say where another process has the lock."""
 
 
 @contextlib.contextmanager
@@ -91,9 +94,11 @@ def _finish(folder: Path) -> None:
 def _alone(folder: Path) -> Iterator[None]:
     """Keep other processes out. The system takes the lock from one that dies."""
     with reported(str(folder)):
-        file = (folder / _LOCK).open("ab")
+        file = _opened(folder / _LOCK)
     with file:
-        if not _locked(file):
+        with reported(str(folder / _LOCK)):
+            free = _locked(file)
+        if not free:
             raise OutputError(
                 "another process is writing there",
                 where=str(folder),
@@ -102,12 +107,24 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("ab")
+    except PermissionError:
+        # another user made it in a folder that both may write: it is locked, never written
+        if not path.exists():
+            raise
+        return path.open("rb")
+
+
 def _locked(file: BinaryIO) -> bool:
     try:
         if sys.platform == "win32":
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
+        if error.errno not in _HELD:  # a file system without locks: to try again is no use
+            raise
         return False
     return True

@@ -82,7 +82,8 @@ def _read(path: Path, kind: type[Noun]) -> tuple[Noun, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise ReadError(f"cannot be read: {error}", where=str(path)) from error
     made = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    # not splitlines: words pasted into a reason may hold separators of Unicode, which JSON leaves
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), start=1):
         try:
             made.append(restore(kind, json.loads(line), kind.__name__.lower()))
         except ValueError as error:

@@ -135,7 +135,8 @@ def _records(path: Path, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
                 raise ReadError(
                     f"has no column {', '.join(lacking)}",
                     where=str(path),
-                    hint="give the folder that qiqa vet wrote",
+                    hint="give the folder that qiqa vet wrote; where an earlier version wrote it, "
+                    "vet the images into it again: decisions of persons stay",
                 )
             for batch in file.iter_batches():
                 yield from batch.to_pylist()

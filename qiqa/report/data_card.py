@@ -273,7 +273,7 @@ def _bytes(size: int) -> str:
 
 
 def _overrides(result: VetResult) -> list[dict[str, str]]:
-    return [
+    made = [
         {
             "series": one.series_uid,
             "action": one.action.value,
@@ -281,10 +281,11 @@ def _overrides(result: VetResult) -> list[dict[str, str]]:
             "who": one.who,
             "at": time_words(one.at),
             "reason": one.reason,
-            "stands": standing_words(result, index),
+            "stands": words,
         }
-        for index, one in reversed([*enumerate(result.overrides)])
+        for one, words in zip(result.overrides, standing_words(result), strict=True)
     ]
+    return made[::-1]
 
 
 def _feature(one: Any) -> dict[str, Any]:

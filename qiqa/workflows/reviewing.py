@@ -22,21 +22,22 @@ from qiqa.core.vetting import (
 from qiqa.io.policy_file import parse_policy
 from qiqa.io.staged import settle, staged
 from qiqa.io.vet_files import POLICY, VET_JSON, read_vet_json
-from qiqa.io.vet_override import add_change, add_overrides, read_changes, read_overrides
+from qiqa.io.vet_override import add_change, read_changes, read_overrides
 from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
 from qiqa.vetting.checking import settings_of
 from qiqa.vetting.counting import count, shown_keys
 from qiqa.vetting.deciding import decide
-from qiqa.vetting.standing import lapse
+from qiqa.vetting.standing import DECISIONS, lapse
 from qiqa.workflows.vet_outputs import write_decisions
 from qiqa.workflows.vet_unaltered import OnRecord, refuse_altered
 
 __all__ = [
     "JudgedRows",
     "StoredVet",
-    "decide_by_person",
     "decide_by_policy",
+    "decided_at",
     "judge",
+    "judged_rows",
     "open_output",
     "policy_again",
     "waiting",
@@ -88,7 +89,7 @@ class JudgedRows:
         self, one: SeriesSeen, seen: Seen, decision: Decision, person: Override
     ) -> tuple[Seen, Decision]:
         """Return what a person decided, or that it no longer fits and what the policy says then."""
-        lapsed = lapse(one, decision.reasons, person)
+        lapsed = lapse(one.seen, decision.reasons, person)
         if lapsed is None or lapsed.code in self.ignored:
             return seen, decide(seen, self.policy, person)
         seen = (*seen, lapsed)
@@ -135,7 +136,7 @@ def judge(
     pictures
         Gives thumbnails of the series that the card shows; None: those in `parts`.
     """
-    rows = _rows(parts, policy, overrides)
+    rows = judged_rows(parts, policy, overrides)
     counts = count(rows, policy)
     thumbnails = parts.thumbnails if pictures is None else pictures(shown_keys(counts))
     # text in the pixels may name a person: such a picture leaves by no output
@@ -148,7 +149,8 @@ def judge(
     return dataclasses.replace(made, parts=given, overrides=tuple(overrides))
 
 
-def _rows(parts: VetParts, policy: VetPolicy, overrides: Sequence[Override]) -> JudgedRows:
+def judged_rows(parts: VetParts, policy: VetPolicy, overrides: Sequence[Override]) -> JudgedRows:
+    """Return all series as they are decided; the last decision of a person for each holds."""
     off = {*policy.off}
     ignored = (r.code for check in parts.checks if check.name in off for r in check.reasons)
     latest = {one.series_uid: one for one in overrides}
@@ -240,73 +242,10 @@ def policy_again(
     return made, change
 
 
-def _at(parts: VetParts, when: dt.datetime) -> VetParts:
+def decided_at(parts: VetParts, when: dt.datetime) -> VetParts:
+    """Return what was seen, decided at another time."""
     provenance = dataclasses.replace(parts.provenance, judged_at=when)
     return dataclasses.replace(parts, provenance=provenance)
-
-
-def decide_by_person(stored: StoredVet, *overrides: Override) -> VetResult:
-    """Record decisions of persons on single series, decide anew, and write the output again.
-
-    What the policy calls for now, and what the series is now, are recorded with each: by them is
-    seen later whether it still fits.
-
-    Parameters
-    ----------
-    stored
-        The output.
-    overrides
-        One at least, in the order in which they were made.
-
-    Raises
-    ------
-    UsageError
-        If there is no such series, or the words are missing.
-    ReadError
-        If what was seen is not as it was written, or somebody decided meanwhile.
-    OutputError
-        If it cannot be written, or another process is writing; nothing is recorded then.
-    """
-    if not all(one.who.strip() and one.reason.strip() for one in overrides):
-        raise UsageError(
-            "a decision needs a name and a reason",
-            where="--who and --reason",
-            hint="the next person has to understand it",
-        )
-    with staged(stored.folder) as place:
-        refuse_altered(stored.folder)
-        stored.on_record.refuse_other()
-        made = _knowing(stored, overrides)
-        add_overrides(made, stored.folder, place)
-        parts = _at(stored.parts, made[-1].at)
-        result = judge(parts, stored.policy, (*stored.overrides, *made), stored.pictures)
-        write_decisions(result, stored.folder, stored.policy_text, place)
-    return result
-
-
-def _knowing(stored: StoredVet, overrides: Sequence[Override]) -> tuple[Override, ...]:
-    """Return decisions with what the policy calls for in each series, and what that is."""
-    asked = {one.series_uid for one in overrides}
-    reasons: dict[str, set[str]] = {}
-    seen: dict[str, str] = {}
-    for row in _rows(stored.parts, stored.policy, ()):
-        if row.series_uid in asked:
-            reasons.setdefault(row.series_uid, set()).update(row.decision.reasons)
-            seen.setdefault(row.series_uid, row.seen)
-    unknown = [one.series_uid for one in overrides if one.series_uid not in seen]
-    if unknown:
-        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-        raise UsageError(
-            f"there is no series {unknown[0]!r}{more}",
-            where=str(stored.folder),
-            hint="qiqa vet review lists those that wait; the manifest has all",
-        )
-    return tuple(
-        dataclasses.replace(
-            one, reasons=tuple(sorted(reasons[one.series_uid])), seen=seen[one.series_uid]
-        )
-        for one in overrides
-    )
 
 
 def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyChange) -> VetResult:
@@ -328,9 +267,11 @@ def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyC
     UsageError
         If it is the same, or asks for what only the images can say.
     ReadError
-        If what was seen is not as it was written, or somebody decided meanwhile.
+        If what was seen is not as it was written, or somebody decided or vetted
+        meanwhile.
     OutputError
-        If it cannot be written, or another process is writing; nothing is recorded then.
+        If it cannot be written, or another process is writing: nothing is recorded then; or if a
+        file cannot be put in its place: the next command does the rest.
     """
     if not change.who.strip() or not change.reason.strip():
         raise UsageError("a change needs a name and a reason", where="--who and --reason")
@@ -344,7 +285,7 @@ def decide_by_policy(stored: StoredVet, text: bytes, where: str, change: PolicyC
         stored.on_record.refuse_other()
         add_change(change, stored.folder, place)
         policy = _with_changes(policy, (*read_changes(stored.folder), change))
-        parts = _at(stored.parts, change.at)
+        parts = decided_at(stored.parts, change.at)
         result = judge(parts, policy, stored.overrides, stored.pictures)
         write_decisions(result, stored.folder, text, place)
     return result
@@ -356,7 +297,8 @@ def _refuse_new_looks(
     """Refuse what would need the images: other settings, a check that was off."""
     hint = "vet the images again with this policy: qiqa vet PATH --policy"
     for check in checks:
-        if check.name in after.off:
+        # whether decisions fit is seen of what is on record
+        if check.name in {*after.off, DECISIONS.name}:
             continue
         if check.name in before.off:
             message = f"check {check.name} was off: nothing is known of what it would see"

@@ -11,6 +11,7 @@ from qiqa.core.errors import ReadError
 from qiqa.core.vet_payload import StoredWords
 from qiqa.core.vetting import Action, Check, VetPolicy
 from qiqa.io.policy_file import read_policy
+from qiqa.io.staged import settle
 from qiqa.io.vet_files import POLICY, read_vet_json
 from qiqa.io.vet_parts import read_manifest
 from qiqa.vetting.checking import settings_of
@@ -92,7 +93,11 @@ def compare_outputs(before: Path, after: Path, checks: Sequence[Check]) -> VetCo
         If a manifest or vet.json is missing or damaged.
     DefinitionError
         If a policy is none.
+    OutputError
+        If a run was ended while it wrote, and what it wrote cannot be put in its place.
     """
+    for folder in (before, after):
+        settle(folder)
     moves: collections.Counter[tuple[Action | None, Action | None]] = collections.Counter()
     counted: tuple[collections.Counter[str], ...] = (collections.Counter(), collections.Counter())
     changed, altered = [], []

@@ -24,33 +24,34 @@ _RESTS_ON = (
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OnRecord:
-    """What persons had decided when a folder was read; empty where there is nothing yet."""
+    """What was there when a folder was read: decisions, policy, and the hashes of all the rest."""
 
     folder: Path
-    decisions: tuple[bytes, ...]
+    files: tuple[bytes, ...]
+    """Empty where there is none yet."""
 
     @classmethod
     def of(cls, folder: Path) -> OnRecord:
         """Return what is there now."""
         found = []
-        for path in (folder / name for name in (*_DECISIONS, POLICY)):
+        for path in (folder / name for name in (*_DECISIONS, POLICY, RO_CRATE)):
             with reported(str(path)):
                 found.append(path.read_bytes() if path.exists() else b"")
         return cls(folder, tuple(found))
 
     def refuse_other(self) -> None:
-        """Refuse to write over what somebody decided since.
+        """Refuse to write over what somebody decided or vetted since.
 
         Raises
         ------
         ReadError
-            If a decision, or another policy, came.
+            If a decision, another policy or another output came.
         """
         if OnRecord.of(self.folder) != self:
             raise ReadError(
-                "somebody decided meanwhile",
+                "somebody decided or vetted meanwhile",
                 where=str(self.folder),
-                hint="give the same command again: it sees that decision",
+                hint="give the same command again: it sees what is there now",
             )
 
 

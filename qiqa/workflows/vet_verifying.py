@@ -9,9 +9,10 @@ from pathlib import Path
 
 from qiqa.core.vetting import Check
 from qiqa.io.ro_crate import RO_CRATE, read_hashes, seal
+from qiqa.io.staged import settle
 from qiqa.io.vet_parts import read_manifest
 from qiqa.workflows.reviewing import open_output
-from qiqa.workflows.vet_unaltered import changed_files
+from qiqa.workflows.vet_unaltered import OnRecord, changed_files
 
 __all__ = ["Verified", "verify_output"]
 
@@ -56,13 +57,17 @@ def verify_output(folder: Path, checks: Sequence[Check], known: str = "") -> Ver
     Raises
     ------
     ReadError
-        If a file that is needed is missing or damaged.
+        If a file that is needed is missing or damaged, or somebody decided or vetted meanwhile.
     DefinitionError
         If the policy is no longer one.
+    OutputError
+        If a run was ended while it wrote, and what it wrote cannot be put in its place.
     """
+    settle(folder)
+    on_record = OnRecord.of(folder)
     recorded, changed = changed_files(folder)
     own = seal(folder)
-    if known and known.strip().lower() != own:
+    if known and known.lower() != own:
         changed |= {RO_CRATE}
     stored = open_output(folder, checks)
     series, differing = 0, []
@@ -75,6 +80,7 @@ def verify_output(folder: Path, checks: Sequence[Check], known: str = "") -> Ver
         same = (written["series_uid"], written["path"]) == row.key
         if not same or (written["decision"], written["reasons"]) != decided:
             differing.append(written["series_uid"])
+    on_record.refuse_other()  # what was replaced halfway would look altered
     return Verified(
         files=recorded,
         changed=tuple(sorted(changed)),

@@ -27,6 +27,7 @@ from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import examine_set
 from qiqa.vetting.checks.pairing import is_paired
 from qiqa.vetting.counting import summarize
+from qiqa.vetting.standing import row_digest
 from qiqa.workflows.executing import Executor
 from qiqa.workflows.lineage import true_days
 from qiqa.workflows.reviewing import judge
@@ -114,6 +115,7 @@ def vet_table(table: VetTable, given: Given) -> tuple[VetResult, VetTable, tuple
             site=texts["site"][i],
             scanner=texts["scanner"][i],
             modality=texts["modality"][i],
+            seen=row_digest(whole.features, whole.values[i]),
             observations=tuple(of_set.get(i, ())),
         )
         for i in order

@@ -154,6 +154,27 @@ def test_a_mistake_says_what_to_do(vet, table, tmp_path, given, status, said):
     assert "Traceback" not in words
 
 
+def test_a_decision_does_not_pass_to_another_row_of_a_table(vet, table, policy, tmp_path):
+    def decision(out, uid):
+        return next(one["decision"] for one in read_manifest(out) if one["series_uid"] == uid)
+
+    names, *rows = table.read_text(encoding="utf-8").splitlines(keepends=True)
+    by_line, by_name = tmp_path / "by-line", tmp_path / "by-name"
+    given = {by_line: (), by_name: ("--column", "row=name")}
+    words = ("--action", "keep", "--who", "B. Lind", "--reason", "looked at")
+    for out, uid in ((by_line, "row 000000002"), (by_name, "s0")):
+        vet(table, "--policy", policy("p"), "-o", out, *given[out])
+        vet("review", out, "--series", uid, *words)
+        vet(table, "--policy", policy("p"), "-o", out, *given[out])
+        assert decision(out, uid) == "keep"
+    table.write_text("".join([names, *reversed(rows)]), encoding="utf-8")
+    for out, column in given.items():
+        vet(table, "--policy", policy("p"), "-o", out, *column)
+    assert decision(by_line, "row 000000002") == "quarantine"
+    assert stored(by_line)["overrides"][0]["stands"] == "lapsed: no longer fits the series"
+    assert decision(by_name, "s0") == "keep"
+
+
 def test_what_somebody_decided_during_a_long_run_is_not_written_over(
     vet, table, policy, tmp_path, monkeypatch
 ):
@@ -171,7 +192,7 @@ def test_what_somebody_decided_during_a_long_run_is_not_written_over(
     monkeypatch.setattr(vetting_walk, "vet_table", slow)
     status, said = vet(table, "--policy", policy("p"), "-o", out)
     assert status == 1
-    assert "somebody decided meanwhile" in said
+    assert "somebody decided or vetted meanwhile" in said
     assert "the same command again" in said
     assert (out / "overrides.jsonl").exists()
     monkeypatch.undo()

@@ -52,6 +52,15 @@ def test_who_and_reason_of_a_row_go_before_those_for_all(read):
     assert (second.who, second.reason) == ("B. Lind", "looked at all")
 
 
+def test_what_the_sheet_said_of_a_series_is_what_the_person_knew(read):
+    columns = "seen,reasons,reason,action,series_uid\n"
+    first, second = read(
+        f"{columns}#12345e67,clipped;low_snr,a,keep,1\n12345e67,clipped,a,keep,2\n"
+    )
+    assert (first.reasons, first.seen) == (("clipped", "low_snr"), "12345e67")
+    assert (second.reasons, second.seen) == ((), "")  # of another table: a spreadsheet may alter it
+
+
 WRONG = {
     "action": ("series_uid,action,reason\n1,keep,a\n2,kep,b\n", r"line 3.*'kep' is no action"),
     "no reason": ("series_uid,action,reason\n1,keep,\n", "line 2.*has no reason"),

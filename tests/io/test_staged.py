@@ -98,6 +98,16 @@ def test_one_at_a_time(folder):
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_two_users_may_write_is_written_by_both(folder):
+    (folder / ".qiqa-lock").touch(mode=0o444)  # as another user's file looks
+    with staged(folder) as place:
+        (place / "a").write_text("new", encoding="utf-8")
+        with pytest.raises(OutputError, match="another process is writing"):
+            staged(folder).__enter__()
+    assert shown(folder) == {**state("old"), "a": "new"}
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written_is_named(folder):
     folder.chmod(0o500)
     try:

@@ -114,7 +114,7 @@ def test_other_pixels_wait_for_a_person_again(again):
     row = row_of(folder, series)
     assert row["decision"] == "quarantine"
     assert row["reasons"].split(";") == ["decision_lapsed", "missing_attribute"]
-    assert "its files are not what they were" in row["evidence"]
+    assert "what is seen of it is not what was seen then" in row["evidence"]
     assert row["seen"] != before["seen"]
     others = [one for one in rows(folder) if one["path"] != row["path"]]
     assert all("decision_lapsed" not in one["reasons"] for one in others)
@@ -125,6 +125,61 @@ def test_other_pixels_wait_for_a_person_again(again):
     vet(folder)
     assert row_of(folder, series)["decision"] == "keep"
     assert stands(folder) == ["replaced by a later one", "holds"]
+
+
+def test_a_policy_without_a_rule_for_it_does_not_let_it_lapse_in_silence(again, capsys):
+    folder, series = again
+    text = (folder / "policy.toml").read_text(encoding="utf-8")
+    first = text.index("[rules.decision_lapsed]")
+    without = text[:first] + text[text.index("[rules.", first + 1) :]
+    (folder / "policy.toml").write_text(without, encoding="utf-8")
+    for path in series.glob("*.dcm"):
+        path.write_bytes(path.read_bytes() + bytes(2))
+    capsys.readouterr()
+    vet(folder)
+    assert "decisions of persons that no longer fit, and do not count: 1" in capsys.readouterr().out
+    run(["vet", "review", str(folder / "out")])
+    assert "decisions of persons that no longer fit, and do not count: 1" in capsys.readouterr().out
+    assert "decision_lapsed" not in row_of(folder, series)["reasons"]
+
+
+def test_a_set_that_was_moved_is_the_same(again):
+    folder, series = again
+
+    def named(image):
+        image.PatientName = "Lindqvist^Astrid"
+
+    change(series, named)
+    vet(folder)
+    row = row_of(folder, series)
+    assert ".dcm)" in row["evidence"]  # the place of a finding is the path of a file
+    words = ["--action", "keep", "--who", "B. Lind", "--reason", "she is a phantom"]
+    run(["vet", "review", str(folder / "out"), "--series", row["series_uid"], *words])
+    (folder / "images").rename(folder / "inner")
+    (folder / "images").mkdir()
+    (folder / "inner").rename(folder / "images" / "inner")
+    vet(folder)
+    moved = row_of(folder, folder / "images" / "inner" / series.relative_to(folder / "images"))
+    assert (moved["decision"], moved["seen"]) == ("keep", row["seen"])
+    assert stands(folder) == ["replaced by a later one", "holds"]
+
+
+def test_of_a_decision_without_record_of_what_was_seen_nothing_is_claimed(again):
+    folder, series = again
+    line = json.loads((folder / "out" / "overrides.jsonl").read_text(encoding="utf-8"))
+    shutil.rmtree(folder / "out")
+    (folder / "out").mkdir()
+    # as it was written before reasons and digest were kept
+    old = {name: line[name] for name in ("series_uid", "action", "who", "reason", "at")}
+    (folder / "out" / "overrides.jsonl").write_text(json.dumps(old) + "\n", encoding="utf-8")
+    vet(folder)
+    row = row_of(folder, series)
+    assert row["decision"] == "quarantine"
+    assert row["reasons"].split(";") == ["decision_lapsed", "missing_attribute"]
+    said = "TE is in the protocol; what was seen of it then is not on record"
+    assert said in row["evidence"]
+    assert "not what was seen" not in row["evidence"]
+    assert "since then" not in row["evidence"]
 
 
 def test_what_a_person_keeps_out_stays_out(again):

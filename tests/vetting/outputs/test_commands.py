@@ -255,7 +255,10 @@ def test_the_seal_tells_a_record_that_was_forged(vet, output, first):
     assert status == 1
     assert "not as it was written: ro-crate-metadata.json" in said
     assert "as given" not in said
-    assert vet("verify", output, "--seal", "abc")[0] == 2
+    for none in ("abc", ""):
+        status, _, errors = vet("verify", output, "--seal", none)
+        assert status == 2
+        assert f"{none!r} is no SHA-256" in errors
 
 
 def test_what_lies_beside_an_output_is_named(vet, output):
@@ -298,6 +301,47 @@ def test_many_are_decided_by_a_sheet(vet, output, tmp_path):
     assert status == 2
     assert "no series '9.9'" in errors
     assert (output / "overrides.jsonl").read_bytes() == before
+
+
+def test_a_sheet_that_may_be_filled_in_is_not_replaced(vet, output, tmp_path):
+    sheet = tmp_path / "waiting.csv"
+    sheet.write_text("series_uid,action,reason\n1.2,keep,a week of work\n", encoding="utf-8")
+    before = sheet.read_bytes()
+    status, _, errors = vet("review", output, "--waiting", sheet)
+    assert status == 2
+    assert f"{sheet}: is there already" in errors
+    assert sheet.read_bytes() == before
+
+
+def test_a_sheet_lets_nothing_in_that_it_did_not_say(vet, output, make, tmp_path):
+    """It may lie for a week; the set is vetted again meanwhile."""
+    lenient, strict = (tmp_path / name for name in ("lenient.toml", "strict.toml"))
+    lenient.write_bytes(make.policy_text(rules=[r for r in make.rules if r[0] != "clipped"]))
+    strict.write_bytes(make.policy_text())
+    who = ("--who", "J. Kask", "--reason", "agreed")
+    vet("review", output, "--policy", lenient, *who)
+    sheet = tmp_path / "waiting.csv"
+    vet("review", output, "--waiting", sheet)
+    rows = list(csv.DictReader(io.StringIO(sheet.read_text(encoding="utf-8-sig"), newline="")))
+    vet("review", output, "--policy", strict, *who)
+    again = {one.series_uid: one for one in waiting(open_output(output, make.checks).judged())}
+    more = [r for r in rows if "clipped" in again[r["series_uid"]].decision.reasons]
+    same = [r for r in rows if r not in more]
+    assert more
+    assert same
+    filled = [{**one, "action": "keep", "reason": "looked at"} for one in rows]
+    write(sheet, filled)
+    status, _, errors = vet("review", output, "--decisions", sheet, "--who", "B. Lind")
+    assert status == 2
+    assert f"series '{more[0]['series_uid']}'" in errors
+    assert "since then also clipped" in errors
+    assert not (output / "overrides.jsonl").exists()
+    # what did not change can be decided; to keep out always
+    for row in filled:
+        if row["series_uid"] in {one["series_uid"] for one in more}:
+            row["action"] = "reject"
+    write(sheet, filled)
+    assert vet("review", output, "--decisions", sheet, "--who", "B. Lind")[0] in (0, 3)
 
 
 def write(path, rows):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import hashlib
 import itertools
 import json
+import shutil
 
 import pytest
 
@@ -17,18 +19,20 @@ from qiqa.io.staged import staged
 from qiqa.io.vet_override import read_changes, read_overrides
 from qiqa.io.vet_parts import StoredSeries, read_other_files, read_thumbnails
 from qiqa.report.data_card import render_card
+from qiqa.workflows import vet_verifying
+from qiqa.workflows.deciding_by_person import decide_by_person
 from qiqa.workflows.reviewing import (
-    decide_by_person,
     decide_by_policy,
     judge,
     open_output,
     waiting,
 )
+from qiqa.workflows.vet_comparing import compare_outputs
 from qiqa.workflows.vet_outputs import write_decisions, write_parts
 from qiqa.workflows.vet_unaltered import refuse_lost_decisions
 from qiqa.workflows.vet_verifying import verify_output
 
-pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
 
 WHEN = dt.datetime(2026, 12, 1, 10, 0, tzinfo=dt.UTC)
 
@@ -207,13 +211,79 @@ def test_two_that_decide_at_once_do_not_lose_a_decision(output, make):
     assert not read_overrides(output)
     decide_by_person(one, person(first))
     before = contents(output)
-    with pytest.raises(ReadError, match="somebody decided meanwhile"):
+    with pytest.raises(ReadError, match="somebody decided or vetted meanwhile"):
         decide_by_person(other, person(second))
-    with pytest.raises(ReadError, match="somebody decided meanwhile"):
+    with pytest.raises(ReadError, match="somebody decided or vetted meanwhile"):
         decide_by_policy(other, make.policy_text(rules=()), "new.toml", change())
     assert contents(output) == before
     decide_by_person(open_output(output, make.checks), person(second))
     assert [one.series_uid for one in read_overrides(output)] == [first, second]
+
+
+def test_what_was_vetted_meanwhile_is_not_mixed_with_what_was_read(output, make):
+    stored = open_output(output, make.checks)
+    uid = next(waiting(stored.judged())).series_uid
+    other = dataclasses.replace(make.parts(seed=4), statements={})
+    write_parts(other, output)
+    write_decisions(judge(other, stored.policy), output, make.policy_text())
+    before = contents(output)
+    with pytest.raises(ReadError, match="somebody decided or vetted meanwhile"):
+        decide_by_person(stored, person(uid))
+    assert contents(output) == before
+
+
+@pytest.fixture
+def ended(output, make, tmp_path):
+    """Return an output that a process died in while it put its files in place."""
+    done = tmp_path / "done"
+    shutil.copytree(output, done)
+    uid = next(waiting(open_output(done, make.checks).judged())).series_uid
+    decide_by_person(open_output(done, make.checks), person(uid))
+    (output / ".qiqa-written").mkdir()
+    names = ("manifest.parquet", "overrides.jsonl", "vet.json", "ro-crate-metadata.json")
+    for path in done.iterdir():
+        if path.is_file() and path.name != ".qiqa-lock":
+            shutil.copy(path, output / ".qiqa-written" if path.name in names else output)
+    return output, contents(done)
+
+
+def test_what_a_run_left_is_put_in_place_before_it_is_verified(ended, make):
+    folder, done = ended
+    found = verify_output(folder, make.checks)
+    assert found.holds
+    assert found.seal == hashlib.sha256(done["ro-crate-metadata.json"]).hexdigest()
+    assert contents(folder) == done
+
+
+def test_what_is_decided_while_it_is_verified_does_not_look_altered(output, make, monkeypatch):
+    uid = next(waiting(open_output(output, make.checks).judged())).series_uid
+    genuine = vet_verifying.open_output
+
+    def slow(*given):
+        decide_by_person(genuine(*given), person(uid))
+        return genuine(*given)
+
+    monkeypatch.setattr(vet_verifying, "open_output", slow)
+    with pytest.raises(ReadError, match="somebody decided or vetted meanwhile"):
+        verify_output(output, make.checks)
+    monkeypatch.undo()
+    assert verify_output(output, make.checks).holds
+
+
+def test_what_a_run_left_is_put_in_place_before_it_is_compared(ended, written, make):
+    folder, done = ended
+    assert len(compare_outputs(written, folder, make.checks).changed) == 1
+    assert contents(folder) == done
+
+
+def test_a_reason_may_hold_separators_of_lines(output, make):
+    uid = next(waiting(open_output(output, make.checks).judged())).series_uid
+    words = "seen\u2028by eye\u2029\x85\x0b\r\nagain"
+    decide_by_person(
+        open_output(output, make.checks), dataclasses.replace(person(uid), reason=words)
+    )
+    assert [one.reason for one in read_overrides(output)] == [words]
+    assert verify_output(output, make.checks).holds
 
 
 def test_a_decision_that_cannot_be_written_leaves_all_as_it_was(output, make, monkeypatch):
@@ -253,6 +323,14 @@ def test_what_a_person_let_in_waits_again_when_more_speaks_against_it(output, ma
     kept = json.loads((output / "vet.json").read_text(encoding="utf-8"))
     assert kept["overrides"][0]["stands"] == "lapsed: no longer fits the series"
     assert verify_output(output, make.checks).holds
+    # whoever turns that off believes every decision, until it is turned on again
+    text = make.policy_text(rules=rules, extra='off = ["decisions"]')
+    stored = open_output(output, make.checks)
+    believed = decide_by_policy(stored, text, "off.toml", change())
+    assert (believed.counts.overridden, believed.counts.lapsed) == ({row.series_uid}, set())
+    text = make.policy_text(rules=rules)
+    again = decide_by_policy(open_output(output, make.checks), text, "on.toml", change())
+    assert again.counts == result.counts
 
 
 def test_a_decision_on_a_series_that_has_gone_says_so(parts, policy, vetted):
@@ -260,9 +338,9 @@ def test_a_decision_on_a_series_that_has_gone_says_so(parts, policy, vetted):
     rest = [one for one in parts.series if one.series_uid != uid]
     result = judge(dataclasses.replace(parts, series=rest), policy, vetted.overrides)
     assert result.counts.overridden == result.counts.lapsed == frozenset()
-    assert standing_words(result, 0) == "the series is no longer there"
+    assert standing_words(result) == ["the series is no longer there"]
     assert "the series is no longer there" in render_card(result)
-    assert standing_words(vetted, 0) == "holds"
+    assert standing_words(vetted) == ["holds"]
 
 
 def damage(name, content):
@@ -301,6 +379,13 @@ def test_a_damaged_output_is_named(output, make, case):
         open_output(output, make.checks).judged()
     assert said in str(caught.value)
     assert str(output) in str(caught.value)
+
+
+def test_an_output_of_an_earlier_version_says_what_to_do(output, make):
+    path = output / "manifest.parquet"
+    parquet.write_table(parquet.read_table(path).drop_columns(["seen"]), path)
+    with pytest.raises(ReadError, match=r"no column seen\n.*earlier version.*again"):
+        open_output(output, make.checks).judged()
 
 
 def test_tables_of_different_runs_are_not_put_together(make, tmp_path):
@@ -355,3 +440,51 @@ def test_a_card_that_was_altered_is_made_anew(output, make):
     (output / "card.html").write_text("nothing wrong here", encoding="utf-8")
     decide_by_person(stored, person(next(waiting(stored.judged())).series_uid))
     assert b"nothing wrong here" not in (output / "card.html").read_bytes()
+
+
+def test_what_nothing_corrects_is_not_said_to_be_corrected(output, make):
+    stored = open_output(output, make.checks)
+    rows = list(stored.judged().rows)
+    before = contents(output)
+    none = next(row for row in rows if not row.decision.corrections)
+    with pytest.raises(UsageError, match="nothing is known that would correct it"):
+        decide_by_person(stored, person(none.series_uid, Action.CORRECT))
+    assert contents(output) == before
+    known = next(row for row in rows if row.decision.corrections)
+    result = decide_by_person(stored, person(known.series_uid, Action.CORRECT))
+    (row,) = [one for one in result.rows if one.series_uid == known.series_uid]
+    assert row.decision.asked_corrections == known.decision.corrections
+
+
+def of_sheet(row, **given):
+    known = {"reasons": row.decision.reasons, "seen": row.seen}
+    return dataclasses.replace(person(row.series_uid, **given), **known)
+
+
+def test_a_sheet_does_not_go_past_what_another_person_decided_since(output, make):
+    stored = open_output(output, make.checks)
+    row, other = itertools.islice(waiting(stored.judged()), 2)
+    decide_by_person(stored, person(row.series_uid, Action.REJECT, who="A. Berg"))
+    before = contents(output)
+    stored = open_output(output, make.checks)
+    with pytest.raises(UsageError, match=r"A\. Berg decided reject on 2026-12-01: seen by eye"):
+        decide_by_person(stored, of_sheet(other), of_sheet(row))
+    assert contents(output) == before
+    # the row alone, in full knowledge, may
+    decide_by_person(stored, person(row.series_uid))
+    assert open_output(output, make.checks).judged().counts.overridden == {row.series_uid}
+
+
+def test_a_sheet_that_is_taken_in_again_adds_only_what_is_new(output, make):
+    first, second = itertools.islice(waiting(open_output(output, make.checks).judged()), 2)
+    decide_by_person(open_output(output, make.checks), of_sheet(first))
+    decide_by_person(open_output(output, make.checks), of_sheet(first), of_sheet(second))
+    uids = [one.series_uid for one in read_overrides(output)]
+    assert uids == [first.series_uid, second.series_uid]
+    before = contents(output)
+    again = decide_by_person(open_output(output, make.checks), of_sheet(first), of_sheet(second))
+    assert contents(output) == before
+    assert again.counts.overridden == set(uids)
+    # the same person thinks again
+    decide_by_person(open_output(output, make.checks), of_sheet(first, action=Action.REJECT))
+    assert read_overrides(output)[-1].action is Action.REJECT
