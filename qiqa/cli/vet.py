@@ -237,6 +237,8 @@ def _vetted(
 
     work = open_files.enter_context(VetWork(options.output / PRIVATE / WORK))
     _clear(options.output)
+    if work.of_other_version:
+        say("another version of qiqa was at work here: all images are read anew", to_error=True)
     return vet_images(options.path, work, given, _executor(options), tell)
 
 

@@ -44,6 +44,8 @@ class VetWork:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db: sqlite3.Connection | None = None
+        self.of_other_version = False
+        """Whether another version of qiqa wrote it: nothing of it is used, all is read anew."""
 
     def __enter__(self) -> Self:
         """Open the file, making it where there is none.
@@ -51,7 +53,7 @@ class VetWork:
         Raises
         ------
         StoreError
-            If it cannot be opened, another process holds it, or another version wrote it.
+            If it cannot be opened, or another process holds it.
         """
         try:
             self._db = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
@@ -67,14 +69,10 @@ class VetWork:
                 hint="is another qiqa vet at work there? else name another folder with -o",
             ) from error
         found = self.get("version") or _VERSION
-        if found != _VERSION:
-            self.__exit__()
-            raise StoreError(
-                f"the working file has version {found}, this qiqa reads {_VERSION}",
-                where=str(self.path),
-                hint="delete it to begin anew",
-            )
         try:
+            if found != _VERSION:
+                self.forget_scanned()
+                self.of_other_version = True
             self.put("version", _VERSION)
         except StoreError:
             self.__exit__()

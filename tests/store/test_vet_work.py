@@ -193,3 +193,18 @@ def test_a_full_disk_is_said_and_leaves_what_was_kept(work):
     work.db.execute("PRAGMA max_page_count = 100000")
     work.add_scanned("a", "digest", 40, 1, parts, [])
     assert work.files() == 40
+
+
+def test_what_another_version_kept_is_not_used(tmp_path):
+    path = tmp_path / "work.sqlite"
+    with VetWork(path) as made:
+        assert not made.of_other_version
+        made.add_scanned("a", "1", 1, 1, [("1.2", facts_to(facts("a", "1.2")))], [])
+        made.add_examined([examined("1.2")])
+        made.put("version", "0")
+    with VetWork(path) as made:
+        assert made.of_other_version
+        assert made.count() == (0, 0)
+        assert made.files() == 0
+    with VetWork(path) as made:
+        assert not made.of_other_version
