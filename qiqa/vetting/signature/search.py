@@ -9,13 +9,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.kernels.hamming import bucket_pairs, bucket_starts, gather_bits, view_distances
-from qiqa.vetting.signature.codes import BITS, MIRRORS, transposed
-from qiqa.vetting.signature.layout import PLANES, Codes
+from qiqa.core.errors import UsageError
+from qiqa.kernels.hamming import bucket_pairs, bucket_starts, by_bytes, count_views, view_distances
+from qiqa.vetting.signature.codes import BITS, MIRRORS, TURN
+from qiqa.vetting.signature.layout import FIRST, PLANES, Codes
 
 __all__ = ["LEAST_SIMILARITY", "Near", "exact_groups", "near_pairs"]
 
-Words = NDArray[np.uint64]
 Rows = NDArray[np.int64]
 
 BEST = 3
@@ -40,6 +40,7 @@ LISTED = 16
 """See `qiqa.kernels.hamming.bucket_pairs`."""
 BUFFER = 1 << 18
 PAIRS_AT_ONCE = 100_000
+_PLACES = 1 << 31
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +72,7 @@ def exact_groups(codes: Codes) -> NDArray[np.int64]:
     if not rows.size:
         return first
     pair = codes.digest[rows]
-    order = np.lexsort((rows, pair[:, 1], pair[:, 0]))
+    order = np.lexsort((pair[:, 1], pair[:, 0]))  # equal ones stay in the order of rows
     ordered = pair[order]
     begins = np.ones(rows.size, dtype=np.bool_)
     begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
@@ -97,14 +98,25 @@ def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
     rows
         Those to be compared, ascending; leave out all but one of those that are the same.
     threads
-        Tables that are looked at side by side; each takes 20 bytes a view.
+        Tables that are looked at side by side; each takes 4 bytes a view.
+
+    Raises
+    ------
+    UsageError
+        If there are so many that places in them do not fit 32 bits.
     """
+    if codes.words.size > _PLACES:
+        raise UsageError(
+            f"copies are looked for among at most {_PLACES // codes.words.shape[1]:,} series, "
+            f"not among {len(codes):,}",
+            hint="vet the set in parts, or turn the check duplicates off in the policy",
+        )
     keys, state = _looked_up(codes, rows, threads)
     found, bits = list[Rows](), list[NDArray[np.float64]]()
     # of many pairs with one view alike few are near: no more of them is kept
     for begin in range(0, len(keys), PAIRS_AT_ONCE):
         some = keys[begin : begin + PAIRS_AT_ONCE]
-        apart = _bits_apart(codes, some >> 32, some & 0xFFFFFFFF)
+        apart = _bits_apart(codes, some)
         found.append(some[apart <= MOST])
         bits.append(apart[apart <= MOST])
     near = np.concatenate(found or [keys])
@@ -120,16 +132,11 @@ def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
 
 def _looked_up(codes: Codes, rows: Rows, threads: int) -> tuple[Rows, Rows]:
     """Return pairs of rows with one view alike, and the counts, both as of `_one_table`."""
-    there = np.zeros(codes.signs.shape, dtype=np.bool_)
-    there[rows] = (codes.signs[rows] | codes.sizes[rows]) != 0
-    owner = np.nonzero(there)[0].astype(np.int32)
-    signs = codes.signs[there]
-    views = _Views(codes.sizes[there], signs, transposed(signs), owner)
-    count = len(owner)
+    count = count_views(codes.words, FIRST, rows)
     bits = 0 if count <= SMALL else int(math.log2(count)) - 6
     chosen = [_bits_of(table, bits) for table in range(TABLES if bits else 1)]
     with concurrent.futures.ThreadPoolExecutor(max(1, threads)) as pool:
-        found = list(pool.map(lambda which: _one_table(views, which), chosen))
+        found = list(pool.map(lambda which: _one_table(codes, rows, which), chosen))
     state = np.asarray(np.sum([state for _, state in found], axis=0), dtype=np.int64)
     keys = np.concatenate([keys for keys, _ in found])
     del found
@@ -144,26 +151,11 @@ def _each_once(keys: Rows) -> Rows:
     return keys[fresh]
 
 
-def _bits_apart(codes: Codes, first: Rows, second: Rows) -> NDArray[np.float64]:
-    """Return the distance of each pair of rows (m,), looking at all of their views."""
-    a, b = first, second
-    turned = transposed(codes.signs[b])
-    best = view_distances(
-        codes.signs[a], codes.sizes[a], codes.signs[b], turned, codes.sizes[b],
-        MIRRORS, PLANES, BEST,
-    )  # fmt: skip
+def _bits_apart(codes: Codes, pairs: Rows) -> NDArray[np.float64]:
+    """Return the distance of each pair (m,), looking at all of their views."""
+    best = view_distances(codes.words, FIRST, pairs, TURN, MIRRORS, PLANES, BEST)
     whole = np.where(best[:, -1] <= BITS, best.mean(axis=1), np.inf)
     return np.asarray(np.minimum(whole, best[:, 0] + ALONE))
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Views:
-    """All views that there are, (v,) each."""
-
-    sizes: Words
-    signs: Words
-    turned: Words
-    owner: NDArray[np.int32]
 
 
 def _bits_of(table: int, count: int) -> NDArray[np.int64]:
@@ -171,9 +163,9 @@ def _bits_of(table: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([20261128, table]).permutation(SIZES)[:count].astype(np.int64)
 
 
-def _one_table(views: _Views, bits: NDArray[np.int64]) -> tuple[Rows, Rows]:
-    """Return pairs of owners, first times 2^32 plus second, and the counts of the search."""
-    starts, order = bucket_starts(gather_bits(views.sizes, bits), len(bits))
+def _one_table(codes: Codes, rows: Rows, bits: NDArray[np.int64]) -> tuple[Rows, Rows]:
+    """Return pairs of rows, first times 2^32 plus second, and the counts of the search."""
+    starts, order = bucket_starts(codes.words, FIRST, rows, by_bytes(bits), len(bits))
     state = np.zeros(5, dtype=np.int64)
     # where all are compared, a window would leave some out
     window = WINDOW if len(bits) else SMALL
@@ -181,7 +173,7 @@ def _one_table(views: _Views, bits: NDArray[np.int64]) -> tuple[Rows, Rows]:
     keys: list[Rows] = [np.zeros(0, dtype=np.int64)]
     while True:
         written = bucket_pairs(
-            starts, order, views.sizes, views.signs, views.turned, views.owner, MIRRORS,
+            starts, order, codes.words, TURN, MIRRORS,
             MOST_SIZES, MOST, window, LISTED, state, out,
         )  # fmt: skip
         pairs = out[:written].astype(np.int64)
