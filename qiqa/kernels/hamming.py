@@ -98,8 +98,8 @@ def count_views(words: Words, first: int, rows: Indices) -> int:
 
 @kernel
 def bucket_starts(
-    words: Words, first: int, rows: Indices, table: Words, bits: int
-) -> tuple[Indices, NDArray[np.int32]]:
+    words: Words, first: int, rows: Indices, table: Words, bits: int, order: NDArray[np.int32]
+) -> Indices:
     """Sort views by some bits of their sizes, equal ones in their order.
 
     Parameters
@@ -112,12 +112,14 @@ def bucket_starts(
         Those whose views count.
     table, bits
         Of `by_bytes`: which bits, and how many.
+    order
+        (v,) of `count_views`; written: where the signs of each view stand in `words`, row after
+        row.
 
     Returns
     -------
-    starts, order
-        (2^bits + 1,) where each key begins; (v,) where the signs of a view stand in `words`, row
-        after row.
+    Indices
+        (2^bits + 1,) where each key begins in `order`.
     """
     flat, width = words.reshape(-1), words.shape[1]
     starts = np.zeros((1 << bits) + 1, dtype=np.int64)
@@ -128,14 +130,13 @@ def bucket_starts(
     for t in range(1, starts.size):
         starts[t] += starts[t - 1]
     place = starts[:-1].copy()
-    order = np.empty(starts[-1], dtype=np.int32)
     for row in rows:
         for at in range(row * width + first, (row + 1) * width, 2):
             if (flat[at] | flat[at + 1]) != np.uint64(0):
                 key = np.int64(_moved(flat[at + 1], table))
                 order[place[key]] = at
                 place[key] += 1
-    return starts, order
+    return starts
 
 
 @kernel

@@ -67,8 +67,9 @@ def _search(views, bits, *, window=100, listed=100, room=4096):
     words = _signatures(signs, sizes, np.bincount(owner).max())
     rows = np.arange(len(words))
     table = by_bytes(np.array(bits, dtype=np.int64))
-    starts, order = bucket_starts(words, 1, rows, table, len(bits))
-    assert count_views(words, 1, rows) == len(order) == len(owner)
+    order = np.empty(count_views(words, 1, rows), dtype=np.int32)
+    assert len(order) == len(owner)
+    starts = bucket_starts(words, 1, rows, table, len(bits), order)
     state, pairs = np.zeros(5, dtype=np.int64), []
     out = np.empty((room, 2), dtype=np.int32)
     while True:
@@ -105,7 +106,8 @@ def test_views_that_are_not_there_and_other_rows_are_left_out(views):
     words = _signatures(*views[:2], 2)
     words[3, 1:3] = 0
     rows = np.array([2, 3, 7])
-    starts, order = bucket_starts(words, 1, rows, by_bytes(np.array([5, 60])), 2)
+    order = np.empty(count_views(words, 1, rows), dtype=np.int32)
+    starts = bucket_starts(words, 1, rows, by_bytes(np.array([5, 60])), 2, order)
     assert sorted(order.tolist()) == [2 * 5 + 1, 2 * 5 + 3, 3 * 5 + 3, 7 * 5 + 1, 7 * 5 + 3]
     for key in range(4):
         sizes = words.reshape(-1)[order[starts[key] : starts[key + 1]] + 1].tolist()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.errors import UsageError
+from qiqa.core.space import Space
 from qiqa.kernels.hamming import bucket_pairs, bucket_starts, by_bytes, count_views, view_distances
 from qiqa.vetting.signature.codes import BITS, MIRRORS, TURN
 from qiqa.vetting.signature.layout import FIRST, PLANES, Codes
@@ -40,6 +42,8 @@ LISTED = 16
 """See `qiqa.kernels.hamming.bucket_pairs`."""
 BUFFER = 1 << 18
 PAIRS_AT_ONCE = 100_000
+MOST_PARTS = 32
+"""Of the pairs of a table, before they are put together: each may be a file."""
 _PLACES = 1 << 31
 
 
@@ -82,7 +86,7 @@ def exact_groups(codes: Codes) -> NDArray[np.int64]:
     return first
 
 
-def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
+def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2, space: Space = np.zeros) -> Near:
     """Return the pairs of rows whose views differ in at most `MOST` of 126 bits.
 
     That is the mean of the three most alike views, or the most alike one and `ALONE` bits,
@@ -98,7 +102,9 @@ def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
     rows
         Those to be compared, ascending; leave out all but one of those that are the same.
     threads
-        Tables that are looked at side by side; each takes 4 bytes a view.
+        Tables that are looked at side by side.
+    space
+        Where a table is, 4 bytes a view, and pairs with one view alike until the rest is compared.
 
     Raises
     ------
@@ -111,36 +117,48 @@ def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
             f"not among {len(codes):,}",
             hint="vet the set in parts, or turn the check duplicates off in the policy",
         )
-    keys, state = _looked_up(codes, rows, threads)
+    tables, state = _looked_up(codes, rows, threads, space)
     found, bits = list[Rows](), list[NDArray[np.float64]]()
     # of many pairs with one view alike few are near: no more of them is kept
-    for begin in range(0, len(keys), PAIRS_AT_ONCE):
-        some = keys[begin : begin + PAIRS_AT_ONCE]
+    for some in _merged(tables):
         apart = _bits_apart(codes, some)
         found.append(some[apart <= MOST])
         bits.append(apart[apart <= MOST])
-    near = np.concatenate(found or [keys])
+    near = np.concatenate([np.zeros(0, dtype=np.int64), *found])
     return Near(
         first=near >> 32,
         second=near & 0xFFFFFFFF,
-        similarity=100 * (1 - np.concatenate(bits or [np.zeros(0)]) / BITS),
+        similarity=100 * (1 - np.concatenate([np.zeros(0), *bits]) / BITS),
         compared=int(state[2]),
         left_out=int(state[3]),
         unlisted=int(state[4]),
     )
 
 
-def _looked_up(codes: Codes, rows: Rows, threads: int) -> tuple[Rows, Rows]:
-    """Return pairs of rows with one view alike, and the counts, both as of `_one_table`."""
+def _looked_up(codes: Codes, rows: Rows, threads: int, space: Space) -> tuple[list[Rows], Rows]:
+    """Return what each table finds, and the counts of all, both as of `_one_table`."""
     count = count_views(codes.words, FIRST, rows)
     bits = 0 if count <= SMALL else int(math.log2(count)) - 6
     chosen = [_bits_of(table, bits) for table in range(TABLES if bits else 1)]
     with concurrent.futures.ThreadPoolExecutor(max(1, threads)) as pool:
-        found = list(pool.map(lambda which: _one_table(codes, rows, which), chosen))
+        found = list(pool.map(lambda which: _one_table(codes, rows, count, which, space), chosen))
     state = np.asarray(np.sum([state for _, state in found], axis=0), dtype=np.int64)
-    keys = np.concatenate([keys for keys, _ in found])
-    del found
-    return _each_once(keys), state
+    return [keys for keys, _ in found], state
+
+
+def _merged(parts: Sequence[Rows]) -> Iterator[Rows]:
+    """Yield the keys of all parts, each of which is sorted, in order and once, some at a time."""
+    step = PAIRS_AT_ONCE // len(parts)
+    at = [0] * len(parts)
+    while True:
+        ahead = [part[i + step] for part, i in zip(parts, at, strict=True) if i + step < len(part)]
+        last = min(ahead, default=np.iinfo(np.int64).max)
+        ends = [int(np.searchsorted(part, last, side="right")) for part in parts]
+        some = [part[i:end] for part, i, end in zip(parts, at, ends, strict=True)]
+        yield _each_once(np.concatenate(some))
+        if not ahead:
+            return
+        at = ends
 
 
 def _each_once(keys: Rows) -> Rows:
@@ -163,20 +181,34 @@ def _bits_of(table: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([20261128, table]).permutation(SIZES)[:count].astype(np.int64)
 
 
-def _one_table(codes: Codes, rows: Rows, bits: NDArray[np.int64]) -> tuple[Rows, Rows]:
+def _one_table(
+    codes: Codes, rows: Rows, count: int, bits: NDArray[np.int64], space: Space
+) -> tuple[Rows, Rows]:
     """Return pairs of rows, first times 2^32 plus second, and the counts of the search."""
-    starts, order = bucket_starts(codes.words, FIRST, rows, by_bytes(bits), len(bits))
+    order = space((count,), np.int32)
+    starts = bucket_starts(codes.words, FIRST, rows, by_bytes(bits), len(bits), order)
     state = np.zeros(5, dtype=np.int64)
     # where all are compared, a window would leave some out
     window = WINDOW if len(bits) else SMALL
     out = np.empty((BUFFER, 2), dtype=np.int32)
-    keys: list[Rows] = [np.zeros(0, dtype=np.int64)]
-    while True:
+    found: list[Rows] = []
+    while state[0] < len(starts) - 1:
         written = bucket_pairs(
             starts, order, codes.words, TURN, MIRRORS,
             MOST_SIZES, MOST, window, LISTED, state, out,
         )  # fmt: skip
         pairs = out[:written].astype(np.int64)
-        keys.append(_each_once((pairs[:, 0] << 32) | pairs[:, 1]))
-        if state[0] >= len(starts) - 1:
-            return _each_once(np.concatenate(keys)), state
+        keys = _each_once((pairs[:, 0] << 32) | pairs[:, 1])
+        found.append(_kept([keys], len(keys), space))
+        if len(found) == MOST_PARTS:
+            found = [_kept(_merged(found), sum(map(len, found)), space)]
+    return _kept(_merged(found), sum(map(len, found)), space), state
+
+
+def _kept(some: Iterable[Rows], most: int, space: Space) -> Rows:
+    """Return at most so many keys, one after the other, where there is space for them."""
+    made, end = space((most,), np.int64), 0
+    for keys in some:
+        made[end : end + len(keys)] = keys
+        end += len(keys)
+    return made[:end]
