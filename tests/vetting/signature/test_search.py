@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from qiqa.core.errors import UsageError
+from qiqa.store.scratch import Scratch
 from qiqa.vetting.signature import search
 from qiqa.vetting.signature.codes import MIRRORS, transposed
 from qiqa.vetting.signature.layout import PLANES, SPOTS, VERSION, VIEWS, pack, unpack
@@ -61,6 +62,20 @@ def test_tables_find_what_comparing_all_finds(planted, monkeypatch):
     found = near_pairs(planted, np.arange(300))
     assert found.compared < everything.compared / 3
     assert set(found.second.tolist()) == set(everything.second.tolist())
+
+
+@pytest.mark.parametrize("small", [1000, 60_000])
+def test_in_how_many_parts_pairs_are_kept_does_not_matter(planted, monkeypatch, small, tmp_path):
+    monkeypatch.setattr(search, "SMALL", small)
+    # so that nearly every two rows have a view that is alike enough
+    monkeypatch.setattr(search, "MOST_SIZES", 24)
+    whole = near_pairs(planted, np.arange(300))
+    for name, value in (("BUFFER", 50), ("MOST_PARTS", 3), ("PAIRS_AT_ONCE", 20)):
+        monkeypatch.setattr(search, name, value)
+    parts = near_pairs(planted, np.arange(300), space=Scratch(tmp_path))
+    assert len(parts.first) >= 40
+    for name in ("first", "second", "similarity", "compared", "left_out", "unlisted"):
+        assert np.array_equal(getattr(parts, name), getattr(whole, name))
 
 
 @pytest.mark.parametrize("small", [1000, 60_000])
