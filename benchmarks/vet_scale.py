@@ -6,8 +6,9 @@ makes a set of small series (48 x 48, 3 slices; kept in FOLDER for the next time
 it and all of it in processes of their own, and reports headers per second, series and MB per second
 of examining, seconds of what is done with all series together and of writing, the peak memory of
 the process that leads and of the largest that works, and the size of the working file. Memory of
-workers is to be the same for both; that of the leader may grow by some hundred bytes a series. The
-load of the machine stands beside it: a rate that was measured on a busy machine is a lower bound.
+workers is to be the same for both; that of the leader may grow by some hundred bytes a series, and
+by pages of files, which are counted too (`vet_memory.py` tells them apart). The load of the machine
+stands beside it: a rate that was measured on a busy machine is a lower bound.
 """
 
 from __future__ import annotations

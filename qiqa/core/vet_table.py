@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qiqa.core.declared import DeclaredSet
 from qiqa.core.scanner_record import ScannerRecord
+from qiqa.core.space import Space
 from qiqa.core.words import Texts, Words
 
 __all__ = ["GRID", "VetTable"]
@@ -23,6 +24,7 @@ GRID = (
 of the affine from (i, j, k, 1) to RAS+ mm, as the file has them."""
 
 FloatArray = NDArray[np.float64]
+_ROWS_AT_ONCE = 4096
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,21 +53,31 @@ class VetTable:
     column add up to 1. Empty where none is stated."""
     declared: tuple[DeclaredSet, ...] = ()
     """What `dataset.json` of each folder states, in the order of their paths."""
+    space: Space = np.zeros
+    """Where arrays of many bytes a series are made."""
 
     def __len__(self) -> int:
         return len(self.series_uid)
 
     def take(self, rows: NDArray[np.intp]) -> Self:
         """Return some rows, in another order."""
+
+        def taken(column: NDArray[Any]) -> NDArray[Any]:
+            made = self.space((len(rows), *column.shape[1:]), column.dtype)
+            for begin in range(0, len(rows), _ROWS_AT_ONCE):
+                some = rows[begin : begin + _ROWS_AT_ONCE]
+                made[begin : begin + len(some)] = column[some]
+            return made
+
         return dataclasses.replace(
             self,
-            path=Texts(self.path[i] for i in rows.tolist()),
-            series_uid=Texts(self.series_uid[i] for i in rows.tolist()),
-            texts={name: column.take(rows) for name, column in self.texts.items()},
-            numbers={name: column[rows] for name, column in self.numbers.items()},
-            date=self.date[rows],
-            values=self.values[rows],
-            signatures=None if self.signatures is None else self.signatures[rows],
+            path=Texts((self.path[i] for i in rows), self.space),
+            series_uid=Texts((self.series_uid[i] for i in rows), self.space),
+            texts={n: Words(one.names, taken(one.codes)) for n, one in self.texts.items()},
+            numbers={name: taken(column) for name, column in self.numbers.items()},
+            date=taken(self.date),
+            values=taken(self.values),
+            signatures=None if self.signatures is None else taken(self.signatures),
         )
 
     def text(self, name: str) -> Words:

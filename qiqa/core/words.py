@@ -3,37 +3,64 @@
 from __future__ import annotations
 
 import dataclasses
-from array import array
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Texts", "Words", "WordsSoFar"]
+from qiqa.core.space import Space
+
+__all__ = ["DigestsSoFar", "Texts", "Words", "WordsSoFar"]
 
 # a name of a file need not be text
 _CODEC = ("utf-8", "surrogatepass")
+_FIRST = 64
+"""Bytes, and texts, that there is room for at first."""
 
 
 class Texts(Sequence[str]):
-    """Texts that take their own length in bytes and 8 more; grows by `append`."""
+    """Texts that take their own length in bytes and 8 more; grows by `append`.
 
-    __slots__ = ("_bytes", "_ends")
+    Parameters
+    ----------
+    texts
+        Those that it begins with.
+    space
+        Where they are kept.
+    """
 
-    def __init__(self, texts: Iterable[str] = ()) -> None:
-        self._bytes = bytearray()
-        self._ends = array("q", [0])
+    __slots__ = ("_bytes", "_count", "_ends", "_space")
+
+    def __init__(self, texts: Iterable[str] = (), space: Space = np.zeros) -> None:
+        self._space = space
+        self._bytes = space((_FIRST,), np.uint8).data
+        self._ends = space((_FIRST,), np.int64).data
+        self._count = 0
         for one in texts:
             self.append(one)
 
     def append(self, text: str) -> None:
         """Add a text at the end."""
-        self._bytes += text.encode(*_CODEC)
-        self._ends.append(len(self._bytes))
+        own = text.encode(*_CODEC)
+        begin, self._count = self._ends[self._count], self._count + 1
+        end = begin + len(own)
+        self._bytes = self._with_room(self._bytes, end)
+        self._ends = self._with_room(self._ends, self._count + 1)
+        self._bytes[begin:end] = own
+        self._ends[self._count] = end
+
+    def _with_room(self, kept: memoryview, size: int) -> memoryview:
+        """Return what is kept, in twice the room where it has too little."""
+        if size <= len(kept):
+            return kept
+        wider = self._space((2 * size,), kept.format)
+        wider[: len(kept)] = kept
+        return wider.data
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return self._count
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -44,15 +71,14 @@ class Texts(Sequence[str]):
         if isinstance(index, slice):
             return tuple(self[i] for i in range(*index.indices(len(self))))
         at = range(len(self))[index]
-        return self._bytes[self._ends[at] : self._ends[at + 1]].decode(*_CODEC)
+        return str(self._bytes[self._ends[at] : self._ends[at + 1]], *_CODEC)
 
     def __iter__(self) -> Iterator[str]:
-        for begin, end in zip(self._ends, self._ends[1:], strict=False):
-            yield self._bytes[begin:end].decode(*_CODEC)
+        return map(self.__getitem__, range(self._count))
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Texts):
-            return self._ends == other._ends and self._bytes == other._bytes
+            return len(self) == len(other) and all(map(operator.eq, self, other))
         return NotImplemented
 
     __hash__ = None  # type: ignore[assignment]
@@ -126,26 +152,63 @@ class Words:
 
 
 class WordsSoFar:
-    """A column of words that grows."""
+    """A column of words that is filled row by row; rows left out are not known.
 
-    def __init__(self) -> None:
-        self._places: dict[str, int] = {}
-        self._codes = array("q")
+    Parameters
+    ----------
+    n
+        Rows.
+    space
+        Where they are kept.
+    """
+
+    def __init__(self, n: int, space: Space = np.zeros) -> None:
+        self._space = space
+        self._places: dict[str, int] = {"": 0}
+        self._codes: NDArray[np.intp] = space((n,), np.intp)
 
     def put(self, row: int, word: str) -> None:
-        """Set the word of the next row, or of one further on; rows between are not known."""
-        self.fill(row)
-        self._codes.append(self._places.setdefault(word, len(self._places)) if word else -1)
+        """Set the word of a row."""
+        self._codes[row] = self._places.setdefault(word, len(self._places))
 
-    def fill(self, n: int) -> None:
-        """Let there be n rows at least."""
-        self._codes.extend([-1] * (n - len(self._codes)))
+    def words(self) -> Words:
+        """Return the column; nothing can be put into it any more."""
+        names = sorted(self._places)
+        place = np.empty(len(names), dtype=np.intp)
+        for at, name in enumerate(names):
+            place[self._places[name]] = at - 1  # "" is the first of all
+        self._codes[:] = place[self._codes]
+        return Words(Texts(names[1:], self._space), self._codes)
+
+
+class DigestsSoFar(WordsSoFar):
+    """As `WordsSoFar`, of words of 16 hexadecimal digits; keeps numbers, not words."""
+
+    def __init__(self, n: int, space: Space = np.zeros) -> None:
+        self._space = space
+        self._values: NDArray[np.uint64] = space((n,), np.uint64)
+        self._known: NDArray[np.bool_] = space((n,), np.bool_)
+
+    def put(self, row: int, word: str) -> None:
+        """Set the word of a row; "" is not known.
+
+        Raises
+        ------
+        ValueError
+            If it is another word: it would not come back as it was.
+        """
+        if not word:
+            return
+        value = int(word, 16)
+        if f"{value:016x}" != word:
+            raise ValueError(f"{word!r} is not of 16 hexadecimal digits")
+        self._values[row], self._known[row] = value, True
 
     def words(self) -> Words:
         """Return the column."""
-        names = sorted(self._places)
-        place = np.empty(len(names) + 1, dtype=np.intp)
-        place[-1] = -1
-        for at, name in enumerate(names):
-            place[self._places[name]] = at
-        return Words(Texts(names), place[np.frombuffer(self._codes, dtype=np.int64)])
+        rows = np.flatnonzero(self._known)
+        values, place = np.unique(self._values[rows], return_inverse=True)
+        codes = self._space((len(self._known),), np.intp)
+        codes.fill(-1)
+        codes[rows] = place
+        return Words(Texts((f"{int(value):016x}" for value in values), self._space), codes)

@@ -96,7 +96,7 @@ def copies(table: VetTable, least: float) -> Copies:
     order = often[np.argsort(group[often], kind="stable")]
     cuts = np.flatnonzero(np.diff(group[order])) + 1
     members = {int(rows[0]): rows for rows in np.split(order, cuts) if len(rows)}
-    near = near_pairs(codes, known[group[known] == known])
+    near = near_pairs(codes, known[group[known] == known], space=table.space)
     listed = near.similarity >= least
     other = _other_contrast(table, near.first, near.second)
     return Copies(group, members, _only(near, listed & ~other), _only(near, listed & other))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
-from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
+from qiqa.core.space import Space
 from qiqa.core.vet_table import GRID, VetTable
 from qiqa.core.vetting import Examined, Observation, SeriesFacts, SeriesSummary
-from qiqa.core.words import Texts, WordsSoFar
+from qiqa.core.words import DigestsSoFar, Texts, WordsSoFar
 from qiqa.vetting.standing import seen_digest
 
 __all__ = ["summarize", "tabulate"]
@@ -50,6 +51,8 @@ _NUMBERS = {
     "rows": "Rows",
     "columns": "Columns",
 }
+_DIGESTS = ("instance_uids", "patient")
+"""Texts that are 16 digits of a hash, nearly each series another one."""
 _COUNTS = {"echo_count": "EchoTime", "b_count": "DiffusionBValue"}
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 _NAT = int(np.datetime64("NaT").astype(np.int64))
@@ -122,94 +125,86 @@ def _day(facts: SeriesFacts) -> str:
     return ""
 
 
-def tabulate(summaries: Iterable[SeriesSummary]) -> VetTable:
+def tabulate(summaries: Iterable[SeriesSummary], n: int, space: Space = np.zeros) -> VetTable:
     """Return the table of a set.
 
     Parameters
     ----------
     summaries
         In the order of their series UIDs; each is looked at once.
+    n
+        How many there are.
+    space
+        Where its columns are made.
     """
-    rows = _Columns()
-    for one in summaries:
-        rows.add(one)
+    rows = _Columns(n, space)
+    with np.errstate(over="ignore"):  # a feature beyond single precision is infinite
+        for row, one in enumerate(summaries):
+            rows.put(row, one)
     return rows.table()
 
 
 class _Columns:
-    """Columns that grow; a column begins where a value is first seen."""
+    """Columns of n rows; one begins where a value is first seen."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.paths = Texts()
-        self.uids = Texts()
-        self.days = array("q")
+    def __init__(self, n: int, space: Space) -> None:
+        self.n, self.space = n, space
+        self.paths = Texts(space=space)
+        self.uids = Texts(space=space)
+        self.days = self._filled(np.int64, _NAT)
         self.texts: dict[str, WordsSoFar] = {}
-        self.numbers: dict[str, array[float]] = {}
-        self.features: dict[str, array[float]] = {}
-        self.signatures = _Signatures()
+        self.numbers: dict[str, NDArray[np.float64]] = {}
+        self.features: dict[str, NDArray[np.float32]] = {}
+        self.signatures: NDArray[np.uint8] | None = None
+        """The first signature that is there says how long all are."""
 
-    def add(self, one: SeriesSummary) -> None:
-        """Add a row."""
+    def _filled(self, dtype: DTypeLike, value: float) -> NDArray[Any]:
+        made = self.space((self.n,), dtype)
+        made.fill(value)
+        return made
+
+    def put(self, row: int, one: SeriesSummary) -> None:
+        """Set a row."""
         self.paths.append(one.path)
         self.uids.append(one.series_uid)
-        self.days.append(dt.date.fromisoformat(one.date).toordinal() - _EPOCH if one.date else _NAT)
-        self.signatures.append(one.examined.signature)
+        if one.date:
+            self.days[row] = dt.date.fromisoformat(one.date).toordinal() - _EPOCH
         for name, text in one.texts.items():
-            self.texts.setdefault(name, WordsSoFar()).put(self.count, text)
-        self._numbers(self.numbers, one.numbers, "d")
-        self._numbers(self.features, one.examined.features, "f")
-        self.count += 1
+            if name not in self.texts:
+                made = DigestsSoFar if name in _DIGESTS else WordsSoFar
+                self.texts[name] = made(self.n, self.space)
+            self.texts[name].put(row, text)
+        for name, value in one.numbers.items():
+            if name not in self.numbers:
+                self.numbers[name] = self._filled(np.float64, math.nan)
+            self.numbers[name][row] = value
+        for name, value in one.examined.features.items():
+            if name not in self.features:
+                self.features[name] = self._filled(np.float32, math.nan)
+            self.features[name][row] = value
+        if one.examined.signature:
+            self._sign(row, np.frombuffer(one.examined.signature, dtype=np.uint8))
 
-    def _numbers(
-        self, columns: dict[str, array[float]], values: Mapping[str, float], kind: str
-    ) -> None:
-        for name, value in values.items():
-            column = columns.setdefault(name, array(kind))
-            column.extend([math.nan] * (self.count - len(column)))
-            column.append(value)
+    def _sign(self, row: int, signature: NDArray[np.uint8]) -> None:
+        if self.signatures is None:
+            self.signatures = self.space((self.n, signature.size), np.uint8)
+        own = signature[: self.signatures.shape[1]]
+        self.signatures[row, : own.size] = own
 
     def table(self) -> VetTable:
         """Return all rows."""
-        n = self.count
-        for texts in self.texts.values():
-            texts.fill(n)
-        for columns in (self.numbers, self.features):
-            for column in columns.values():
-                column.extend([math.nan] * (n - len(column)))
         names = tuple(sorted(self.features))
-        values = np.empty((n, len(names)), dtype=np.float32)
+        values = self.space((len(names), self.n), np.float32)
         for j, name in enumerate(names):
-            values[:, j] = self.features.pop(name)
+            values[j] = self.features.pop(name)
         return VetTable(
             path=self.paths,
             series_uid=self.uids,
             texts={name: self.texts.pop(name).words() for name in sorted(self.texts)},
-            numbers={k: np.array(v) for k, v in sorted(self.numbers.items())},
-            date=np.array(self.days, dtype=np.int64).view("datetime64[D]"),
+            numbers=dict(sorted(self.numbers.items())),
+            date=self.days.view("datetime64[D]"),
             features=names,
-            values=values,
-            signatures=self.signatures.whole(),
+            values=values.T,
+            signatures=self.signatures,
+            space=self.space,
         )
-
-
-class _Signatures:
-    """Signatures of one length; none is zeros. The first that is there says how long all are."""
-
-    def __init__(self) -> None:
-        self.length = self.empty = 0
-        self.bytes = bytearray()
-
-    def append(self, one: bytes) -> None:
-        """Add that of a row."""
-        if one and not self.length:
-            self.length = len(one)
-            self.bytes.extend(bytes(self.empty * self.length))
-        self.empty += not self.length
-        self.bytes.extend(one[: self.length].ljust(self.length, b"\0"))
-
-    def whole(self) -> NDArray[np.uint8] | None:
-        """Return (n, bytes), or None where there is none at all."""
-        if not self.length:
-            return None
-        return np.frombuffer(self.bytes, dtype=np.uint8).reshape(-1, self.length)

@@ -21,6 +21,7 @@ from qiqa.core.vet_table import VetTable
 from qiqa.core.vetting import FileNote, Observation, SetAnswer, VetPolicy
 from qiqa.io.scan import SEES
 from qiqa.io.scan.listing import Chunk, list_files, member_name
+from qiqa.store.scratch import Scratch
 from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import checks, settings_of
 from qiqa.vetting.standing import seen_digest
@@ -222,9 +223,9 @@ def _one_by_one(job: ExamineJob, executor: Executor, reason: str) -> list[Examin
 
 
 def look_at_all(work: VetWork, tell: Callable[[str], None]) -> VetTable:
-    """Return the table of all series."""
+    """Return the table of all series; its columns are in files beside the working file."""
     tell("putting all series together")
-    return tabulate(work.summaries())
+    return tabulate(work.summaries(), work.count()[1], Scratch(work.path.parent))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qiqa.core.words import Texts, Words, WordsSoFar
+from qiqa.core.words import DigestsSoFar, Texts, Words, WordsSoFar
 
 # as names of files have them that are no text
 ANY = st.text(st.characters(exclude_categories=()), max_size=4)
@@ -30,8 +30,9 @@ def test_texts_come_back(texts):
 
 def test_texts_take_their_own_length():
     made = Texts(f"1.2.840.{i:09d}" for i in range(1000))
-    assert len(made._bytes) == 17_000
-    assert made._ends.itemsize == 8
+    # and at most as much again, to grow into
+    assert 17_000 <= len(made._bytes) <= 2 * 17_000
+    assert 8 * 1001 <= made._ends.nbytes <= 2 * 8 * 1001
 
 
 @settings(deadline=None, max_examples=50)
@@ -50,15 +51,33 @@ def test_codes_lead_back_to_the_words(words):
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.one_of(st.none(), ANY), max_size=30))
 def test_a_column_that_grows_is_the_same_column(words):
-    growing = WordsSoFar()
+    growing = WordsSoFar(len(words))
     for row, word in enumerate(words):
         if word is not None:
             growing.put(row, word)
-    growing.fill(len(words))
     made, whole = growing.words(), Words.of(word or "" for word in words)
     assert list(made) == list(whole)
     assert list(made.names) == list(whole.names)
     assert made.codes.tolist() == whole.codes.tolist()
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.one_of(st.none(), st.integers(0, 3), st.integers(0, 2**64 - 1)), max_size=30))
+def test_a_column_of_digests_is_the_same_column(numbers):
+    words = ["" if number is None else f"{number:016x}" for number in numbers]
+    growing = DigestsSoFar(len(words))
+    for row, word in enumerate(words):
+        growing.put(row, word)
+    made, whole = growing.words(), Words.of(words)
+    assert list(made) == list(whole)
+    assert list(made.names) == list(whole.names)
+    assert made.codes.tolist() == whole.codes.tolist()
+
+
+@pytest.mark.parametrize("word", ["p1", "12", "0" * 17, "A" * 16, " " + "1" * 15])
+def test_what_is_no_digest_is_refused(word):
+    with pytest.raises(ValueError, match=r"base 16|not of 16 hexadecimal digits"):
+        DigestsSoFar(1).put(0, word)
 
 
 @settings(deadline=None, max_examples=50)

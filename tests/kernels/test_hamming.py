@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from qiqa.kernels.hamming import bucket_pairs, bucket_starts, gather_bits, view_distances
-from qiqa.vetting.signature.codes import MIRRORS, PAIRS, transposed
+from qiqa.kernels.hamming import (
+    bucket_pairs,
+    bucket_starts,
+    by_bytes,
+    count_views,
+    moved_bits,
+    view_distances,
+)
+from qiqa.vetting.signature.codes import MIRRORS, PAIRS, TURN
 
 MOST_SIZES, MOST = 20, 40
 
@@ -32,6 +39,13 @@ def _words(rng, n):
     )
 
 
+def _signatures(signs, sizes, views):
+    """Return rows of one word that is no view, and then of some views."""
+    words = np.zeros((len(signs) // views, 1 + 2 * views), dtype=np.uint64)
+    words[:, 1::2], words[:, 2::2] = signs.reshape(-1, views), sizes.reshape(-1, views)
+    return words
+
+
 def _apart(a, b):
     return min((int(a) ^ way).bit_count() for way in _sixteen(int(b)))
 
@@ -50,13 +64,17 @@ def views():
 
 def _search(views, bits, *, window=100, listed=100, room=4096):
     signs, sizes, owner = views
-    starts, order = bucket_starts(gather_bits(sizes, np.array(bits, dtype=np.int64)), len(bits))
+    words = _signatures(signs, sizes, np.bincount(owner).max())
+    rows = np.arange(len(words))
+    table = by_bytes(np.array(bits, dtype=np.int64))
+    order = np.empty(count_views(words, 1, rows), dtype=np.int32)
+    assert len(order) == len(owner)
+    starts = bucket_starts(words, 1, rows, table, len(bits), order)
     state, pairs = np.zeros(5, dtype=np.int64), []
     out = np.empty((room, 2), dtype=np.int32)
     while True:
         written = bucket_pairs(
-            starts, order, sizes, signs, transposed(signs), owner, MIRRORS,
-            MOST_SIZES, MOST, window, listed, state, out,
+            starts, order, words, TURN, MIRRORS, MOST_SIZES, MOST, window, listed, state, out,
         )  # fmt: skip
         pairs += [tuple(pair) for pair in out[:written].tolist()]
         if state[0] >= len(starts) - 1:
@@ -75,6 +93,25 @@ def _expected(views, key=0):
             if size + _apart(signs[a], signs[b]) <= MOST:
                 found.add((int(owner[a]), int(owner[b])))
     return found
+
+
+def test_bits_are_moved_as_one_by_one():
+    rng = np.random.default_rng(4)
+    words, source = _words(rng, 20), rng.permutation(64)[:41]
+    expected = [sum((int(w) >> int(b) & 1) << t for t, b in enumerate(source)) for w in words]
+    assert moved_bits(words, by_bytes(source)).tolist() == expected
+
+
+def test_views_that_are_not_there_and_other_rows_are_left_out(views):
+    words = _signatures(*views[:2], 2)
+    words[3, 1:3] = 0
+    rows = np.array([2, 3, 7])
+    order = np.empty(count_views(words, 1, rows), dtype=np.int32)
+    starts = bucket_starts(words, 1, rows, by_bytes(np.array([5, 60])), 2, order)
+    assert sorted(order.tolist()) == [2 * 5 + 1, 2 * 5 + 3, 3 * 5 + 3, 7 * 5 + 1, 7 * 5 + 3]
+    for key in range(4):
+        sizes = words.reshape(-1)[order[starts[key] : starts[key + 1]] + 1].tolist()
+        assert all((s >> 5 & 1) + 2 * (s >> 60 & 1) == key for s in sizes)
 
 
 def test_all_pairs_are_found_where_all_are_compared(views):
@@ -120,8 +157,8 @@ def test_best_views_of_two_owners_and_none_twice():
     signs[1, 2], sizes[1, 2] = signs[0, 0], sizes[0, 0]  # plane 0 is plane 2 of the other
     signs[1, 3], sizes[1, 3] = signs[0, 1], sizes[0, 1]  # a spot is no plane
     signs[0, 2] = sizes[0, 2] = 0
-    a, b = signs[:1], signs[1:]
-    found = view_distances(a, sizes[:1], b, transposed(b), sizes[1:], MIRRORS, 3, 4)[0]
+    words, pair = _signatures(signs.ravel(), sizes.ravel(), 4), np.array([1], dtype=np.int64)
+    found = view_distances(words, 1, pair, TURN, MIRRORS, 3, 4)[0]
     planes = [
         _apart(signs[0, 1], signs[1, j]) + (int(sizes[0, 1]) ^ int(sizes[1, j])).bit_count()
         for j in (0, 1)

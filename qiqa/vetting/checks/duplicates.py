@@ -138,7 +138,8 @@ def look(table: VetTable, settings: Settings) -> SetAnswer:
     if not last.any():
         return _look(table, least)
     order = np.argsort(last, kind="stable")
-    made = _look(table.take(order), least)
+    plain = dataclasses.replace(table, features=(), values=table.values[:, :0])
+    made = _look(plain.take(order), least)
     seen = sorted(((int(order[row]), one) for row, one in made.observations),
                   key=lambda one: (one[0], one[1].code))  # fmt: skip
     return dataclasses.replace(made, observations=tuple(seen))

@@ -111,13 +111,11 @@ CHECK = Check(
 
 def look(observed: VetTable, settings: Settings) -> SetAnswer:
     """Compare the features of each series with those of its scanner, or of all scanners."""
-    observed = _without(observed, words(settings, "without"))
+    observed = _looked_at(observed, words(settings, "without"))
     n, p = observed.values.shape
     if n == 0 or p == 0:
         return SetAnswer(statements=(_not_judged(np.zeros(n, dtype=bool), "there are no features"),)
                          if n else ())  # fmt: skip
-    values = np.array(observed.values.T, dtype=np.float32, order="C")
-    values[~np.isfinite(values)] = np.nan
     least, rate = max(number(settings, "least"), 5.0), number(settings, "rate")
     alike = [observed.text(name).codes for name in words(settings, "alike")]
     scanner = scanners(observed)
@@ -125,8 +123,8 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
     groups = grouped([cohorts.codes, scanner.codes], n)
     own = (groups.sizes[groups.codes] >= least) & (scanner.codes >= 0)
     parts = [
-        _within(values, own, groups, cohorts, rate),
-        _overall(values, own, groups, cohorts, rate, least),
+        _within(observed, own, groups, cohorts, rate),
+        _overall(observed, own, groups, cohorts, rate, least),
     ]
     code = np.where(own, 0, 1)
     found = [
@@ -148,17 +146,19 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
     )  # fmt: skip
 
 
-def _without(observed: VetTable, names: tuple[str, ...]) -> VetTable:
-    """Return the table without some features."""
-    kept = [j for j, name in enumerate(observed.features) if name not in names]
-    if len(kept) == len(observed.features):
-        return observed
+def _looked_at(observed: VetTable, without: tuple[str, ...]) -> VetTable:
+    """Return the table without some features, and without what is infinite; feature by feature."""
+    kept = [j for j, name in enumerate(observed.features) if name not in without]
+    values = observed.space((len(kept), len(observed)), np.float32)
+    for made, j in zip(values, kept, strict=True):
+        given = observed.values[:, j]
+        made[:] = np.where(np.isfinite(given), given, np.nan)
     features = tuple(observed.features[j] for j in kept)
-    return dataclasses.replace(observed, features=features, values=observed.values[:, kept])
+    return dataclasses.replace(observed, features=features, values=values.T)
 
 
 def _within(
-    values: NDArray[np.float32], own: BoolArray, groups: Groups, cohorts: Groups, rate: float
+    observed: VetTable, own: BoolArray, groups: Groups, cohorts: Groups, rate: float
 ) -> Judged | None:
     """Judge the series that have enough others of their scanner."""
     rows = np.flatnonzero(own)
@@ -166,12 +166,12 @@ def _within(
         return None
     inner = grouped([groups.codes[rows]], rows.size)
     outer = grouped([cohorts.codes[rows]], rows.size)
-    values = values if rows.size == len(own) else values[:, rows]
-    return _spread_out(judge(values, inner, outer, rate, np.zeros(0)), rows, len(own))
+    made = judge(_of(observed, rows), inner, outer, rate, np.zeros(0), observed.space)
+    return _spread_out(made, rows, observed)
 
 
 def _overall(
-    values: NDArray[np.float32], own: BoolArray, groups: Groups, cohorts: Groups, rate: float,
+    observed: VetTable, own: BoolArray, groups: Groups, cohorts: Groups, rate: float,
     least: float,
 ) -> Judged | None:  # fmt: skip
     """Judge the others among all scanners, each of which counts alike however large it is."""
@@ -182,27 +182,43 @@ def _overall(
         return None
     outer = grouped([cohorts.codes[rows]], rows.size)
     weights = 1.0 / groups.sizes[groups.codes[rows]]
-    made = judge(values[:, rows], outer, outer, rate, weights)
+    made = judge(_of(observed, rows), outer, outer, rate, weights, observed.space)
     few = made.sizes[made.groups] < least / 2  # most of the weight on a few small scanners
     made.ratios[:, few] = np.nan
     made.together[few] = np.nan
-    return _spread_out(made, rows, len(own))
+    return _spread_out(made, rows, observed)
 
 
-def _spread_out(made: Judged, rows: IntArray, n: int) -> Judged:
+def _of(observed: VetTable, rows: IntArray) -> NDArray[np.float32]:
+    """Return the features of some rows, (p, m)."""
+    if rows.size == len(observed):
+        return observed.values.T
+    made = observed.space((len(observed.features), rows.size), np.float32)
+    for one, column in zip(made, observed.values.T, strict=True):
+        one[:] = column[rows]
+    return made
+
+
+def _spread_out(made: Judged, rows: IntArray, observed: VetTable) -> Judged:
     """Return what was judged of some rows as rows of the whole table."""
+    n = len(observed)
     if rows.size == n:
         return made
-    ratios = np.full((made.ratios.shape[0], n), np.nan, dtype=np.float32)
+    ratios = observed.space((made.ratios.shape[0], n), np.float32)
+    for one, column in zip(ratios, made.ratios, strict=True):
+        one.fill(np.nan)
+        one[rows] = column
     together = np.full(n, np.nan, dtype=np.float32)
     groups = np.full(n, -1, dtype=np.intp)
-    ratios[:, rows], together[rows], groups[rows] = made.ratios, made.together, made.groups
+    together[rows], groups[rows] = made.together, made.groups
     return Judged(ratios, together, made.centers, groups, made.sizes)
 
 
 def _judged(part: Judged | None, n: int) -> BoolArray:
-    known = np.zeros((1, n)) if part is None else np.isfinite(part.ratios)
-    return np.asarray(known.any(axis=0), dtype=bool)
+    known = np.zeros(n, dtype=bool)
+    for column in () if part is None else part.ratios:
+        known |= np.isfinite(column)
+    return known
 
 
 def _observations(
@@ -211,7 +227,9 @@ def _observations(
 ) -> Iterator[tuple[int, Observation]]:  # fmt: skip
     if part is None:
         return
-    far = np.nan_to_num(np.abs(part.ratios)).max(axis=0)
+    far = np.zeros(len(observed), dtype=np.float32)
+    for column in part.ratios:
+        np.maximum(far, np.nan_to_num(np.abs(column)), out=far)
     rows = np.flatnonzero(wanted & ((far > 1) | (np.nan_to_num(part.together) > 1)))
     for row in rows.tolist():
         ratios = np.nan_to_num(part.ratios[:, row])

@@ -71,9 +71,8 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
     """Tell each place from the features, on persons held out."""
     if len(observed) == 0:
         return SetAnswer()
-    values = observed.values.astype(np.float32)
-    values[~np.isfinite(values)] = np.nan
-    used = np.flatnonzero(np.isfinite(values).any(axis=0)) if values.size else np.zeros(0, np.intp)
+    known = [np.isfinite(column).any() for column in observed.values.T]
+    used = np.flatnonzero(np.array(known, dtype=bool))
     whose = persons(observed)
     found: list[SetStatement] = []
     done: list[tuple[IntArray, str]] = []
@@ -87,21 +86,23 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:
             found.append(_nothing(place, f"parts the set as {same} does"))
         else:
             done.append((column.codes, place))
-            found += _told(observed, values[:, used], used, place, column, whose, settings)
+            found += _told(observed, used, place, column, whose, settings)
     return SetAnswer(statements=tuple(found))
 
 
 def _told(
-    observed: VetTable, values: NDArray[np.float32], used: IntArray, place: str, column: Words,
-    whose: IntArray, settings: Settings,
+    observed: VetTable, used: IntArray, place: str, column: Words, whose: IntArray,
+    settings: Settings,
 ) -> Iterator[SetStatement]:  # fmt: skip
     rng = np.random.default_rng(_SEED)
     most, places = int(number(settings, "most_rows")), int(number(settings, "most_places"))
     rows, shown, total = _drawn(column, whose, most, places, rng)
     names = np.array([column.names[k] for k in column.codes[rows]], dtype=np.str_)
+    values = observed.values[np.ix_(rows, used)].astype(np.float64, order="C")
+    values[~np.isfinite(values)] = np.nan
     try:
         made = predictability(
-            values[rows].astype(np.float64),
+            values,
             names,
             whose[rows].astype(np.str_),
             models=words(settings, "models"),

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from qiqa.core.space import Space
 from qiqa.kernels.segments import (
     segment_moments,
     segment_quantiles,
@@ -51,7 +52,12 @@ class Judged:
 
 
 def judge(
-    values: SingleArray, groups: Groups, cohorts: Groups, rate: float, weights: FloatArray
+    values: SingleArray,
+    groups: Groups,
+    cohorts: Groups,
+    rate: float,
+    weights: FloatArray,
+    space: Space = np.zeros,
 ) -> Judged:
     """Hold each value against the others of its group.
 
@@ -69,6 +75,8 @@ def judge(
         Chance that a series where nothing is wrong has any ratio above 1.
     weights
         (n,) of the rows; (0,) where all count alike.
+    space
+        Where what is as large as `values` is made.
     """
     p = values.shape[0]
     chance = rate / (4 * max(p, 1))
@@ -77,7 +85,7 @@ def judge(
     spread[~(spread > _ROUNDING * np.abs(middle))] = np.nan
     sizes = _effective(weights, groups)
     spread, lent = borrowed(spread, middle, sizes, _cohort_of(groups, cohorts))
-    deviations = np.empty_like(values)
+    deviations = space(values.shape, np.float32)
     for j in range(p):
         deviations[j] = (values[j] - middle[groups.codes, j]) / spread[groups.codes, j]
     marks = _quantiles(deviations, cohorts, weights, CHANCES)
@@ -85,11 +93,13 @@ def judge(
     shape = shape_of(marks, effective[:, None])
     below, above = fences(shape, chance)
     noise = scale_noise(chance, sizes[:, None], lent).astype(np.float32)
-    ratios = _over(deviations, below, above, cohorts.codes)
+    ratios = space(values.shape, np.float32)
+    _over(deviations, below, above, cohorts.codes, ratios)
     for j in range(p):
         ratios[j] /= noise[groups.codes, j]
-    scores = _over(deviations, -marks[:, :, 0] / _Z10, marks[:, :, 4] / _Z10, cohorts.codes)
-    together = _together(scores, cohorts, effective, rate / 2, weights)
+    low, high = -marks[:, :, 0] / _Z10, marks[:, :, 4] / _Z10
+    _over(deviations, low, high, cohorts.codes, deviations)  # scores now
+    together = _together(deviations, cohorts, effective, rate / 2, weights)
     return Judged(ratios, together, middle, groups.codes, sizes)
 
 
@@ -139,17 +149,15 @@ def _quantiles(
 
 
 def _over(
-    deviations: SingleArray, below: FloatArray, above: FloatArray, codes: IntArray
-) -> SingleArray:
-    """Return deviations over how far they may go on their side; NaN where that is not known."""
-    made = np.empty_like(deviations)
+    deviations: SingleArray, below: FloatArray, above: FloatArray, codes: IntArray, out: SingleArray
+) -> None:
+    """Write deviations over how far they may go on their side; NaN where that is not known."""
     with np.errstate(divide="ignore", invalid="ignore"):
         low, high = (1.0 / np.where(part > 0, part, np.nan) for part in (below, above))
         low, high = low.astype(np.float32), high.astype(np.float32)
         for j, d in enumerate(deviations):
-            made[j] = d * np.where(d < 0, low[codes, j], high[codes, j])
-    made[~np.isfinite(made)] = np.nan
-    return made
+            out[j] = d * np.where(d < 0, low[codes, j], high[codes, j])
+            out[j, ~np.isfinite(out[j])] = np.nan
 
 
 def _effective(weights: FloatArray, groups: Groups) -> FloatArray:

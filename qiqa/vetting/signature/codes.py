@@ -12,11 +12,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.kernels.hamming import permuted_bits
+from qiqa.kernels.hamming import by_bytes, moved_bits
 from qiqa.kernels.projection import cosine_coefficients, sign_bits, size_bits
 from qiqa.vetting.signature.planes import Box, Plane, ranks
 
-__all__ = ["BITS", "MIRRORS", "ORDERS", "PAIRS", "code", "transposed"]
+__all__ = ["BITS", "MIRRORS", "ORDERS", "PAIRS", "TURN", "code", "transposed"]
 
 Words = NDArray[np.uint64]
 
@@ -52,8 +52,8 @@ MIRRORS: Words = np.array(
 
 
 _PAIRS = np.array(PAIRS, dtype=np.int64)
-_TWINS = np.array([PAIRS.index((v, u)) for u, v in PAIRS], dtype=np.int64)
-"""Where the coefficient with the orders exchanged stands."""
+TURN: Words = by_bytes(np.array([PAIRS.index((v, u)) for u, v in PAIRS], dtype=np.int64))
+"""Makes of signs those of the transposed window: the coefficient with the orders exchanged."""
 
 
 def code(plane: Plane, box: Box) -> tuple[int, int]:
@@ -73,5 +73,5 @@ def transposed(signs: Words) -> Words:
     signs
         Any shape.
     """
-    found = permuted_bits(np.ascontiguousarray(signs).reshape(-1), _TWINS)
+    found = moved_bits(np.ascontiguousarray(signs).reshape(-1), TURN)
     return np.asarray(found.reshape(signs.shape), dtype=np.uint64)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qiqa.vetting.signature.digest import DIGEST_BYTES
 
 __all__ = [
+    "FIRST",
     "LEVELS",
     "PLANES",
     "SIGNATURE_BYTES",
@@ -29,26 +30,39 @@ PLANES = LEVELS + 2
 SPOTS = 3
 """Windows around blobs of the middle plane."""
 VIEWS = PLANES + SPOTS
-_CODES = DIGEST_BYTES + 8
-SIGNATURE_BYTES = _CODES + 16 * VIEWS
+FIRST = DIGEST_BYTES // 8 + 1
+"""Word of 8 bytes that views begin with."""
+SIGNATURE_BYTES = 8 * FIRST + 16 * VIEWS
 """248: digest 16, version 1, nothing 7, then signs and sizes of each view, low byte first."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Codes:
-    """Signatures taken apart; n of them."""
+    """Signatures taken apart, n of them: views of their bytes, no copies."""
 
-    digest: NDArray[np.uint64]
-    """(n, 2)"""
-    signs: NDArray[np.uint64]
-    """(n, views) the planes, then the spots."""
-    sizes: NDArray[np.uint64]
-    """(n, views)"""
+    words: NDArray[np.uint64]
+    """(n, `SIGNATURE_BYTES` / 8); from word `FIRST` on signs and sizes of each view, the planes,
+    then the spots."""
     known: NDArray[np.bool_]
     """(n,) whether there is a signature of this version."""
 
     def __len__(self) -> int:
         return len(self.known)
+
+    @property
+    def digest(self) -> NDArray[np.uint64]:
+        """(n, 2)."""
+        return self.words[:, : DIGEST_BYTES // 8]
+
+    @property
+    def signs(self) -> NDArray[np.uint64]:
+        """(n, views)."""
+        return self.words[:, FIRST::2]
+
+    @property
+    def sizes(self) -> NDArray[np.uint64]:
+        """(n, views)."""
+        return self.words[:, FIRST + 1 :: 2]
 
 
 def pack(digest: bytes, planes: list[tuple[int, int]], spots: list[tuple[int, int]]) -> bytes:
@@ -75,16 +89,9 @@ def unpack(signatures: NDArray[np.uint8]) -> Codes:
     signatures
         (n, `SIGNATURE_BYTES`); others, and those of another version, are not known.
     """
-    n = len(signatures)
     if signatures.ndim != 2 or signatures.shape[1] < SIGNATURE_BYTES:
-        signatures = np.zeros((n, SIGNATURE_BYTES), dtype=np.uint8)
-    words = np.ascontiguousarray(signatures[:, :SIGNATURE_BYTES]).view("<u8").astype(np.uint64)
-    known = signatures[:, DIGEST_BYTES] == VERSION
-    words[~known] = 0
-    views = words[:, _CODES // 8 :].reshape(n, VIEWS, 2)
-    return Codes(
-        digest=words[:, : DIGEST_BYTES // 8].copy(),
-        signs=views[:, :, 0].copy(),
-        sizes=views[:, :, 1].copy(),
-        known=known,
-    )
+        signatures = np.zeros((len(signatures), SIGNATURE_BYTES), dtype=np.uint8)
+    own = np.ascontiguousarray(signatures[:, :SIGNATURE_BYTES])
+    # a copy only where numbers begin with their high byte
+    words = own.view("<u8").astype(np.uint64, copy=False)
+    return Codes(words, own[:, DIGEST_BYTES] == VERSION)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qiqa.kernels.hamming import bucket_pairs, bucket_starts, gather_bits, view_distances
-from qiqa.vetting.signature.codes import BITS, MIRRORS, transposed
-from qiqa.vetting.signature.layout import PLANES, Codes
+from qiqa.core.errors import UsageError
+from qiqa.core.space import Space
+from qiqa.kernels.hamming import bucket_pairs, bucket_starts, by_bytes, count_views, view_distances
+from qiqa.vetting.signature.codes import BITS, MIRRORS, TURN
+from qiqa.vetting.signature.layout import FIRST, PLANES, Codes
 
 __all__ = ["LEAST_SIMILARITY", "Near", "exact_groups", "near_pairs"]
 
-Words = NDArray[np.uint64]
 Rows = NDArray[np.int64]
 
 BEST = 3
@@ -40,6 +42,9 @@ LISTED = 16
 """See `qiqa.kernels.hamming.bucket_pairs`."""
 BUFFER = 1 << 18
 PAIRS_AT_ONCE = 100_000
+MOST_PARTS = 32
+"""Of the pairs of a table, before they are put together: each may be a file."""
+_PLACES = 1 << 31
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +76,7 @@ def exact_groups(codes: Codes) -> NDArray[np.int64]:
     if not rows.size:
         return first
     pair = codes.digest[rows]
-    order = np.lexsort((rows, pair[:, 1], pair[:, 0]))
+    order = np.lexsort((pair[:, 1], pair[:, 0]))  # equal ones stay in the order of rows
     ordered = pair[order]
     begins = np.ones(rows.size, dtype=np.bool_)
     begins[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
@@ -81,7 +86,7 @@ def exact_groups(codes: Codes) -> NDArray[np.int64]:
     return first
 
 
-def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
+def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2, space: Space = np.zeros) -> Near:
     """Return the pairs of rows whose views differ in at most `MOST` of 126 bits.
 
     That is the mean of the three most alike views, or the most alike one and `ALONE` bits,
@@ -97,43 +102,63 @@ def near_pairs(codes: Codes, rows: Rows, *, threads: int = 2) -> Near:
     rows
         Those to be compared, ascending; leave out all but one of those that are the same.
     threads
-        Tables that are looked at side by side; each takes 20 bytes a view.
+        Tables that are looked at side by side.
+    space
+        Where a table is, 4 bytes a view, and pairs with one view alike until the rest is compared.
+
+    Raises
+    ------
+    UsageError
+        If there are so many that places in them do not fit 32 bits.
     """
-    keys, state = _looked_up(codes, rows, threads)
+    if codes.words.size > _PLACES:
+        raise UsageError(
+            f"copies are looked for among at most {_PLACES // codes.words.shape[1]:,} series, "
+            f"not among {len(codes):,}",
+            hint="vet the set in parts, or turn the check duplicates off in the policy",
+        )
+    tables, state = _looked_up(codes, rows, threads, space)
     found, bits = list[Rows](), list[NDArray[np.float64]]()
     # of many pairs with one view alike few are near: no more of them is kept
-    for begin in range(0, len(keys), PAIRS_AT_ONCE):
-        some = keys[begin : begin + PAIRS_AT_ONCE]
-        apart = _bits_apart(codes, some >> 32, some & 0xFFFFFFFF)
+    for some in _merged(tables):
+        apart = _bits_apart(codes, some)
         found.append(some[apart <= MOST])
         bits.append(apart[apart <= MOST])
-    near = np.concatenate(found or [keys])
+    near = np.concatenate([np.zeros(0, dtype=np.int64), *found])
     return Near(
         first=near >> 32,
         second=near & 0xFFFFFFFF,
-        similarity=100 * (1 - np.concatenate(bits or [np.zeros(0)]) / BITS),
+        similarity=100 * (1 - np.concatenate([np.zeros(0), *bits]) / BITS),
         compared=int(state[2]),
         left_out=int(state[3]),
         unlisted=int(state[4]),
     )
 
 
-def _looked_up(codes: Codes, rows: Rows, threads: int) -> tuple[Rows, Rows]:
-    """Return pairs of rows with one view alike, and the counts, both as of `_one_table`."""
-    there = np.zeros(codes.signs.shape, dtype=np.bool_)
-    there[rows] = (codes.signs[rows] | codes.sizes[rows]) != 0
-    owner = np.nonzero(there)[0].astype(np.int32)
-    signs = codes.signs[there]
-    views = _Views(codes.sizes[there], signs, transposed(signs), owner)
-    count = len(owner)
+def _looked_up(codes: Codes, rows: Rows, threads: int, space: Space) -> tuple[list[Rows], Rows]:
+    """Return what each table finds, and the counts of all, both as of `_one_table`."""
+    count = count_views(codes.words, FIRST, rows)
     bits = 0 if count <= SMALL else int(math.log2(count)) - 6
     chosen = [_bits_of(table, bits) for table in range(TABLES if bits else 1)]
     with concurrent.futures.ThreadPoolExecutor(max(1, threads)) as pool:
-        found = list(pool.map(lambda which: _one_table(views, which), chosen))
+        found = list(pool.map(lambda which: _one_table(codes, rows, count, which, space), chosen))
     state = np.asarray(np.sum([state for _, state in found], axis=0), dtype=np.int64)
-    keys = np.concatenate([keys for keys, _ in found])
-    del found
-    return _each_once(keys), state
+    return [keys for keys, _ in found], state
+
+
+def _merged(parts: Sequence[Rows]) -> Iterator[Rows]:
+    """Yield the keys of all parts, each of which is sorted, in order and once, some at a time."""
+    step = PAIRS_AT_ONCE // len(parts)
+    at = [0] * len(parts)
+    while True:
+        ahead = [part[i + step] for part, i in zip(parts, at, strict=True) if i + step < len(part)]
+        last = min(ahead, default=np.iinfo(np.int64).max)
+        ends = [int(np.searchsorted(part, last, side="right")) for part in parts]
+        some = [part[i:end] for part, i, end in zip(parts, at, ends, strict=True)]
+        yield _each_once(np.concatenate(some))
+        if not ahead:
+            return
+        at = ends
 
 
 def _each_once(keys: Rows) -> Rows:
@@ -144,26 +169,11 @@ def _each_once(keys: Rows) -> Rows:
     return keys[fresh]
 
 
-def _bits_apart(codes: Codes, first: Rows, second: Rows) -> NDArray[np.float64]:
-    """Return the distance of each pair of rows (m,), looking at all of their views."""
-    a, b = first, second
-    turned = transposed(codes.signs[b])
-    best = view_distances(
-        codes.signs[a], codes.sizes[a], codes.signs[b], turned, codes.sizes[b],
-        MIRRORS, PLANES, BEST,
-    )  # fmt: skip
+def _bits_apart(codes: Codes, pairs: Rows) -> NDArray[np.float64]:
+    """Return the distance of each pair (m,), looking at all of their views."""
+    best = view_distances(codes.words, FIRST, pairs, TURN, MIRRORS, PLANES, BEST)
     whole = np.where(best[:, -1] <= BITS, best.mean(axis=1), np.inf)
     return np.asarray(np.minimum(whole, best[:, 0] + ALONE))
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Views:
-    """All views that there are, (v,) each."""
-
-    sizes: Words
-    signs: Words
-    turned: Words
-    owner: NDArray[np.int32]
 
 
 def _bits_of(table: int, count: int) -> NDArray[np.int64]:
@@ -171,20 +181,34 @@ def _bits_of(table: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([20261128, table]).permutation(SIZES)[:count].astype(np.int64)
 
 
-def _one_table(views: _Views, bits: NDArray[np.int64]) -> tuple[Rows, Rows]:
-    """Return pairs of owners, first times 2^32 plus second, and the counts of the search."""
-    starts, order = bucket_starts(gather_bits(views.sizes, bits), len(bits))
+def _one_table(
+    codes: Codes, rows: Rows, count: int, bits: NDArray[np.int64], space: Space
+) -> tuple[Rows, Rows]:
+    """Return pairs of rows, first times 2^32 plus second, and the counts of the search."""
+    order = space((count,), np.int32)
+    starts = bucket_starts(codes.words, FIRST, rows, by_bytes(bits), len(bits), order)
     state = np.zeros(5, dtype=np.int64)
     # where all are compared, a window would leave some out
     window = WINDOW if len(bits) else SMALL
     out = np.empty((BUFFER, 2), dtype=np.int32)
-    keys: list[Rows] = [np.zeros(0, dtype=np.int64)]
-    while True:
+    found: list[Rows] = []
+    while state[0] < len(starts) - 1:
         written = bucket_pairs(
-            starts, order, views.sizes, views.signs, views.turned, views.owner, MIRRORS,
+            starts, order, codes.words, TURN, MIRRORS,
             MOST_SIZES, MOST, window, LISTED, state, out,
         )  # fmt: skip
         pairs = out[:written].astype(np.int64)
-        keys.append(_each_once((pairs[:, 0] << 32) | pairs[:, 1]))
-        if state[0] >= len(starts) - 1:
-            return _each_once(np.concatenate(keys)), state
+        keys = _each_once((pairs[:, 0] << 32) | pairs[:, 1])
+        found.append(_kept([keys], len(keys), space))
+        if len(found) == MOST_PARTS:
+            found = [_kept(_merged(found), sum(map(len, found)), space)]
+    return _kept(_merged(found), sum(map(len, found)), space), state
+
+
+def _kept(some: Iterable[Rows], most: int, space: Space) -> Rows:
+    """Return at most so many keys, one after the other, where there is space for them."""
+    made, end = space((most,), np.int64), 0
+    for keys in some:
+        made[end : end + len(keys)] = keys
+        end += len(keys)
+    return made[:end]

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from qiqa.core.errors import UsageError
+from qiqa.store.scratch import Scratch
 from qiqa.vetting.signature import search
 from qiqa.vetting.signature.codes import MIRRORS, transposed
 from qiqa.vetting.signature.layout import PLANES, SPOTS, VERSION, VIEWS, pack, unpack
@@ -63,15 +65,27 @@ def test_tables_find_what_comparing_all_finds(planted, monkeypatch):
 
 
 @pytest.mark.parametrize("small", [1000, 60_000])
+def test_in_how_many_parts_pairs_are_kept_does_not_matter(planted, monkeypatch, small, tmp_path):
+    monkeypatch.setattr(search, "SMALL", small)
+    # so that nearly every two rows have a view that is alike enough
+    monkeypatch.setattr(search, "MOST_SIZES", 24)
+    whole = near_pairs(planted, np.arange(300))
+    for name, value in (("BUFFER", 50), ("MOST_PARTS", 3), ("PAIRS_AT_ONCE", 20)):
+        monkeypatch.setattr(search, name, value)
+    parts = near_pairs(planted, np.arange(300), space=Scratch(tmp_path))
+    assert len(parts.first) >= 40
+    for name in ("first", "second", "similarity", "compared", "left_out", "unlisted"):
+        assert np.array_equal(getattr(parts, name), getattr(whole, name))
+
+
+@pytest.mark.parametrize("small", [1000, 60_000])
 def test_neither_threads_nor_order_matter(planted, monkeypatch, small):
     monkeypatch.setattr(search, "SMALL", small)
     rows = np.arange(300)
     one, four = near_pairs(planted, rows, threads=1), near_pairs(planted, rows, threads=4)
     assert np.array_equal(one.similarity, four.similarity)
     assert np.array_equal(one.second, four.second)
-    turned = type(planted)(
-        planted.digest[::-1], planted.signs[::-1], planted.sizes[::-1], planted.known[::-1]
-    )
+    turned = type(planted)(planted.words[::-1].copy(), planted.known[::-1])
     back = near_pairs(turned, rows)
     order = np.argsort(299 - back.second)
     assert np.array_equal((299 - back.first)[order], one.second)
@@ -103,6 +117,13 @@ def test_many_copies_of_one_image_hold_together_and_what_is_left_out_is_counted(
     assert set(found.second.tolist()) == set(range(1, 400))
     assert found.left_out > 0
     assert found.unlisted > 0
+
+
+def test_more_than_places_can_count_is_refused(planted):
+    many = np.broadcast_to(planted.words[0], (2**31 // planted.words.shape[1] + 1, 31))
+    codes = type(planted)(many, np.broadcast_to(planted.known[0], len(many)))
+    with pytest.raises(UsageError, match="at most 69,273,666 series, not among 69,273,667"):
+        near_pairs(codes, np.arange(2))
 
 
 def test_exact_groups():
