@@ -1,7 +1,8 @@
 """Folders of images and of their maps of labels, and what `dataset.json` states of them.
 
-Two layouts are known by name: `imagesTr`, `labelsTr`, `imagesTs` (nnU-Net, Medical Segmentation
-Decathlon), and plain `images` beside `labels` or `masks`.
+Three layouts are known by name: `imagesTr`, `labelsTr`, `imagesTs` (nnU-Net, Medical Segmentation
+Decathlon), plain `images` beside `labels` or `masks`, and a folder a case whose files begin with
+its name (`case/case_flair.nii.gz`, `case/case_seg.nii.gz`: BraTS and many others).
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ _PLACE = re.compile(
     r"(?P<below>(?:.*/)?)(?P<name>[^/]+)",
     re.IGNORECASE | re.DOTALL,
 )
+_CASE = re.compile(
+    r"(?P<top>(?:.*(?:/|: ))?)(?P<case>[^/]+)/(?P=case)[_-](?P<what>[^/]+?)\.nii(\.gz)?",
+    re.IGNORECASE | re.DOTALL,
+)
+_MAP = re.compile(r"d?seg|segmentations?|labels?|masks?", re.IGNORECASE)
 _SUFFIX = re.compile(r"\.nii(\.gz)?\Z", re.IGNORECASE)
 _CHANNEL = re.compile(r"(?P<case>.+)_(?P<channel>[0-9]{4})", re.DOTALL)
 _SPLITS = {"tr": "train", "ts": "test"}
@@ -34,12 +40,15 @@ class Place:
     labels: bool
     """Whether it is a folder of labels."""
     stem: str
-    """Name of the file without `.nii` or `.nii.gz`."""
+    """Name of the file without `.nii` or `.nii.gz`; of the case, where it has a folder."""
+    own_folder: bool = False
+    """Whether each case has a folder."""
 
     @property
     def group(self) -> tuple[str, str, str]:
         """The same for images and the maps that belong to them."""
-        return self.top, self.part, self.below
+        # of cases with folders all: none of the others is below a name with this sign
+        return self.top, self.part, "/" if self.own_folder else self.below
 
     @property
     def split(self) -> str:
@@ -55,7 +64,7 @@ def place_of(path: str) -> Place | None:
     """
     found = _PLACE.fullmatch(path)
     if found is None:
-        return None
+        return _of_case(path)
     return Place(
         top=found["top"],
         part=(found["part"] or "").lower(),
@@ -63,6 +72,16 @@ def place_of(path: str) -> Place | None:
         labels=not found["kind"].lower().startswith("image"),
         stem=stem_of(found["name"]),
     )
+
+
+def _of_case(path: str) -> Place | None:
+    """Return where a file lies in the folder of its case."""
+    found = _CASE.fullmatch(path)
+    if found is None:
+        return None
+    labels = _MAP.fullmatch(found["what"]) is not None
+    case = found["case"]
+    return Place(found["top"], part="", below="", labels=labels, stem=case, own_folder=True)
 
 
 def stem_of(path: str) -> str:

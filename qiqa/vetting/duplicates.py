@@ -22,9 +22,9 @@ OTHER_TIME = 0.2
 """Share by which a time differs in another contrast. Copies keep their header's times, or have
 none; repeats of a protocol differ by a few percent, as repetition times do that follow a pulse."""
 _CONTRAST = re.compile(
-    r"(?P<exam>.+)_(?P<contrast>[0-9]{4}|"
+    r"(?P<exam>.+?)(?:_(?P<channel>[0-9]{4})|[_-](?P<contrast>"
     r"t1|t1w|t1c|t1ce|t1gd|t1n|t1post|t2|t2w|t2f|t2star|t2starw|flair|pd|pdw|dwi|adc|swi|bold|tof|"
-    r"angio|inplanet1|inplanet2|unit1)\.nii(\.gz)?",
+    r"angio|inplanet1|inplanet2|unit1))\.nii(\.gz)?",
     re.IGNORECASE,
 )
 """Names of BIDS, of nnU-Net (channels of four digits) and of public sets of brains."""
@@ -135,11 +135,11 @@ def _exam_and_contrast(path: str) -> tuple[str, str] | None:
     named = _CONTRAST.fullmatch(path)
     if named is None:
         return None
-    exam, contrast = named["exam"], named["contrast"].lower()
+    exam, channel = named["exam"], named["channel"]
     # a case that is numbered itself: `case_012_0001`, not `image_0001`
-    if contrast.isdigit() and not any(c.isdigit() for c in exam.rpartition("/")[2]):
+    if channel and not any(c.isdigit() for c in exam.rpartition("/")[2]):
         return None
-    return exam, contrast
+    return exam, channel or named["contrast"].lower()
 
 
 def crossing(found: Copies, column: Words, *, earlier: bool = False) -> dict[int, Partner]:

@@ -19,7 +19,7 @@ from qiqa.vetting.checks import dataset_json, labels, pairing
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from training_layouts import AFFINE, decathlon, describe, image, nnunet, save, segmentation
+from training_layouts import AFFINE, brats, decathlon, describe, image, nnunet, save, segmentation
 
 CODES = {
     reason.code
@@ -66,6 +66,47 @@ class Vetted:
     def stated(self, code):
         given = [one for some in self.told["statements"].values() for one in some]
         return [one for one in given if one["code"] == code]
+
+
+@pytest.mark.parametrize("sign", ["_", "-"])
+def test_a_folder_a_case(tmp_path, sign):
+    found = Vetted(brats(tmp_path / "set", sign=sign), tmp_path / "out")
+    assert found.codes == {}
+    (pairs,) = found.stated("pairs")
+    assert pairs["value"] == 18
+    assert "6 maps of labels belong together; 18 of 18 grids" in pairs["evidence"]
+    assert found.told["counts"]["labels"]["keep"] == 6
+    # contrasts of one exam are no copies
+    assert {row["decision"] for row in found.rows.values()} == {"keep"}
+
+
+def test_a_folder_a_case_with_every_fault(tmp_path):
+    tree = brats(tmp_path / "set") / "Training"
+
+    def named(case, what):
+        return tree / f"BraTS_{case:03d}" / f"BraTS_{case:03d}_{what}.nii.gz"
+
+    named(1, "seg").unlink()
+    for contrast in ("t1", "t2", "flair"):
+        named(2, contrast).unlink()
+    shifted = AFFINE.copy()
+    shifted[1, 3] += 2  # a voxel
+    save(named(3, "seg"), segmentation(3), shifted)
+    # not brought onto one grid: the map is that of one contrast, which is no fault
+    save(named(4, "t2"), image(4, 350.0), shifted)
+    found = Vetted(tmp_path / "set", tmp_path / "out")
+    inside = {path.removeprefix("Training/"): codes for path, codes in found.codes.items()}
+    three = ("t1", "t2", "flair")
+    alone = {f"BraTS_001/BraTS_001_{what}.nii.gz": {"image_without_labels"} for what in three}
+    assert inside.pop("BraTS_002/BraTS_002_seg.nii.gz") == {"labels_without_image"}
+    other = {path for path, codes in inside.items() if codes == {"labels_on_other_grid"}}
+    assert {path: codes for path, codes in inside.items() if path not in other} == alone
+    assert "BraTS_003/BraTS_003_seg.nii.gz" in other
+    assert len(other) == 2  # the map, and the image that is nearest
+    assert all(path.startswith("BraTS_003/") for path in other)
+    (value,) = {one["labels_on_other_grid"]["value"] for one in found.seen.values()
+                if "labels_on_other_grid" in one}  # fmt: skip
+    assert value == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.fixture(scope="module", params=[nnunet, decathlon], ids=["nnunet", "decathlon"])

@@ -67,6 +67,19 @@ def nnunet(folder: Path, cases: int = 6) -> Path:
     return folder
 
 
+def brats(folder: Path, cases: int = 6, sign: str = "_") -> Path:
+    """Write a folder for each case: three contrasts, and a map."""
+    for case in range(cases):
+        own = folder / "Training" / f"BraTS_{case:03d}"
+        for number, contrast in enumerate(("t1", "t2", "flair")):
+            values = image(case, 200.0 + 150 * number)
+            save(own / f"{own.name}{sign}{contrast}.nii.gz", values)
+        save(own / f"{own.name}{sign}seg.nii.gz", segmentation(case))
+    own = folder / "Validation" / "BraTS_090"  # without labels: to be sent in
+    save(own / f"{own.name}{sign}t1.nii.gz", image(90))
+    return folder
+
+
 def decathlon(folder: Path, cases: int = 6) -> Path:
     """Write cases of two volumes, and one for testing."""
     for case in (*range(cases), 90):

@@ -93,11 +93,17 @@ class _Group:
     """Case -> rows; several where `case.nii` lies beside `case.nii.gz`."""
     case_of: dict[int, str] = dataclasses.field(default_factory=dict)
     """Row of an image -> its case."""
+    one_grid: bool = True
+    """Whether all images of a case are to lie on the grid of its map, or one at least."""
 
     @property
-    def pairs(self) -> list[tuple[int, int]]:
-        """Rows of image and map."""
-        return [(i, row) for i, case in self.case_of.items() for row in self.maps.get(case, ())]
+    def pairs(self) -> list[tuple[int, int, bool]]:
+        """Rows of image and map, and `one_grid`."""
+        return [
+            (i, row, self.one_grid)
+            for i, case in self.case_of.items()
+            for row in self.maps.get(case, ())
+        ]
 
 
 def is_paired(observed: VetTable) -> bool:
@@ -118,8 +124,8 @@ def look(observed: VetTable, settings: Settings) -> SetAnswer:  # noqa: ARG001
     known = _known(observed, pairs)
     found += _grids(observed, known)
     found.sort(key=lambda one: (one[0], one[1].code, -one[1].value))
-    images = len({image for image, _ in pairs})
-    several = len({labels for _, labels in pairs})
+    images = len({image for image, *_ in pairs})
+    several = len({labels for _, labels, _ in pairs})
     stated = SetStatement(
         code="pairs",
         value=float(images),
@@ -137,7 +143,7 @@ def _groups(observed: VetTable) -> list[_Group]:
         place = place_of(path)
         if place is None or not place.labels:
             continue
-        group = made.setdefault(place.group, _Group())
+        group = made.setdefault(place.group, _Group(one_grid=not place.own_folder))
         known = declared_at(place, observed.declared)
         # what a list names otherwise belongs together; its images lack the numbers of channels
         by_list = path in stated and known is not None and not known.channel_files
@@ -207,11 +213,11 @@ def _all_grids(observed: VetTable) -> FloatArray:
     return np.stack([observed.number(name) for name in GRID], axis=1)
 
 
-def _known(observed: VetTable, pairs: list[tuple[int, int]]) -> IntArray:
-    """Return the pairs, (m, 2), whose grids are both known."""
+def _known(observed: VetTable, pairs: list[tuple[int, int, bool]]) -> IntArray:
+    """Return the pairs, (m, 3), whose grids are both known."""
     there = np.asarray(np.isfinite(_all_grids(observed)).all(axis=1))
-    both = np.array(pairs, dtype=np.intp).reshape(-1, 2)
-    return both[there[both].all(axis=1)]
+    both = np.array(pairs, dtype=np.intp).reshape(-1, 3)
+    return both[there[both[:, :2]].all(axis=1)]
 
 
 def _grids(observed: VetTable, both: IntArray) -> Iterator[tuple[int, Observation]]:
@@ -223,13 +229,13 @@ def _grids(observed: VetTable, both: IntArray) -> Iterator[tuple[int, Observatio
     off, off_mm = _distance(image, labels)
     shape, other = image[:, :3], labels[:, :3]
     value = np.maximum(off, np.abs(shape - other).max(axis=1))
-    for n in np.flatnonzero(value > _LEAST).tolist():
+    for n in np.flatnonzero(_counts(both, value) & (value > _LEAST)).tolist():
         if (shape[n] != other[n]).any():
             text = f"the image has {_voxels(shape[n])} voxels, its labels {_voxels(other[n])}"
         else:
             text = f"voxels of the same number lie up to {off_mm[n]:.3g} mm apart"
             text += _turned(image[n], labels[n])
-        for row, beside in (both[n], both[n][::-1]):
+        for row, beside in (both[n, :2], both[n, 1::-1]):
             seen = Observation(
                 code="labels_on_other_grid",
                 value=float(value[n]),
@@ -237,6 +243,18 @@ def _grids(observed: VetTable, both: IntArray) -> Iterator[tuple[int, Observatio
                 where=observed.path[beside],
             )
             yield int(row), seen
+
+
+def _counts(both: IntArray, value: FloatArray) -> NDArray[np.bool_]:
+    """(m,) whether a pair counts: of a map that needs one image on its grid, the nearest one."""
+    counts = both[:, 2] > 0
+    nearest: dict[int, int] = {}
+    for n in np.flatnonzero(~counts).tolist():
+        before = nearest.setdefault(int(both[n, 1]), n)
+        if value[n] < value[before]:
+            nearest[int(both[n, 1])] = n
+    counts[[*nearest.values()]] = True
+    return counts
 
 
 def _voxels(shape: FloatArray) -> str:

@@ -245,6 +245,9 @@ def test_the_signature_check_signs_or_says_why_not():
         ("imagesTr/case_012_0000.nii.gz", "imagesTr/case_012_0001.nii.gz", True),
         ("imagesTr/case_012_0000.nii.gz", "imagesTr/case_013_0001.nii.gz", False),
         ("imagesTr/image_0001.nii.gz", "imagesTr/image_0002.nii.gz", False),  # two persons
+        ("BraTS-GLI-00002-000-t1c.nii.gz", "BraTS-GLI-00002-000-t2f.nii.gz", True),
+        ("BraTS-GLI-00002-000-t1c.nii.gz", "BraTS-GLI-00002-001-t2f.nii.gz", False),
+        ("case-01-0001.nii.gz", "case-01-0002.nii.gz", False),  # numbers of images
         ("a_t1.nii.gz", "a_t1.nii", False),
         ("case_1_orig.nii.gz", "case_1_n4.nii.gz", False),
     ],
