@@ -25,7 +25,6 @@ from qiqa.core.vetting import FileNote, Needs, Override, SetAnswer, VetPolicy
 from qiqa.io.dataset_json import DATASET_JSON
 from qiqa.store.vet_work import VetWork
 from qiqa.vetting.checking import examine_set
-from qiqa.vetting.checks.pairing import is_paired
 from qiqa.vetting.counting import summarize
 from qiqa.vetting.standing import row_digest
 from qiqa.workflows.executing import Executor
@@ -155,7 +154,7 @@ def _parts(
         ),
         about=given.about,
         statements={name: answer.statements for name, answer in answers.items()},
-        not_run=_not_run(table, given, images=images),
+        not_run=_not_run(table, answers, given, images=images),
         features=summarize(table.features, table.values),
         notes=notes,
     )
@@ -181,7 +180,9 @@ _NEEDS_WORDS: Mapping[str, tuple[str, ...]] = {
 """Column -> codes that nothing can be said by where no series has it: a 0 would be no finding."""
 
 
-def _not_run(table: VetTable, given: Given, *, images: bool) -> dict[str, str]:
+def _not_run(
+    table: VetTable, answers: Mapping[str, SetAnswer], given: Given, *, images: bool
+) -> dict[str, str]:
     """Return checks and codes that nothing can be said by, and why."""
     made = {}
     if not images:
@@ -190,7 +191,7 @@ def _not_run(table: VetTable, given: Given, *, images: bool) -> dict[str, str]:
     for column, codes in _NEEDS_WORDS.items():
         if not table.text(column).known.any():
             made |= dict.fromkeys(codes, f"no {column} is stated (--table with a column {column})")
-    if not is_paired(table):
+    if "pairing" in answers and not answers["pairing"].statements:
         made["pairing"] = "there are no folders of images and of labels (imagesTr and labelsTr)"
     made |= _unstated(table.declared)
     if given.records is None:

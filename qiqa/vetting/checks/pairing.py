@@ -21,7 +21,7 @@ from qiqa.core.vetting import (
     Settings,
 )
 
-__all__ = ["CHECK", "is_paired", "look"]
+__all__ = ["CHECK", "look"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -104,11 +104,6 @@ class _Group:
             for i, case in self.case_of.items()
             for row in self.maps.get(case, ())
         ]
-
-
-def is_paired(observed: VetTable) -> bool:
-    """Say whether there is anything to be put together."""
-    return bool(_groups(observed))
 
 
 def look(observed: VetTable, settings: Settings) -> SetAnswer:  # noqa: ARG001
