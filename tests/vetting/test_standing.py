@@ -49,6 +49,10 @@ def change(series, how):
         image.save_as(path)
 
 
+def named(image):
+    image.PatientName = "Lindqvist^Astrid"
+
+
 def vet(folder):
     words = ["-o", str(folder / "out"), "--policy", str(folder / "policy.toml")]
     run(["vet", str(folder / "images"), *words, "--key", str(folder / "key"), "--processes", "1"])
@@ -85,9 +89,6 @@ def test_it_holds_where_nothing_changed(again):
 
 def test_a_name_that_was_put_in_afterwards_is_not_let_in(again):
     folder, series = again
-
-    def named(image):
-        image.PatientName = "Lindqvist^Astrid"
 
     change(series, named)
     vet(folder)
@@ -145,9 +146,6 @@ def test_a_policy_without_a_rule_for_it_does_not_let_it_lapse_in_silence(again, 
 
 def test_a_set_that_was_moved_is_the_same(again):
     folder, series = again
-
-    def named(image):
-        image.PatientName = "Lindqvist^Astrid"
 
     change(series, named)
     vet(folder)
